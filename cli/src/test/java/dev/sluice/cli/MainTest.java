@@ -1,0 +1,34 @@
+package dev.sluice.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+
+final class MainTest {
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  @Test
+  void versionNamesTheProgram() {
+    assertEquals(0, execute("--version"));
+    assertTrue(out.toString().startsWith("sluice "), out.toString());
+    assertEquals("", err.toString());
+  }
+
+  @Test
+  void badUsageExitsWithTwo() {
+    assertEquals(2, execute("--no-such-flag"));
+    assertTrue(err.toString().contains("--no-such-flag"), err.toString());
+    assertEquals("", out.toString());
+  }
+
+  private int execute(String... args) {
+    CommandLine line = new Main().commandLine();
+    line.setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+    return line.execute(args);
+  }
+}
