@@ -1,0 +1,28 @@
+package dev.sluice.storage.store;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/** Where the bodies of layers go while a store is written. Used by one thread. */
+sealed interface LayerBodies extends AutoCloseable permits FileLayerBodies, LmdbLayerBodies {
+  /** Accepts the bytes of one body, in any order, each byte exactly once. */
+  @FunctionalInterface
+  interface Body {
+    void put(long offsetInBodyBytes, MemorySegment bytes) throws IOException;
+  }
+
+  /** Produces all bytes of one body. */
+  @FunctionalInterface
+  interface Filler {
+    void fill(Body body) throws IOException;
+  }
+
+  /** Writes the next layer's body, of the size given at construction. */
+  void write(int layer, Filler filler) throws IOException;
+
+  /** Flushes everything; returns the file offset of each layer's body, a multiple of the page size. */
+  long[] finish() throws IOException;
+
+  @Override
+  void close() throws IOException;
+}

@@ -1,0 +1,79 @@
+package dev.sluice.storage.store;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Lays one layer's neurons out in disk order. Every byte of the body is written, padding as zeros, so that reads of
+ * padded layouts cost what they would on data. Needs a few MiB whatever the layer's size.
+ */
+final class LayerPacker {
+  private static final int CHUNK_BYTES = 1 << 22;
+  private static final int ALIGNMENT_BYTES = 64;
+
+  private final LayerGeometry geometry;
+  private final int bundleBytes;
+
+  LayerPacker(LayerGeometry geometry, int bundleBytes) {
+    this.geometry = geometry;
+    this.bundleBytes = bundleBytes;
+  }
+
+  /**
+   * @param order disk position → neuron, a permutation
+   * @throws SourceException if the source failed, to tell it from a failure to write
+   */
+  void pack(int[] order, NeuronSource source, LayerBodies.Body body) throws IOException {
+    int parts = geometry.parts().size();
+    int stride = geometry.parts().getFirst().strideBytes();
+    int chunkNeurons = Math.clamp(CHUNK_BYTES / stride, 1, geometry.neurons());
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bundle = arena.allocate(bundleBytes, ALIGNMENT_BYTES);
+      MemorySegment[] chunks = new MemorySegment[parts];
+      for (int k = 0; k < parts; k++) {
+        // Zeroed by the arena; bytes between part and stride are never touched again.
+        chunks[k] = arena.allocate((long) chunkNeurons * stride, ALIGNMENT_BYTES);
+      }
+      for (int first = 0; first < geometry.neurons(); first += chunkNeurons) {
+        int count = Math.min(chunkNeurons, geometry.neurons() - first);
+        for (int i = 0; i < count; i++) {
+          copyBundle(source, order[first + i], bundle);
+          for (int k = 0; k < parts; k++) {
+            FfnLayout.Part part = geometry.parts().get(k);
+            MemorySegment.copy(
+                bundle, part.offsetInBundleBytes(), chunks[k], (long) i * stride, part.bytes());
+          }
+        }
+        for (int k = 0; k < parts; k++) {
+          body.put(
+              geometry.parts().get(k).offsetBytes(first),
+              chunks[k].asSlice(0, (long) count * stride));
+        }
+      }
+      long usedBytes = (long) geometry.neurons() * stride;
+      MemorySegment tail = arena.allocate(geometry.regionBytes() - usedBytes);
+      for (FfnLayout.Part part : geometry.parts()) {
+        body.put(part.baseOffsetBytes() + usedBytes, tail);
+      }
+    }
+  }
+
+  private static void copyBundle(NeuronSource source, int neuron, MemorySegment bundle)
+      throws SourceException {
+    try {
+      source.copyBundle(neuron, bundle);
+    } catch (IOException e) {
+      throw new SourceException(neuron, e);
+    }
+  }
+
+  /** The checkpoint could not be read. */
+  static final class SourceException extends IOException {
+    private static final long serialVersionUID = 1;
+
+    SourceException(int neuron, IOException cause) {
+      super("neuron " + neuron + ": " + cause.getMessage(), cause);
+    }
+  }
+}

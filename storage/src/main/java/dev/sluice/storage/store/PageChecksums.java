@@ -1,0 +1,96 @@
+package dev.sluice.storage.store;
+
+import dev.sluice.storage.FaultException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.zip.CRC32C;
+
+/** CRC32C of every 4096-byte page of one file, so that any page-aligned read can be verified alone. Thread-safe. */
+public final class PageChecksums {
+  /** Bytes that one checksum covers. */
+  public static final int PAGE_BYTES = 4096;
+
+  /** One view covers at most this much: buffers count in ints. */
+  private static final long VIEW_BYTES = 1L << 30;
+
+  private final int[] checksums;
+
+  private PageChecksums(int[] checksums) {
+    this.checksums = checksums;
+  }
+
+  /** Takes over {@code checksums}, one per page in file order; the caller must not change it afterwards. */
+  static PageChecksums of(int[] checksums) {
+    return new PageChecksums(checksums);
+  }
+
+  /** Reads little-endian int32s; the length must be a multiple of 4. */
+  static PageChecksums decode(byte[] bytes) {
+    int[] checksums = new int[bytes.length / Integer.BYTES];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(checksums);
+    return new PageChecksums(checksums);
+  }
+
+  byte[] encode() {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(Math.multiplyExact(checksums.length, Integer.BYTES))
+            .order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asIntBuffer().put(checksums);
+    return bytes.array();
+  }
+
+  /** Pages of the file. */
+  public int pages() {
+    return checksums.length;
+  }
+
+  /**
+   * Verifies bytes that were read from the file.
+   *
+   * @param file named in the error; not opened
+   * @param fileOffsetBytes where the bytes came from, a multiple of 4096
+   * @param memory heap or native memory that holds them
+   * @param offset where they begin in {@code memory}
+   * @param lengthBytes how many, a multiple of 4096
+   * @throws FaultException naming the file and the first page that does not match
+   * @throws IllegalArgumentException if the range is not made of whole pages of the file
+   */
+  public void verify(
+      Path file, long fileOffsetBytes, MemorySegment memory, long offset, long lengthBytes) {
+    long firstPage = fileOffsetBytes / PAGE_BYTES;
+    if (fileOffsetBytes < 0
+        || lengthBytes < 0
+        || fileOffsetBytes % PAGE_BYTES != 0
+        || lengthBytes % PAGE_BYTES != 0
+        || lengthBytes / PAGE_BYTES > checksums.length - firstPage) {
+      throw new IllegalArgumentException(
+          "not whole pages of " + file + ": offset " + fileOffsetBytes + ", length " + lengthBytes);
+    }
+    CRC32C crc = new CRC32C();
+    for (long done = 0; done < lengthBytes; done += VIEW_BYTES) {
+      long viewBytes = Math.min(VIEW_BYTES, lengthBytes - done);
+      verifyView(
+          file,
+          Math.toIntExact(firstPage + done / PAGE_BYTES),
+          memory.asSlice(offset + done, viewBytes).asByteBuffer(),
+          crc);
+    }
+  }
+
+  private void verifyView(Path file, int firstPage, ByteBuffer view, CRC32C crc) {
+    int pages = view.capacity() / PAGE_BYTES;
+    for (int page = 0; page < pages; page++) {
+      crc.reset();
+      view.limit((page + 1) * PAGE_BYTES).position(page * PAGE_BYTES);
+      crc.update(view);
+      if ((int) crc.getValue() != checksums[firstPage + page]) {
+        throw new FaultException(
+            file,
+            "page at offset " + (long) (firstPage + page) * PAGE_BYTES + " does not match its checksum",
+            "check the disk, then import or bundle the store again");
+      }
+    }
+  }
+}

@@ -1,0 +1,228 @@
+package dev.sluice.storage.store;
+
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.store.ModelSpec.HeadKind;
+import dev.sluice.storage.store.ModelSpec.NormKind;
+import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.store.ModelSpec.Scaling;
+import dev.sluice.storage.store.ModelSpec.ScalingKind;
+import dev.sluice.storage.tensor.TensorType;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * A {@link ModelSpec} as JSON under the catalog's key {@code config}. Members are the record's components in snake case;
+ * enums are numbers: norm 1 RMS, 2 LAYER; activation 1 RELU, 2 RELU2, 3 SILU, 4 GELU_TANH; form 1 GATED, 2 UNGATED; head 1
+ * TIED, 2 SEPARATE; scaling kind 0 NONE, 1 LINEAR, 2 LLAMA3; weight type as {@link TensorType#code()}.
+ */
+final class SpecFormat {
+  static final int MAX_LAYERS = 4096;
+  static final int MAX_HIDDEN = 1 << 18;
+  static final int MAX_FEED_FORWARD = 1 << 22;
+  static final int MAX_HEADS = 1 << 12;
+  static final int MAX_VOCABULARY = 1 << 24;
+  static final int MAX_CONTEXT = 1 << 28;
+  static final int MAX_END_IDS = 1024;
+  static final int MAX_NAME = 100;
+
+  private SpecFormat() {}
+
+  static byte[] encode(ModelSpec spec) {
+    ObjectNode json = JsonFields.newObject();
+    json.put("architecture", spec.architecture());
+    json.put("layers", spec.layers());
+    json.put("hidden", spec.hidden());
+    json.put("feed_forward", spec.feedForward());
+    json.put("heads", spec.heads());
+    json.put("kv_heads", spec.kvHeads());
+    json.put("head_size", spec.headSize());
+    json.put("vocabulary", spec.vocabulary());
+    json.put("context_length", spec.contextLength());
+    json.put("norm", code(spec.norm()));
+    json.put("norm_epsilon", (double) spec.normEpsilon());
+    json.put("activation", code(spec.activation()));
+    json.put("form", code(spec.form()));
+    ObjectNode rope = json.putObject("rope");
+    rope.put("theta", spec.rope().theta());
+    rope.put("rotated_size", spec.rope().rotatedSize());
+    ObjectNode scaling = rope.putObject("scaling");
+    scaling.put("kind", code(spec.rope().scaling().kind()));
+    scaling.put("factor", spec.rope().scaling().factor());
+    scaling.put("low_frequency_factor", spec.rope().scaling().lowFrequencyFactor());
+    scaling.put("high_frequency_factor", spec.rope().scaling().highFrequencyFactor());
+    scaling.put("original_context", spec.rope().scaling().originalContext());
+    json.put("head", code(spec.head()));
+    json.put("weight_type", spec.weightType().code());
+    spec.endOfTextIds().forEach(json.putArray("end_of_text_ids")::add);
+    return JsonFields.write(json);
+  }
+
+  static ModelSpec decode(Object where, byte[] bytes) {
+    JsonFields json = JsonFields.parse(where, bytes);
+    JsonFields rope = json.fields("rope");
+    JsonFields scaling = rope.fields("scaling");
+    try {
+      return check(
+          where,
+          new ModelSpec(
+              json.string("architecture", MAX_NAME),
+              json.intIn("layers", 1, MAX_LAYERS),
+              json.intIn("hidden", 1, MAX_HIDDEN),
+              json.intIn("feed_forward", 1, MAX_FEED_FORWARD),
+              json.intIn("heads", 1, MAX_HEADS),
+              json.intIn("kv_heads", 1, MAX_HEADS),
+              json.intIn("head_size", 1, MAX_HIDDEN),
+              json.intIn("vocabulary", 1, MAX_VOCABULARY),
+              json.intIn("context_length", 1, MAX_CONTEXT),
+              norm(json.intIn("norm", 0, 255)),
+              (float) json.finite("norm_epsilon"),
+              activation(json.intIn("activation", 0, 255)),
+              form(json.intIn("form", 0, 255)),
+              new Rope(
+                  rope.finite("theta"),
+                  rope.intIn("rotated_size", 0, MAX_HIDDEN),
+                  new Scaling(
+                      scalingKind(scaling.intIn("kind", 0, 255)),
+                      scaling.finite("factor"),
+                      scaling.finite("low_frequency_factor"),
+                      scaling.finite("high_frequency_factor"),
+                      scaling.intIn("original_context", 0, MAX_CONTEXT))),
+              head(json.intIn("head", 0, 255)),
+              TensorType.ofCode(json.intIn("weight_type", 0, 255)),
+              json.ints("end_of_text_ids", MAX_END_IDS, 0, MAX_VOCABULARY)));
+    } catch (IllegalArgumentException e) {
+      throw StoreFormat.damaged(where, e.getMessage());
+    }
+  }
+
+  /**
+   * Refuses shapes that no model has, before anything is allocated from them.
+   *
+   * @return {@code spec}
+   */
+  static ModelSpec check(Object where, ModelSpec spec) {
+    limit(where, "layers", spec.layers(), 1, MAX_LAYERS);
+    limit(where, "hidden", spec.hidden(), 1, MAX_HIDDEN);
+    limit(where, "feed-forward neurons", spec.feedForward(), 1, MAX_FEED_FORWARD);
+    limit(where, "heads", spec.heads(), 1, MAX_HEADS);
+    limit(where, "key-value heads", spec.kvHeads(), 1, spec.heads());
+    limit(where, "head size", spec.headSize(), 1, MAX_HIDDEN);
+    limit(where, "vocabulary", spec.vocabulary(), 1, MAX_VOCABULARY);
+    limit(where, "context length", spec.contextLength(), 1, MAX_CONTEXT);
+    limit(where, "rotated size", spec.rope().rotatedSize(), 0, spec.headSize());
+    limit(where, "original context", spec.rope().scaling().originalContext(), 0, MAX_CONTEXT);
+    limit(where, "end-of-text ids", spec.endOfTextIds().size(), 0, MAX_END_IDS);
+    limit(where, "length of the architecture's name", spec.architecture().length(), 0, MAX_NAME);
+    for (int id : spec.endOfTextIds()) {
+      limit(where, "end-of-text id", id, 0, MAX_VOCABULARY);
+    }
+    if (spec.heads() % spec.kvHeads() != 0) {
+      throw unusable(where, spec.heads() + " heads cannot share " + spec.kvHeads() + " kv heads");
+    }
+    if (!(spec.normEpsilon() >= 0) || !Float.isFinite(spec.normEpsilon())) {
+      throw unusable(where, "norm epsilon is " + spec.normEpsilon());
+    }
+    Scaling scaling = spec.rope().scaling();
+    boolean finite =
+        Double.isFinite(spec.rope().theta())
+            && Double.isFinite(scaling.factor())
+            && Double.isFinite(scaling.lowFrequencyFactor())
+            && Double.isFinite(scaling.highFrequencyFactor());
+    if (!finite) {
+      throw unusable(where, "a rotary frequency is not finite");
+    }
+    return spec;
+  }
+
+  private static void limit(Object where, String what, int value, int min, int max) {
+    if (value < min || value > max) {
+      throw unusable(where, what + " is " + value + ", not from " + min + " to " + max);
+    }
+  }
+
+  private static BadInputException unusable(Object where, String cause) {
+    return new BadInputException(where, cause, "check the model's configuration");
+  }
+
+  private static int code(NormKind norm) {
+    return switch (norm) {
+      case RMS -> 1;
+      case LAYER -> 2;
+    };
+  }
+
+  private static NormKind norm(int code) {
+    return switch (code) {
+      case 1 -> NormKind.RMS;
+      case 2 -> NormKind.LAYER;
+      default -> throw new IllegalArgumentException("unknown norm code " + code);
+    };
+  }
+
+  private static int code(Activation activation) {
+    return switch (activation) {
+      case RELU -> 1;
+      case RELU2 -> 2;
+      case SILU -> 3;
+      case GELU_TANH -> 4;
+    };
+  }
+
+  private static Activation activation(int code) {
+    return switch (code) {
+      case 1 -> Activation.RELU;
+      case 2 -> Activation.RELU2;
+      case 3 -> Activation.SILU;
+      case 4 -> Activation.GELU_TANH;
+      default -> throw new IllegalArgumentException("unknown activation code " + code);
+    };
+  }
+
+  private static int code(FfnForm form) {
+    return switch (form) {
+      case GATED -> 1;
+      case UNGATED -> 2;
+    };
+  }
+
+  private static FfnForm form(int code) {
+    return switch (code) {
+      case 1 -> FfnForm.GATED;
+      case 2 -> FfnForm.UNGATED;
+      default -> throw new IllegalArgumentException("unknown FFN form code " + code);
+    };
+  }
+
+  private static int code(HeadKind head) {
+    return switch (head) {
+      case TIED -> 1;
+      case SEPARATE -> 2;
+    };
+  }
+
+  private static HeadKind head(int code) {
+    return switch (code) {
+      case 1 -> HeadKind.TIED;
+      case 2 -> HeadKind.SEPARATE;
+      default -> throw new IllegalArgumentException("unknown head code " + code);
+    };
+  }
+
+  private static int code(ScalingKind kind) {
+    return switch (kind) {
+      case NONE -> 0;
+      case LINEAR -> 1;
+      case LLAMA3 -> 2;
+    };
+  }
+
+  private static ScalingKind scalingKind(int code) {
+    return switch (code) {
+      case 0 -> ScalingKind.NONE;
+      case 1 -> ScalingKind.LINEAR;
+      case 2 -> ScalingKind.LLAMA3;
+      default -> throw new IllegalArgumentException("unknown rotary scaling code " + code);
+    };
+  }
+}

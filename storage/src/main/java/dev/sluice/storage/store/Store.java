@@ -1,0 +1,301 @@
+package dev.sluice.storage.store;
+
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.FaultException;
+import dev.sluice.storage.store.Manifest.FileEntry;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * An open, verified store. MANIFEST and catalog are checked in full by {@link #open}; dense tensors and bundles by their
+ * page checksums when they are read, or all together by {@link #verify}. Immutable; any number of threads may read.
+ * Nothing is ever written and nothing stays mapped, so the folder may be on a read-only mount. If the store is replaced
+ * meanwhile, this object keeps reading the old files; {@link FfnLayout#file()} is a path and so names the new one for
+ * whoever opens it later.
+ */
+public final class Store implements AutoCloseable {
+  private static final long READ_BYTES = 1L << 22;
+  private static final int OPEN_ATTEMPTS = 3;
+
+  private final Path folder;
+  private final Manifest manifest;
+  private final Catalog catalog;
+  private final FfnLayout ffn;
+  private final FileChannel catalogChannel;
+  private final FileChannel denseChannel;
+  private final FileChannel ffnChannel;
+
+  private Store(
+      Path folder,
+      Manifest manifest,
+      Catalog catalog,
+      FileChannel catalogChannel,
+      FileChannel denseChannel,
+      FileChannel ffnChannel) {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.catalog = catalog;
+    this.catalogChannel = catalogChannel;
+    this.denseChannel = denseChannel;
+    this.ffnChannel = ffnChannel;
+    this.ffn =
+        new FfnLayout(
+            folder.resolve(StoreFormat.ffnFile(manifest.container())),
+            manifest.container(),
+            manifest.arrangement(),
+            catalog.spec().bundleBytes(),
+            catalog.ffnLayers());
+  }
+
+  /**
+   * Opens a store: MANIFEST first, then the sizes of its files, then the catalog's digest, then the catalog.
+   *
+   * @throws BadInputException if it is no store, of a version that we cannot read, incomplete or inconsistent
+   * @throws FaultException if a checksum does not match or a file cannot be read
+   */
+  public static Store open(Path folder) {
+    Path absolute = folder.toAbsolutePath().normalize();
+    for (int attempt = 1; ; attempt++) {
+      Object before = identity(absolute);
+      Store store;
+      try {
+        store = openOnce(absolute);
+      } catch (BadInputException | FaultException e) {
+        // Replaced while we looked: what failed may be a mixture of two whole stores.
+        if (attempt < OPEN_ATTEMPTS && !before.equals(identity(absolute))) {
+          continue;
+        }
+        throw e;
+      }
+      if (attempt == OPEN_ATTEMPTS || before.equals(identity(absolute))) {
+        return store;
+      }
+      store.close();
+    }
+  }
+
+  private static Object identity(Path folder) {
+    try {
+      return Objects.requireNonNullElse(
+          Files.readAttributes(folder, BasicFileAttributes.class).fileKey(),
+          folder);
+    } catch (IOException e) {
+      throw new BadInputException(
+          folder, "no such store", "make one with sluice import, or check the path", e);
+    }
+  }
+
+  private static Store openOnce(Path folder) {
+    Path manifestFile = folder.resolve(StoreFormat.MANIFEST);
+    Manifest manifest = Manifest.read(manifestFile);
+    FileChannel catalogChannel = null;
+    FileChannel denseChannel = null;
+    FileChannel ffnChannel = null;
+    try {
+      Path catalogFile = folder.resolve(StoreFormat.CATALOG);
+      FileEntry catalogEntry = manifest.files().get(StoreFormat.CATALOG);
+      catalogChannel = openChecked(catalogFile, catalogEntry);
+      FileEntry denseEntry = manifest.files().get(StoreFormat.DENSE);
+      denseChannel = openChecked(folder.resolve(StoreFormat.DENSE), denseEntry);
+      String ffnName = StoreFormat.ffnFile(manifest.container());
+      FileEntry ffnEntry = manifest.files().get(ffnName);
+      ffnChannel = openChecked(folder.resolve(ffnName), ffnEntry);
+      checkDigest(catalogFile, catalogChannel, catalogEntry, FileScan.ChunkVisitor.NONE);
+      Catalog catalog =
+          Catalog.decode(
+              catalogFile,
+              CatalogReader.read(catalogFile, catalogChannel),
+              manifest.arrangement(),
+              denseEntry.bytes(),
+              ffnEntry.bytes());
+      return new Store(folder, manifest, catalog, catalogChannel, denseChannel, ffnChannel);
+    } catch (RuntimeException e) {
+      closeAll(e, catalogChannel, denseChannel, ffnChannel);
+      throw e;
+    }
+  }
+
+  private static FileChannel openChecked(Path file, FileEntry entry) {
+    if (!Files.isRegularFile(file)) {
+      throw StoreFormat.damaged(file, "is missing");
+    }
+    FileChannel channel = null;
+    try {
+      channel = FileChannel.open(file, StandardOpenOption.READ);
+      if (channel.size() != entry.bytes()) {
+        throw StoreFormat.damaged(
+            file, "has " + channel.size() + " bytes instead of " + entry.bytes());
+      }
+      return channel;
+    } catch (IOException e) {
+      FaultException fault = FileScan.unreadable(file, e);
+      closeAll(fault, channel);
+      throw fault;
+    } catch (RuntimeException e) {
+      closeAll(e, channel);
+      throw e;
+    }
+  }
+
+  private static void checkDigest(
+      Path file, FileChannel channel, FileEntry entry, FileScan.ChunkVisitor visitor) {
+    if (!FileScan.sha256(file, channel, entry.bytes(), visitor).equals(entry.sha256())) {
+      throw new FaultException(
+          file,
+          "does not match its digest in " + StoreFormat.MANIFEST,
+          "the store is damaged, import or bundle it again");
+    }
+  }
+
+  /** Absolute path of the store's folder. */
+  public Path folder() {
+    return folder;
+  }
+
+  public ModelSpec spec() {
+    return catalog.spec();
+  }
+
+  /** Hexadecimal SHA-256 of the MANIFEST's JSON, which holds the digests of all files: names this store's content. */
+  public String digest() {
+    return manifest.digest();
+  }
+
+  /** The checkpoint's tokenizer.json, if it had one; a copy. */
+  public Optional<byte[]> tokenizerJson() {
+    return catalog.tokenizer().map(byte[]::clone);
+  }
+
+  /** Where the bundles lie. */
+  public FfnLayout ffn() {
+    return ffn;
+  }
+
+  /** Disk position → neuron, d_ff long; a copy. */
+  public int[] order(int layer) {
+    return catalog.orders().get(layer).clone();
+  }
+
+  /** Resident tensors in file order. */
+  public List<DenseTensor> denseTensors() {
+    return catalog.tensors();
+  }
+
+  /** Checksums of the file that holds the bundles. */
+  public PageChecksums ffnChecksums() {
+    return catalog.ffnChecksums();
+  }
+
+  /** What a writer kept under this key; a copy. */
+  public Optional<byte[]> blob(String key) {
+    return Optional.ofNullable(catalog.blobs().get(key)).map(byte[]::clone);
+  }
+
+  /** Keys of all blobs, ascending. */
+  public List<String> blobKeys() {
+    return List.copyOf(catalog.blobs().keySet());
+  }
+
+  public Provenance provenance() {
+    return manifest.provenance();
+  }
+
+  /**
+   * Reads all resident tensors and verifies every page; tensor t is at {@code [t.offsetBytes(), + t.bytes())}.
+   *
+   * @param arena owns the memory, which is 64-byte aligned at least
+   * @throws FaultException naming the page that does not match
+   */
+  public MemorySegment loadDense(Arena arena) {
+    Path file = folder.resolve(StoreFormat.DENSE);
+    long bytes = manifest.files().get(StoreFormat.DENSE).bytes();
+    MemorySegment memory = arena.allocate(bytes, StoreFormat.PAGE_BYTES);
+    for (long offset = 0; offset < bytes; offset += READ_BYTES) {
+      MemorySegment chunk = memory.asSlice(offset, Math.min(READ_BYTES, bytes - offset));
+      FileScan.readFully(file, denseChannel, offset, chunk);
+      catalog.denseChecksums().verify(file, offset, chunk, 0, chunk.byteSize());
+    }
+    return memory;
+  }
+
+  /**
+   * Reads every file and compares all digests and page checksums.
+   *
+   * @param progress hears about bytes read, on this thread
+   * @throws FaultException naming the file, and the page where there is one, that does not match
+   */
+  public void verify(ProgressListener progress) {
+    long totalBytes = 0;
+    for (FileEntry entry : manifest.files().values()) {
+      totalBytes += entry.bytes();
+    }
+    long doneBytes = 0;
+    for (Map.Entry<String, FileEntry> entry : manifest.files().entrySet()) {
+      verifyFile(entry.getKey(), entry.getValue(), doneBytes, totalBytes, progress);
+      doneBytes += entry.getValue().bytes();
+    }
+    progress.progress(totalBytes, totalBytes);
+  }
+
+  private void verifyFile(
+      String name, FileEntry entry, long doneBytes, long totalBytes, ProgressListener progress) {
+    Path file = folder.resolve(name);
+    Optional<PageChecksums> checksums = checksums(name);
+    checkDigest(
+        file,
+        channel(name),
+        entry,
+        (offset, chunk) -> {
+          progress.progress(doneBytes + offset, totalBytes);
+          checksums.ifPresent(pages -> pages.verify(file, offset, chunk, 0, chunk.byteSize()));
+        });
+  }
+
+  private Optional<PageChecksums> checksums(String name) {
+    return switch (name) {
+      case StoreFormat.CATALOG -> Optional.empty();
+      case StoreFormat.DENSE -> Optional.of(catalog.denseChecksums());
+      default -> Optional.of(catalog.ffnChecksums());
+    };
+  }
+
+  private FileChannel channel(String name) {
+    return switch (name) {
+      case StoreFormat.CATALOG -> catalogChannel;
+      case StoreFormat.DENSE -> denseChannel;
+      default -> ffnChannel;
+    };
+  }
+
+  /** Lets go of the files. Arrays, layouts and memory that were handed out stay valid. */
+  @Override
+  public void close() {
+    FaultException fault = new FaultException(folder, "cannot be closed", "check the disk");
+    closeAll(fault, catalogChannel, denseChannel, ffnChannel);
+    if (fault.getSuppressed().length > 0) {
+      throw fault;
+    }
+  }
+
+  private static void closeAll(RuntimeException failure, FileChannel... channels) {
+    for (FileChannel channel : channels) {
+      try {
+        if (channel != null) {
+          channel.close();
+        }
+      } catch (IOException e) {
+        failure.addSuppressed(e);
+      }
+    }
+  }
+}
