@@ -1,0 +1,41 @@
+package dev.sluice.storage.block;
+
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.posix.SystemCallException;
+import java.nio.file.Path;
+
+/** Opens block readers. Thread-safe. */
+public final class BlockReaders {
+  private BlockReaders() {}
+
+  /**
+   * Opens {@code file} for reading. Works on read-only mounts and as an ordinary user. Where the file system has no direct
+   * reads, the reader is {@link Access#BUFFERED} and {@link BlockReader#describe} says why.
+   *
+   * @param preferred a backend, or AUTO for the first that works: io_uring, then pread
+   * @throws BadInputException if the file cannot be read, or the named backend does not work here
+   */
+  public static BlockReader open(Path file, Backend preferred) {
+    return switch (preferred) {
+      case PREAD -> PreadBlockReader.open(file, PreadBlockReader.DEFAULT_THREADS, "");
+      case MMAP -> MmapBlockReader.open(file);
+      case IO_URING -> {
+        try {
+          yield IoUringBlockReader.open(file, IoUringBlockReader.Depth.DEFAULT);
+        } catch (SystemCallException e) {
+          throw IoUringBlockReader.unavailable(file, e);
+        }
+      }
+      case AUTO -> {
+        try {
+          yield IoUringBlockReader.open(file, IoUringBlockReader.Depth.DEFAULT);
+        } catch (SystemCallException e) {
+          yield PreadBlockReader.open(
+              file,
+              PreadBlockReader.DEFAULT_THREADS,
+              "; io_uring does not work here (" + e.getMessage() + ")");
+        }
+      }
+    };
+  }
+}
