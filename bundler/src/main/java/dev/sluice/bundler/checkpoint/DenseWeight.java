@@ -1,0 +1,18 @@
+package dev.sluice.bundler.checkpoint;
+
+import dev.sluice.storage.tensor.TensorType;
+import java.util.List;
+
+/**
+ * A tensor that stays resident: everything but the FFN's matrices.
+ *
+ * @param name canonical name, such as {@code layers.0.attention.q.weight}
+ * @param source its name in the checkpoint
+ * @param shape elements per dimension, outermost first; row-major
+ */
+public record DenseWeight(
+    String name, String source, TensorType type, List<Integer> shape, long bytes) {
+  public DenseWeight {
+    shape = List.copyOf(shape);
+  }
+}

@@ -1,0 +1,186 @@
+package dev.sluice.bundler.checkpoint;
+
+import dev.sluice.bundler.checkpoint.TensorRule.Dimension;
+import dev.sluice.bundler.checkpoint.TensorRule.Presence;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.HeadKind;
+import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.tensor.TensorType;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What config.json says of a model, checked: every value within sane limits and in agreement with
+ * the others. Only the element type of the FFN is not here: the weights decide it.
+ *
+ * @param presences which conditional tensors the checkpoint must have
+ */
+record HfConfig(
+    Architecture architecture,
+    int layers,
+    int hidden,
+    int feedForward,
+    int heads,
+    int kvHeads,
+    int headSize,
+    int vocabulary,
+    int contextLength,
+    float normEpsilon,
+    Activation activation,
+    Rope rope,
+    HeadKind head,
+    List<Integer> endOfTextIds,
+    Set<Presence> presences) {
+
+  static final int CONTEXT_LIMIT = 1 << 28;
+  private static final int LAYERS_LIMIT = 10_000;
+  private static final int WIDTH_LIMIT = 1 << 18;
+  private static final int NEURONS_LIMIT = 1 << 22;
+  private static final int VOCABULARY_LIMIT = 1 << 24;
+
+  /**
+   * Reads a configuration.
+   *
+   * @param file for messages
+   * @throws BadInputException naming the file and the key that is missing, ill-typed, absurd or not
+   *     supported
+   */
+  static HfConfig read(Path file, byte[] json) {
+    ConfigReader config = ConfigReader.of(file, json);
+    Architecture architecture = architecture(config);
+    if (config.has("quantization_config")) {
+      throw config.bad(
+          "quantization_config",
+          "quantised checkpoints are not supported",
+          "give the model's F32, F16 or BF16 weights");
+    }
+    int hidden = config.integer("hidden_size", 1, WIDTH_LIMIT);
+    int heads = config.integer("num_attention_heads", 1, WIDTH_LIMIT);
+    int headSize = headSize(config, hidden, heads);
+    int kvHeads = config.integerOr("num_key_value_heads", 1, WIDTH_LIMIT, heads);
+    if (heads % kvHeads != 0) {
+      throw config.bad(
+          "num_key_value_heads",
+          kvHeads + " does not divide num_attention_heads, which is " + heads);
+    }
+    int vocabulary = config.integer("vocab_size", 1, VOCABULARY_LIMIT);
+    HeadKind head =
+        config
+            .flag("tie_word_embeddings")
+            .map(tied -> tied ? HeadKind.TIED : HeadKind.SEPARATE)
+            .orElse(architecture.unsaidHead());
+    return new HfConfig(
+        architecture,
+        config.integer("num_hidden_layers", 1, LAYERS_LIMIT),
+        hidden,
+        config.integer(architecture.keys().feedForward(), 1, NEURONS_LIMIT),
+        heads,
+        kvHeads,
+        headSize,
+        vocabulary,
+        config.integer("max_position_embeddings", 1, CONTEXT_LIMIT),
+        normEpsilon(config, architecture.keys().normEpsilon()),
+        activation(config, architecture.keys().activation()),
+        RopeReader.read(config, headSize),
+        head,
+        config.integers("eos_token_id", 0, vocabulary - 1),
+        presences(config, head));
+  }
+
+  /** How many elements a dimension of a tensor has in this model. */
+  int size(Dimension dimension) {
+    return switch (dimension) {
+      case HIDDEN -> hidden;
+      case VOCABULARY -> vocabulary;
+      case FEED_FORWARD -> feedForward;
+      case QUERY -> heads * headSize;
+      case KEY_VALUE -> kvHeads * headSize;
+    };
+  }
+
+  /** The specification, once the element type of the FFN is known. */
+  ModelSpec spec(TensorType weightType) {
+    return new ModelSpec(
+        architecture.family(),
+        layers,
+        hidden,
+        feedForward,
+        heads,
+        kvHeads,
+        headSize,
+        vocabulary,
+        contextLength,
+        architecture.norm(),
+        normEpsilon,
+        activation,
+        architecture.form(),
+        rope,
+        head,
+        weightType,
+        endOfTextIds);
+  }
+
+  private static Architecture architecture(ConfigReader config) {
+    String className = config.strings("architectures").getFirst();
+    return Architecture.ofClassName(className)
+        .orElseThrow(
+            () -> config.bad(
+                "architectures",
+                Shown.of(className) + " is not supported",
+                "use a model of one of these: " + Architecture.supported()));
+  }
+
+  private static int headSize(ConfigReader config, int hidden, int heads) {
+    if (!config.has("head_dim") && hidden % heads != 0) {
+      throw config.bad(
+          "hidden_size", hidden + " is not divisible by num_attention_heads, which is " + heads);
+    }
+    int headSize = config.integerOr("head_dim", 1, WIDTH_LIMIT, hidden / heads);
+    if ((long) heads * headSize > WIDTH_LIMIT) {
+      throw config.bad(
+          "head_dim", heads + " heads of " + headSize + " elements are more than " + WIDTH_LIMIT);
+    }
+    return headSize;
+  }
+
+  private static float normEpsilon(ConfigReader config, String key) {
+    float epsilon = (float) config.positive(key);
+    if (epsilon == 0 || epsilon >= 1) {
+      throw config.bad(key, epsilon + " is not between 0 and 1");
+    }
+    return epsilon;
+  }
+
+  private static Activation activation(ConfigReader config, String key) {
+    String name = config.string(key);
+    return switch (name) {
+      case "relu" -> Activation.RELU;
+      case "relu2" -> Activation.RELU2;
+      case "silu", "swish" -> Activation.SILU;
+      case "gelu_pytorch_tanh" -> Activation.GELU_TANH;
+      default ->
+          throw config.bad(
+              key,
+              Shown.of(name) + " is not supported",
+              "use a model with relu, relu2, silu, swish or gelu_pytorch_tanh");
+    };
+  }
+
+  private static Set<Presence> presences(ConfigReader config, HeadKind head) {
+    EnumSet<Presence> presences = EnumSet.of(Presence.ALWAYS);
+    if (config.flag("attention_bias").orElse(false)) {
+      presences.add(Presence.ATTENTION_BIAS);
+    }
+    if (config.flag("mlp_bias").orElse(false)) {
+      presences.add(Presence.MLP_BIAS);
+    }
+    if (head == HeadKind.SEPARATE) {
+      presences.add(Presence.SEPARATE_HEAD);
+    }
+    return presences;
+  }
+}
