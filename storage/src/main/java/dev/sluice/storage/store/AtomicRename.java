@@ -56,13 +56,12 @@ final class AtomicRename {
           .defaultLookup()
           .find("renameat2")
           .map(
-              symbol ->
-                  Linker.nativeLinker()
-                      .downcallHandle(
-                          symbol,
-                          FunctionDescriptor.of(
-                              JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT),
-                          Linker.Option.captureCallState("errno")));
+              symbol -> Linker.nativeLinker()
+                  .downcallHandle(
+                      symbol,
+                      FunctionDescriptor.of(
+                          JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT),
+                      Linker.Option.captureCallState("errno")));
 
   private AtomicRename() {}
 
@@ -96,10 +95,9 @@ final class AtomicRename {
 
   private static int call(MemorySegment state, MemorySegment from, MemorySegment to, Mode mode) {
     try {
-      return (int)
-          RENAMEAT2
-              .orElseThrow()
-              .invokeExact(state, WORKING_DIRECTORY, from, WORKING_DIRECTORY, to, mode.flag);
+      return (int) RENAMEAT2
+          .orElseThrow()
+          .invokeExact(state, WORKING_DIRECTORY, from, WORKING_DIRECTORY, to, mode.flag);
     } catch (Throwable e) {
       throw new IllegalStateException("renameat2 cannot be called", e);
     }

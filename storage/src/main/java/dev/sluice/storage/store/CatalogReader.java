@@ -44,13 +44,13 @@ final class CatalogReader {
       long bytes = channel.size();
       checkMetaPages(file, channel, bytes);
       try (Env<byte[]> env =
-              Env.create(ByteArrayProxy.PROXY_BA)
-                  .setMapSize(StoreFormat.wholePages(bytes))
-                  .open(
-                      file.toFile(),
-                      EnvFlags.MDB_NOSUBDIR,
-                      EnvFlags.MDB_RDONLY_ENV,
-                      EnvFlags.MDB_NOLOCK);
+          Env.create(ByteArrayProxy.PROXY_BA)
+              .setMapSize(StoreFormat.wholePages(bytes))
+              .open(
+                  file.toFile(),
+                  EnvFlags.MDB_NOSUBDIR,
+                  EnvFlags.MDB_RDONLY_ENV,
+                  EnvFlags.MDB_NOLOCK);
           Txn<byte[]> txn = env.txnRead()) {
         Dbi<byte[]> values = env.openDbi(txn, null, null, false);
         try (CursorIterable<byte[]> cursor = values.iterate(txn)) {

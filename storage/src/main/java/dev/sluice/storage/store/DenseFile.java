@@ -16,14 +16,12 @@ import java.util.Set;
 final class DenseFile implements AutoCloseable {
   private static final long CHUNK_BYTES = 1L << 26;
 
-  private final Path file;
   private final FileChannel channel;
   private final List<DenseTensor> tensors = new ArrayList<>();
   private final Set<String> names = new HashSet<>();
   private long endBytes;
 
   DenseFile(Path file) throws IOException {
-    this.file = file;
     this.channel =
         FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
   }
@@ -69,10 +67,6 @@ final class DenseFile implements AutoCloseable {
     MemorySegment zeros = MemorySegment.ofArray(new byte[(int) (offsetBytes - endBytes)]);
     FileLayerBodies.writeFully(channel, endBytes, zeros);
     endBytes = offsetBytes;
-  }
-
-  Path file() {
-    return file;
   }
 
   @Override

@@ -52,12 +52,11 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
   List<FfnLayout.Part> at(long bodyOffsetBytes) {
     return parts.stream()
         .map(
-            part ->
-                new FfnLayout.Part(
-                    bodyOffsetBytes + part.baseOffsetBytes(),
-                    part.strideBytes(),
-                    part.bytes(),
-                    part.offsetInBundleBytes()))
+            part -> new FfnLayout.Part(
+                bodyOffsetBytes + part.baseOffsetBytes(),
+                part.strideBytes(),
+                part.bytes(),
+                part.offsetInBundleBytes()))
         .toList();
   }
 }

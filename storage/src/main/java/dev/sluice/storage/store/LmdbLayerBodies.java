@@ -90,8 +90,8 @@ final class LmdbLayerBodies implements LayerBodies {
       }
       value.asSlice(0, LEAD_BYTES).fill((byte) 0);
       filler.fill(
-          (offset, bytes) ->
-              MemorySegment.copy(bytes, 0, value, LEAD_BYTES + offset, bytes.byteSize()));
+          (offset, bytes) -> MemorySegment.copy(bytes, 0, value, LEAD_BYTES + offset,
+              bytes.byteSize()));
       txn.commit();
     }
   }
@@ -101,7 +101,7 @@ final class LmdbLayerBodies implements LayerBodies {
     env.sync(true);
     long[] offsets = new long[layers];
     try (FileChannel channel =
-            FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
         Txn<ByteBuffer> txn = env.txnRead()) {
       for (int layer = 0; layer < layers; layer++) {
         offsets[layer] = verifiedOffset(channel, layer, values.get(txn, key(layer)));

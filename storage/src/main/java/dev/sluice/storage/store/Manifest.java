@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HexFormat;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -55,8 +54,8 @@ record Manifest(
     json.put("arrangement", arrangement.code());
     ObjectNode fileList = json.putObject("files");
     files.forEach(
-        (name, entry) ->
-            fileList.putObject(name).put("bytes", entry.bytes()).put("sha256", entry.sha256()));
+        (name, entry) -> fileList.putObject(name).put("bytes", entry.bytes()).put("sha256",
+            entry.sha256()));
     ObjectNode origin = json.putObject("provenance");
     origin.put("source", provenance.source());
     origin.put("trace_digest", provenance.traceDigest());
@@ -111,8 +110,8 @@ record Manifest(
     }
     JsonFields fileList = json.fields("files");
     SortedMap<String, FileEntry> files = new TreeMap<>();
-    for (String name :
-        new String[] {StoreFormat.CATALOG, StoreFormat.DENSE, StoreFormat.ffnFile(container)}) {
+    for (String name : new String[] {StoreFormat.CATALOG, StoreFormat.DENSE,
+      StoreFormat.ffnFile(container)}) {
       JsonFields entry = fileList.fields(name);
       String sha256 = entry.string("sha256", 64);
       if (!SHA256.matcher(sha256).matches()) {

@@ -72,7 +72,8 @@ public record ModelSpec(
 
   /** Frequency scaling. {@code kind} decides which of the other fields count; unused ones are 0. */
   public record Scaling(
-      ScalingKind kind, double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalContext) {
+      ScalingKind kind, double factor, double lowFrequencyFactor, double highFrequencyFactor,
+      int originalContext) {
     public static final Scaling NONE = new Scaling(ScalingKind.NONE, 0, 0, 0, 0);
   }
 

@@ -88,7 +88,8 @@ public final class PageChecksums {
       if ((int) crc.getValue() != checksums[firstPage + page]) {
         throw new FaultException(
             file,
-            "page at offset " + (long) (firstPage + page) * PAGE_BYTES + " does not match its checksum",
+            "page at offset " + (long) (firstPage + page) * PAGE_BYTES
+                + " does not match its checksum",
             "check the disk, then import or bundle the store again");
       }
     }

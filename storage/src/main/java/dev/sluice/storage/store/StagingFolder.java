@@ -18,6 +18,7 @@ import java.util.HexFormat;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.lmdbjava.LmdbException;
 
 /**
  * A folder {@code .NAME.sluice.PID-RANDOM.tmp} beside the target, in which a store is built until it is whole. It goes
@@ -36,6 +37,7 @@ final class StagingFolder {
           StoreFormat.ffnFile(Container.LMDB));
 
   private static final int EXIT_ATTEMPTS = 20;
+  private static final long NEARLY_FULL_BYTES = 1 << 16;
 
   private final Path target;
   private final Existing existing;
@@ -124,7 +126,8 @@ final class StagingFolder {
     boolean full =
         message.contains("No space left")
             || message.contains("ENOSPC")
-            || message.contains("Disk quota exceeded");
+            || message.contains("Disk quota exceeded")
+            || (e instanceof LmdbException && isNearlyFull());
     return full
         ? new FaultException(
             target.getParent(),
@@ -133,6 +136,15 @@ final class StagingFolder {
             e)
         : new FaultException(
             target, "cannot be written (" + message + ")", "check the disk and permissions", e);
+  }
+
+  /** LMDB reports the short write of a disk that has just filled up as EIO. */
+  private boolean isNearlyFull() {
+    try {
+      return Files.getFileStore(folder).getUsableSpace() < NEARLY_FULL_BYTES;
+    } catch (IOException e) {
+      return false;
+    }
   }
 
   /** Returns whether the old store now lies in our folder. */
@@ -195,7 +207,8 @@ final class StagingFolder {
       for (Path file : files) {
         if (!STORE_FILES.contains(file.getFileName().toString()) || Files.isDirectory(file)) {
           throw new BadInputException(
-              target, "is not a store (it holds " + file.getFileName() + ")", "choose another name");
+              target, "is not a store (it holds " + file.getFileName() + ")",
+              "choose another name");
         }
       }
     } catch (NotDirectoryException e) {
@@ -234,7 +247,8 @@ final class StagingFolder {
   private static void removeLeftovers(Path target) throws IOException {
     Pattern name =
         Pattern.compile(
-            "\\." + Pattern.quote(target.getFileName().toString()) + "\\.([0-9]{1,10})-[0-9a-f]{16}\\.tmp");
+            "\\." + Pattern.quote(target.getFileName().toString())
+                + "\\.([0-9]{1,10})-[0-9a-f]{16}\\.tmp");
     try (DirectoryStream<Path> siblings = Files.newDirectoryStream(target.getParent())) {
       for (Path sibling : siblings) {
         Matcher matcher = name.matcher(sibling.getFileName().toString());
@@ -278,7 +292,7 @@ final class StagingFolder {
 
   /** The writing thread still runs during shutdown and may put a file into the folder just as it is emptied. */
   private void deleteWhileWritten() {
-    for (int attempt = 1; ; attempt++) {
+    for (int attempt = 1;; attempt++) {
       try {
         deleteFlat(folder);
         return;

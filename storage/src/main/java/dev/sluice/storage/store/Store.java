@@ -65,7 +65,7 @@ public final class Store implements AutoCloseable {
    */
   public static Store open(Path folder) {
     Path absolute = folder.toAbsolutePath().normalize();
-    for (int attempt = 1; ; attempt++) {
+    for (int attempt = 1;; attempt++) {
       Object before = identity(absolute);
       Store store;
       try {

@@ -23,7 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 class PageChecksumsTest {
   private static final Path NAMED = Path.of("ffn.bin");
 
-  @TempDir Path scratch;
+  @TempDir
+  Path scratch;
 
   /** CRC-32C bit by bit: reflected polynomial 0x82F63B78, check value in RFC 3720's tradition. */
   private static int crc32c(byte[] bytes, int offset, int length) {
@@ -84,7 +85,8 @@ class PageChecksumsTest {
   void refusesPartialPagesAndRangesBeyondTheFile() {
     PageChecksums pages = PageChecksums.of(new int[4]);
     MemorySegment memory = MemorySegment.ofArray(new byte[8 * 4096]);
-    long[][] ranges = {{1, 4096}, {0, 4095}, {-4096, 4096}, {0, 5 * 4096}, {4 * 4096, 4096}, {1L << 40, 0}};
+    long[][] ranges =
+        {{1, 4096}, {0, 4095}, {-4096, 4096}, {0, 5 * 4096}, {4 * 4096, 4096}, {1L << 40, 0}};
     for (long[] range : ranges) {
       assertThrows(
           IllegalArgumentException.class, () -> pages.verify(NAMED, range[0], memory, 0, range[1]));

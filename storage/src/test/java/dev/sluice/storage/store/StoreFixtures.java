@@ -61,16 +61,15 @@ final class StoreFixtures {
     writer.provenance(PROVENANCE);
     dense(spec, seed)
         .forEach(
-            (name, data) ->
-                writer.dense(
-                    name, TensorType.F16, List.of(data.length / 2), MemorySegment.ofArray(data)));
+            (name, data) -> writer.dense(
+                name, TensorType.F16, List.of(data.length / 2), MemorySegment.ofArray(data)));
     for (int layer = 0; layer < spec.layers(); layer++) {
       int current = layer;
       writer.ffnLayer(
           layer,
           order(spec, seed, layer),
-          (neuron, target) ->
-              target.copyFrom(MemorySegment.ofArray(bundle(spec, seed, current, neuron))));
+          (neuron, target) -> target
+              .copyFrom(MemorySegment.ofArray(bundle(spec, seed, current, neuron))));
     }
   }
 

@@ -20,6 +20,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -42,7 +43,8 @@ import org.lmdbjava.Txn;
 class StoreRoundTripTest {
   private static final long SEED = 20260101;
 
-  @TempDir Path scratch;
+  @TempDir
+  Path scratch;
 
   static Stream<Arguments> layouts() {
     List<Arguments> all = new ArrayList<>();
@@ -140,10 +142,9 @@ class StoreRoundTripTest {
     FaultException fault =
         assertThrows(
             FaultException.class,
-            () ->
-                store
-                    .ffnChecksums()
-                    .verify(ffn.file(), 4096, MemorySegment.ofArray(file), 4096, 4096));
+            () -> store
+                .ffnChecksums()
+                .verify(ffn.file(), 4096, MemorySegment.ofArray(file), 4096, 4096));
     assertTrue(fault.getMessage().contains(ffn.file() + ": page at offset 4096"));
   }
 
@@ -164,7 +165,8 @@ class StoreRoundTripTest {
         Txn<ByteBuffer> txn = env.txnRead()) {
       Dbi<ByteBuffer> values = env.openDbi(txn, null, null, false);
       for (int layer = 0; layer < spec.layers(); layer++) {
-        ByteBuffer key = ByteBuffer.allocateDirect(7).put(("layer/" + layer).getBytes()).flip();
+        ByteBuffer key = ByteBuffer.allocateDirect(7)
+            .put(("layer/" + layer).getBytes(StandardCharsets.US_ASCII)).flip();
         ByteBuffer value = values.get(txn, key);
         assertEquals(4096 - 16, value.remaining() % 4096);
         long base = store.ffn().layers().get(layer).getFirst().baseOffsetBytes();
@@ -259,11 +261,13 @@ class StoreRoundTripTest {
           BadInputException.class, () -> writer.dense("b", TensorType.F16, List.of(-3, -1), six));
       int[] order = StoreFixtures.order(spec, 1, 0);
       assertThrows(
-          IllegalArgumentException.class, () -> writer.ffnLayer(1, order, (n, t) -> t.fill((byte) 0)));
+          IllegalArgumentException.class,
+          () -> writer.ffnLayer(1, order, (n, t) -> t.fill((byte) 0)));
       int[] twice = order.clone();
       twice[0] = twice[1];
       assertThrows(
-          IllegalArgumentException.class, () -> writer.ffnLayer(0, twice, (n, t) -> t.fill((byte) 0)));
+          IllegalArgumentException.class,
+          () -> writer.ffnLayer(0, twice, (n, t) -> t.fill((byte) 0)));
       assertThrows(IllegalStateException.class, writer::publish);
     }
     assertTrue(Files.notExists(target));

@@ -1,0 +1,123 @@
+package dev.sluice.storage.store;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.FaultException;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.tensor.TensorType;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Stores of version 1 as they were written on the day the format was fixed. They must open for ever. */
+class FrozenStoreTest {
+  private static final long SEED = 20260101;
+  private static final Path EXAMPLES =
+      Path.of(System.getProperty("sluice.root"), "storage/src/test/resources/store-v1");
+
+  /** Digests are sha256sum's, of MANIFEST from byte 44 on. */
+  @ParameterizedTest
+  @CsvSource({
+    "file.sluice, FILE, e9d9ef9709fa07c375a31cc4fe5e6d0d9493d50e012a8ab0d45e912f647ca0dc",
+    "lmdb.sluice, LMDB, 3f3cf4363fa4813fb5ab45af4549db64a9904d63a4967bcf912feaa346606e3f"
+  })
+  void validExamplesOpen(String name, Container container, String digest) throws IOException {
+    ModelSpec spec = StoreFixtures.spec(FfnForm.GATED, TensorType.F16);
+    Path folder = EXAMPLES.resolve(name);
+    List<Path> before = StoreFixtures.list(folder);
+    try (Store store = Store.open(folder);
+        Arena arena = Arena.ofConfined()) {
+      assertEquals(digest, store.digest());
+      assertEquals(spec, store.spec());
+      assertEquals(StoreFixtures.PROVENANCE, store.provenance());
+      assertArrayEquals(StoreFixtures.TOKENIZER, store.tokenizerJson().orElseThrow());
+      assertArrayEquals(StoreFixtures.BLOB, store.blob("curve/output").orElseThrow());
+      assertEquals(container, store.ffn().container());
+      assertEquals(Arrangement.BUNDLED, store.ffn().arrangement());
+      MemorySegment dense = store.loadDense(arena);
+      for (DenseTensor tensor : store.denseTensors()) {
+        assertArrayEquals(
+            StoreFixtures.dense(spec, SEED).get(tensor.name()),
+            dense.asSlice(tensor.offsetBytes(), tensor.bytes()).toArray(ValueLayout.JAVA_BYTE));
+      }
+      for (int layer = 0; layer < spec.layers(); layer++) {
+        assertArrayEquals(StoreFixtures.order(spec, SEED, layer), store.order(layer));
+        for (int position = 0; position < spec.feedForward(); position++) {
+          assertArrayEquals(
+              StoreFixtures.bundle(spec, SEED, layer, store.order(layer)[position]),
+              StoreFixtures.readBundle(store.ffn(), layer, position));
+        }
+      }
+      store.verify(ProgressListener.SILENT);
+    }
+    assertEquals(before, StoreFixtures.list(folder));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "manifest-flipped | MANIFEST: does not match its checksum",
+        "catalog-flipped | catalog.mdb: does not match its digest in MANIFEST"
+      })
+  void openFindsDamage(String name, String words) {
+    assertFault(name, words, () -> Store.open(corrupt(name)));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "dense-flipped | dense.bin: page at offset 0 does not match",
+        "ffn-flipped | ffn.bin: page at offset 8192 does not match",
+        "ffn-padding-flipped | ffn.mdb: page at offset 40960 does not match"
+      })
+  void verifyFindsDamage(String name, String words) {
+    try (Store store = Store.open(corrupt(name))) {
+      assertFault(name, words, () -> store.verify(ProgressListener.SILENT));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "manifest-cut | MANIFEST: holds 156 bytes of JSON instead of 533",
+        "manifest-newer | MANIFEST: format version 2, this program reads version 1; use a newer sluice",
+        "manifest-other-magic | MANIFEST: not the manifest of a store",
+        "catalog-cut | catalog.mdb: has 8192 bytes instead of 12288",
+        "dense-missing | dense.bin: is missing",
+        "ffn-cut | ffn.mdb: has 20480 bytes instead of 45056"
+      })
+  void openRefuses(String name, String words) {
+    BadInputException refusal =
+        assertThrows(BadInputException.class, () -> Store.open(corrupt(name)));
+    assertTrue(refusal.getMessage().contains(words), refusal.getMessage());
+  }
+
+  @Test
+  void everyCorruptExampleIsCovered() throws IOException {
+    assertEquals(11, StoreFixtures.list(EXAMPLES.resolve("corrupt")).size());
+  }
+
+  private static Path corrupt(String name) {
+    return EXAMPLES.resolve("corrupt").resolve(name + ".sluice");
+  }
+
+  private static void assertFault(
+      String name, String words, Executable action) {
+    FaultException fault = assertThrows(FaultException.class, action, name);
+    assertTrue(fault.getMessage().contains(words), fault.getMessage());
+  }
+}
