@@ -1,0 +1,134 @@
+package dev.sluice.engine.kernel;
+
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Dot products, scaled additions and the transcendental functions around them. All implementations
+ * give the same bits (see the package description), so which one runs is a matter of speed only.
+ *
+ * <p>Stateless and thread-safe; no method allocates once warm, except that a thread's first tile
+ * takes 400 bytes. Offsets and counts are in elements unless their names say bytes. Ranges that do
+ * not fit throw {@link IndexOutOfBoundsException}.
+ *
+ * <p>Weights are little-endian, finite (importers refuse Inf and NaN) and lie in native memory,
+ * mapped or not, at any alignment; heap segments throw {@link IllegalArgumentException}. The caller
+ * keeps the segment's arena open until the call returns: it is checked on entry, not at every load.
+ *
+ * <p>No accumulator is left at −0: {@code axpy} and {@code axpyTile} store +0 instead, which is
+ * what lets a tile skip zero factors and still agree with single calls to the bit.
+ */
+public interface Kernels {
+  /** The fastest kernels that work on this machine, chosen once. */
+  static Kernels best() {
+    return KernelChoice.BEST;
+  }
+
+  /** Plain Java kernels, which work everywhere. */
+  static Kernels scalar() {
+    return KernelChoice.SCALAR;
+  }
+
+  /** {@code vector-256} or {@code scalar}. */
+  String name();
+
+  /**
+   * Permutes n activations into the layout that the other methods want for weights of this type.
+   * Arrays must not overlap.
+   */
+  void arrange(TensorType type, float[] x, int xOffset, float[] arranged, int arrangedOffset,
+      int n);
+
+  /** Undoes {@link #arrange}. Arrays must not overlap. */
+  void restore(TensorType type, float[] arranged, int arrangedOffset, float[] x, int xOffset,
+      int n);
+
+  /** Canonical dot product of n weights at {@code offsetBytes} with n arranged activations. */
+  float dot(TensorType type, MemorySegment weights, long offsetBytes, float[] arranged,
+      int arrangedOffset, int n);
+
+  /**
+   * {@code out[outOffset + r] = dot} of the row at {@code offsetBytes + r · strideBytes}, for r
+   * below {@code rows}.
+   */
+  void dots(
+      TensorType type,
+      MemorySegment weights,
+      long offsetBytes,
+      long strideBytes,
+      int rows,
+      float[] arranged,
+      int arrangedOffset,
+      float[] out,
+      int outOffset,
+      int n);
+
+  /** Writes n weights as exact float32 values in the arranged layout. */
+  void widen(TensorType type, MemorySegment weights, long offsetBytes, float[] row, int rowOffset,
+      int n);
+
+  /** y = fma(a, w, y) for n elements; y is in the arranged layout. */
+  void axpy(TensorType type, float a, MemorySegment weights, long offsetBytes, float[] y,
+      int yOffset, int n);
+
+  /** Canonical dot product of two float32 arrays, both in the same layout. */
+  float dot(float[] a, int aOffset, float[] b, int bOffset, int n);
+
+  /** y = fma(a, x, y) for n elements. */
+  void axpy(float a, float[] x, int xOffset, float[] y, int yOffset, int n);
+
+  /**
+   * All dot products of {@code rowCount} rows with {@code xCount} vectors, each stored one after
+   * another, n apart: {@code out[outOffset + r · outStride + t] = dot(row r, x t)}. {@code out}
+   * must not overlap the inputs.
+   */
+  void dotTile(
+      float[] rows,
+      int rowOffset,
+      int rowCount,
+      float[] xs,
+      int xOffset,
+      int xCount,
+      float[] out,
+      int outOffset,
+      int outStride,
+      int n);
+
+  /**
+   * For each token t, and for column i ascending: {@code ys[yOffset + t · n …] = fma(h[hOffset + i
+   * · hStride + t], column i, …)}. Columns and ys lie one after another, n apart. Columns are
+   * finite; an h of 0 contributes nothing.
+   */
+  void axpyTile(
+      float[] columns,
+      int columnOffset,
+      int columnCount,
+      float[] h,
+      int hOffset,
+      int hStride,
+      float[] ys,
+      int yOffset,
+      int tokenCount,
+      int n);
+
+  /**
+   * e^x in place, within 1 ulp for normal results; below −104 it is 0, above 88.73 +Inf, NaN stays
+   * NaN.
+   */
+  void exp(float[] x, int offset, int n);
+
+  /**
+   * Softmax in place over n ≥ 1 elements, of which at least one is above −Inf and none is +Inf or
+   * NaN.
+   *
+   * @return the logarithm of the sum of the exponentials of the original elements
+   */
+  float softmax(float[] x, int offset, int n);
+
+  /** Canonical dot product of n elements with themselves. */
+  float sumOfSquares(float[] x, int offset, int n);
+
+  /** The FFN's non-linearity in place; each element as {@link Activations#apply} gives it. */
+  void activate(ModelSpec.Activation activation, float[] x, int offset, int n);
+}

@@ -1,0 +1,63 @@
+package dev.sluice.engine.kernel;
+
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Objects;
+
+/**
+ * Weights by address. Loops read through one constant segment that spans the address space: a
+ * constant's class, scope and bounds fold away, so no caller's kind of segment (mapped, confined,
+ * shared) can slow the compiled loop for the others. Bounds and liveness are therefore checked
+ * here, once per call.
+ */
+final class NativeMemory {
+  static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private NativeMemory() {}
+
+  /** The checked address of n weights. */
+  static long address(TensorType type, MemorySegment weights, long offsetBytes, int n) {
+    return address(weights, offsetBytes, type.bytes(n));
+  }
+
+  /** The checked address of {@code rows} rows of n weights. */
+  static long address(
+      TensorType type, MemorySegment weights, long offsetBytes, long strideBytes, int rows, int n) {
+    if (strideBytes < 0) {
+      throw new IndexOutOfBoundsException("stride of " + strideBytes + " bytes");
+    }
+    long lengthBytes =
+        rows <= 0 ? 0 : Math.addExact(Math.multiplyExact(strideBytes, rows - 1), type.bytes(n));
+    return address(weights, offsetBytes, lengthBytes);
+  }
+
+  private static long address(MemorySegment weights, long offsetBytes, long lengthBytes) {
+    if (!weights.isNative()) {
+      throw new IllegalArgumentException("weights must lie in native memory");
+    }
+    if (!weights.scope().isAlive()) {
+      throw new IllegalStateException("weights were freed");
+    }
+    if (!weights.isAccessibleBy(Thread.currentThread())) {
+      throw new WrongThreadException("weights belong to another thread");
+    }
+    Objects.checkFromIndexSize(offsetBytes, lengthBytes, weights.byteSize());
+    return weights.address() + offsetBytes;
+  }
+
+  /** The 16 bits at an address, sign-extended. */
+  static int bits16(long address) {
+    return ALL.get(SHORT, address);
+  }
+
+  static float float32(long address) {
+    return ALL.get(FLOAT, address);
+  }
+}

@@ -1,0 +1,49 @@
+package dev.sluice.engine.kernel;
+
+import java.util.Objects;
+
+/** Range checks that the tile methods of all kernels share. */
+final class Ranges {
+  private Ranges() {}
+
+  static void checkMatrix(float[] values, int offset, int rows, int stride, int columns) {
+    if (rows < 0 || stride < 0 || columns < 0) {
+      throw new IndexOutOfBoundsException(
+          "negative shape: " + rows + " x " + columns + ", stride " + stride);
+    }
+    long length = rows == 0 ? 0 : (long) (rows - 1) * stride + columns;
+    Objects.checkFromIndexSize((long) offset, length, (long) values.length);
+  }
+
+  static void checkDotTile(
+      float[] rows,
+      int rowOffset,
+      int rowCount,
+      float[] xs,
+      int xOffset,
+      int xCount,
+      float[] out,
+      int outOffset,
+      int outStride,
+      int n) {
+    checkMatrix(rows, rowOffset, rowCount, n, n);
+    checkMatrix(xs, xOffset, xCount, n, n);
+    checkMatrix(out, outOffset, rowCount, outStride, xCount);
+  }
+
+  static void checkAxpyTile(
+      float[] columns,
+      int columnOffset,
+      int columnCount,
+      float[] h,
+      int hOffset,
+      int hStride,
+      float[] ys,
+      int yOffset,
+      int tokenCount,
+      int n) {
+    checkMatrix(columns, columnOffset, columnCount, n, n);
+    checkMatrix(h, hOffset, columnCount, hStride, tokenCount);
+    checkMatrix(ys, yOffset, tokenCount, n, n);
+  }
+}

@@ -1,0 +1,197 @@
+package dev.sluice.engine.kernel;
+
+import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.util.Objects;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Kernels on 256-bit vectors, whatever wider ones the machine has. Checks ranges and sends whole
+ * blocks to the loops; dot products whose length is not a multiple of 16 go to the scalar twin
+ * whole.
+ */
+final class VectorKernels implements Kernels {
+  static boolean machineIsWideEnough() {
+    return FloatVector.SPECIES_PREFERRED.vectorBitSize() >= 256;
+  }
+
+  @Override
+  public String name() {
+    return "vector-256";
+  }
+
+  @Override
+  public void arrange(
+      TensorType type, float[] x, int xOffset, float[] arranged, int arrangedOffset, int n) {
+    BlockLayout.arrange(type, x, xOffset, arranged, arrangedOffset, n);
+  }
+
+  @Override
+  public void restore(
+      TensorType type, float[] arranged, int arrangedOffset, float[] x, int xOffset, int n) {
+    BlockLayout.restore(type, arranged, arrangedOffset, x, xOffset, n);
+  }
+
+  @Override
+  public float dot(
+      TensorType type, MemorySegment weights, long offsetBytes, float[] arranged,
+      int arrangedOffset, int n) {
+    Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
+    long address = NativeMemory.address(type, weights, offsetBytes, n);
+    try {
+      return dotAt(type, address, arranged, arrangedOffset, n);
+    } finally {
+      Reference.reachabilityFence(weights);
+    }
+  }
+
+  private static float dotAt(TensorType type, long address, float[] x, int xOffset, int n) {
+    return wholeBlocks(n)
+        ? VectorRows.dot(type, address, x, xOffset, n)
+        : ScalarKernels.dotAt(type, address, x, xOffset, n);
+  }
+
+  private static boolean wholeBlocks(int n) {
+    return n % BlockLayout.BLOCK == 0;
+  }
+
+  @Override
+  public void dots(
+      TensorType type,
+      MemorySegment weights,
+      long offsetBytes,
+      long strideBytes,
+      int rows,
+      float[] arranged,
+      int arrangedOffset,
+      float[] out,
+      int outOffset,
+      int n) {
+    Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
+    Objects.checkFromIndexSize(outOffset, rows, out.length);
+    long address = NativeMemory.address(type, weights, offsetBytes, strideBytes, rows, n);
+    try {
+      for (int r = 0; r < rows; r++) {
+        out[outOffset + r] = dotAt(type, address + r * strideBytes, arranged, arrangedOffset, n);
+      }
+    } finally {
+      Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
+  public void widen(
+      TensorType type, MemorySegment weights, long offsetBytes, float[] row, int rowOffset, int n) {
+    Objects.checkFromIndexSize(rowOffset, n, row.length);
+    long address = NativeMemory.address(type, weights, offsetBytes, n);
+    try {
+      int full = n & -BlockLayout.BLOCK;
+      VectorRows.widen(type, address, row, rowOffset, full);
+      ScalarKernels.widenFrom(full, type, address, row, rowOffset, n);
+    } finally {
+      Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
+  public void axpy(
+      TensorType type, float a, MemorySegment weights, long offsetBytes, float[] y, int yOffset,
+      int n) {
+    Objects.checkFromIndexSize(yOffset, n, y.length);
+    long address = NativeMemory.address(type, weights, offsetBytes, n);
+    try {
+      int full = n & -BlockLayout.BLOCK;
+      VectorRows.axpy(type, a, address, y, yOffset, full);
+      ScalarKernels.axpyFrom(full, type, a, address, y, yOffset, n);
+    } finally {
+      Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
+  public float dot(float[] a, int aOffset, float[] b, int bOffset, int n) {
+    Objects.checkFromIndexSize(aOffset, n, a.length);
+    Objects.checkFromIndexSize(bOffset, n, b.length);
+    return wholeBlocks(n)
+        ? VectorTiles.dot(a, aOffset, b, bOffset, n)
+        : ScalarSums.dot(a, aOffset, b, bOffset, n);
+  }
+
+  @Override
+  public void axpy(float a, float[] x, int xOffset, float[] y, int yOffset, int n) {
+    Objects.checkFromIndexSize(xOffset, n, x.length);
+    Objects.checkFromIndexSize(yOffset, n, y.length);
+    int full = n & -8;
+    VectorRows.axpy(a, x, xOffset, y, yOffset, full);
+    ScalarKernels.axpyFrom(full, a, x, xOffset, y, yOffset, n);
+  }
+
+  @Override
+  public void dotTile(
+      float[] rows,
+      int rowOffset,
+      int rowCount,
+      float[] xs,
+      int xOffset,
+      int xCount,
+      float[] out,
+      int outOffset,
+      int outStride,
+      int n) {
+    Ranges.checkDotTile(rows, rowOffset, rowCount, xs, xOffset, xCount, out, outOffset, outStride,
+        n);
+    if (wholeBlocks(n)) {
+      VectorTiles.dots(rows, rowOffset, rowCount, xs, xOffset, xCount, out, outOffset, outStride,
+          n);
+    } else {
+      ScalarKernels.dotEach(rows, rowOffset, rowCount, xs, xOffset, xCount, out, outOffset,
+          outStride, n);
+    }
+  }
+
+  @Override
+  public void axpyTile(
+      float[] columns,
+      int columnOffset,
+      int columnCount,
+      float[] h,
+      int hOffset,
+      int hStride,
+      float[] ys,
+      int yOffset,
+      int tokenCount,
+      int n) {
+    Ranges.checkAxpyTile(columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset,
+        tokenCount, n);
+    int done =
+        VectorTiles.axpy(columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset,
+            tokenCount, n);
+    ScalarKernels.axpyEachFrom(
+        done, columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset, tokenCount, n);
+  }
+
+  @Override
+  public void exp(float[] x, int offset, int n) {
+    Objects.checkFromIndexSize(offset, n, x.length);
+    VectorMath.exp(x, offset, n);
+  }
+
+  @Override
+  public float softmax(float[] x, int offset, int n) {
+    Objects.checkFromIndexSize(offset, n, x.length);
+    return VectorMath.softmax(x, offset, n);
+  }
+
+  @Override
+  public float sumOfSquares(float[] x, int offset, int n) {
+    return dot(x, offset, x, offset, n);
+  }
+
+  @Override
+  public void activate(Activation activation, float[] x, int offset, int n) {
+    Objects.checkFromIndexSize(offset, n, x.length);
+    VectorMath.activate(activation, x, offset, n);
+  }
+}

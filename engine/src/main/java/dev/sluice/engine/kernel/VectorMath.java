@@ -1,0 +1,134 @@
+package dev.sluice.engine.kernel;
+
+import static dev.sluice.engine.kernel.Lanes.FLOATS;
+
+import dev.sluice.storage.store.ModelSpec.Activation;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/** The vector twins of {@link Exponential} and {@link Activations}, operation by operation. */
+final class VectorMath {
+  private VectorMath() {}
+
+  static FloatVector exp(FloatVector x) {
+    FloatVector v = x.max(Exponential.LEAST).min(Exponential.MOST);
+    FloatVector rounded =
+        v.fma(constant(Exponential.LOG2_E), constant(Exponential.ROUNDER));
+    FloatVector k = rounded.sub(Exponential.ROUNDER);
+    FloatVector r =
+        k.fma(constant(Exponential.MINUS_LN_2_LOW),
+            k.fma(constant(Exponential.MINUS_LN_2_HIGH), v));
+    FloatVector q = constant(Exponential.Q4).fma(r, constant(Exponential.Q3));
+    q = q.fma(r, constant(Exponential.Q2)).fma(r, constant(Exponential.Q1)).fma(r,
+        constant(Exponential.Q0));
+    FloatVector p = q.fma(r, constant(1f)).fma(r, constant(1f));
+    IntVector exponent = rounded.reinterpretAsInts().sub(Exponential.ROUNDER_BITS);
+    IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
+    return p.mul(powerOfTwo(half)).mul(powerOfTwo(exponent.sub(half)));
+  }
+
+  private static FloatVector constant(float value) {
+    return FloatVector.broadcast(FLOATS, value);
+  }
+
+  private static FloatVector powerOfTwo(IntVector exponent) {
+    return exponent.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+  }
+
+  static void exp(float[] x, int offset, int n) {
+    int i = offset;
+    int end = offset + n;
+    for (; i < end - 7; i += 8) {
+      exp(FloatVector.fromArray(FLOATS, x, i)).intoArray(x, i);
+    }
+    for (; i < end; i++) {
+      x[i] = Exponential.exp(x[i]);
+    }
+  }
+
+  static float softmax(float[] x, int offset, int n) {
+    float most = most(x, offset, n);
+    int end = offset + n;
+    int i = offset;
+    for (; i < end - 7; i += 8) {
+      exp(FloatVector.fromArray(FLOATS, x, i).sub(most)).intoArray(x, i);
+    }
+    for (; i < end; i++) {
+      x[i] = Exponential.exp(x[i] - most);
+    }
+    float sum = sum(x, offset, n);
+    for (i = offset; i < end - 7; i += 8) {
+      FloatVector.fromArray(FLOATS, x, i).div(sum).intoArray(x, i);
+    }
+    for (; i < end; i++) {
+      x[i] /= sum;
+    }
+    return ScalarKernels.logOfSum(most, sum);
+  }
+
+  private static float most(float[] x, int offset, int n) {
+    FloatVector t = constant(Float.NEGATIVE_INFINITY);
+    int i = offset;
+    int end = offset + n;
+    for (; i < end - 7; i += 8) {
+      t = t.max(FloatVector.fromArray(FLOATS, x, i));
+    }
+    float most = Lanes.most(t);
+    for (; i < end; i++) {
+      most = Math.max(most, x[i]);
+    }
+    return most;
+  }
+
+  /** Canonical sum of n elements, none negative, so that idle lanes of the tail leave no trace. */
+  private static float sum(float[] x, int offset, int n) {
+    FloatVector low = FloatVector.zero(FLOATS);
+    FloatVector high = low;
+    int i = offset;
+    int end = offset + n;
+    for (; i < end - 15; i += 16) {
+      low = low.add(FloatVector.fromArray(FLOATS, x, i));
+      high = high.add(FloatVector.fromArray(FLOATS, x, i + 8));
+    }
+    if (i < end) {
+      low = low.add(FloatVector.fromArray(FLOATS, x, i, FLOATS.indexInRange(i, end)));
+      if (i + 8 < end) {
+        high = high.add(FloatVector.fromArray(FLOATS, x, i + 8, FLOATS.indexInRange(i + 8, end)));
+      }
+    }
+    return Lanes.fold(low.add(high));
+  }
+
+  static void activate(Activation activation, float[] x, int offset, int n) {
+    int end = offset + (n & -8);
+    switch (activation) {
+      case RELU -> {
+        for (int i = offset; i < end; i += 8) {
+          FloatVector.fromArray(FLOATS, x, i).max(0f).intoArray(x, i);
+        }
+      }
+      case RELU2 -> {
+        for (int i = offset; i < end; i += 8) {
+          FloatVector z = FloatVector.fromArray(FLOATS, x, i).max(0f);
+          z.mul(z).intoArray(x, i);
+        }
+      }
+      case SILU -> {
+        for (int i = offset; i < end; i += 8) {
+          FloatVector z = FloatVector.fromArray(FLOATS, x, i);
+          z.div(exp(z.neg()).add(1f)).intoArray(x, i);
+        }
+      }
+      case GELU_TANH -> {
+        for (int i = offset; i < end; i += 8) {
+          FloatVector z = FloatVector.fromArray(FLOATS, x, i);
+          FloatVector cubic = constant(Activations.GELU_CUBIC).fma(z.mul(z), constant(1f));
+          FloatVector u = z.mul(Activations.GELU_SLOPE).mul(cubic);
+          z.div(exp(u.neg()).add(1f)).intoArray(x, i);
+        }
+      }
+    }
+    Activations.apply(activation, x, end, n & 7);
+  }
+}
