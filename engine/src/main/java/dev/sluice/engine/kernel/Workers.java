@@ -137,7 +137,7 @@ public final class Workers implements AutoCloseable {
         } catch (Throwable e) {
           record(task, e);
         }
-        if (unfinished.decrementAndGet() == 0 && owner != Thread.currentThread()) {
+        if (unfinished.decrementAndGet() == 0 && !owner.equals(Thread.currentThread())) {
           LockSupport.unpark(owner);
         }
       }
@@ -198,7 +198,7 @@ public final class Workers implements AutoCloseable {
     }
     boolean interrupted = false;
     for (Thread thread : team) {
-      while (thread != Thread.currentThread() && thread.isAlive()) {
+      while (!thread.equals(Thread.currentThread()) && thread.isAlive()) {
         try {
           thread.join();
         } catch (InterruptedException e) {
