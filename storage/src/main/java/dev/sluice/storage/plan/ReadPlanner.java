@@ -1,0 +1,137 @@
+package dev.sluice.storage.plan;
+
+import dev.sluice.storage.block.ReadBatch;
+import java.util.Arrays;
+
+/**
+ * Plans requests for wanted ranges: rounds them to whole pages (the unit of checksums) and, when merging, joins neighbours
+ * over gaps, since below a certain gap a device reads the bytes between sooner than it serves another request.
+ * Reusable; not thread-safe; no allocation after it has seen its largest plan.
+ */
+public final class ReadPlanner {
+
+  /**
+   * How to merge.
+   *
+   * @param pageBytes requests begin and end on multiples of this
+   * @param gapBytes two ranges whose pages are this far apart or less become one request; −1: never merge, each range is
+   *     its own request
+   * @param maxRequestBytes merging stops here; a single range may be larger
+   */
+  public record Limits(int pageBytes, int gapBytes, int maxRequestBytes) {
+    public Limits {
+      if (Integer.bitCount(pageBytes) != 1 || gapBytes < -1 || maxRequestBytes < pageBytes) {
+        throw new IllegalArgumentException("impossible request limits");
+      }
+    }
+
+    /** The same, each range its own request. */
+    public Limits unmerged() {
+      return new Limits(pageBytes, -1, maxRequestBytes);
+    }
+  }
+
+  private final Limits limits;
+  private long[] offsets = new long[64];
+  private int[] lengths = new int[64];
+  private int[] requestOf = new int[64];
+  private int size;
+  private int planned;
+
+  public ReadPlanner(Limits limits) {
+    this.limits = limits;
+  }
+
+  /** Forgets all ranges. */
+  public void clear() {
+    size = 0;
+    planned = 0;
+  }
+
+  /** Wants {@code lengthBytes} at {@code offsetBytes}; offsets must not descend from call to call. Returns its index. */
+  public int want(long offsetBytes, int lengthBytes) {
+    if (size > 0 && offsetBytes < offsets[size - 1]) {
+      throw new IllegalArgumentException("ranges must be wanted in ascending order");
+    }
+    if (size == offsets.length) {
+      offsets = Arrays.copyOf(offsets, 2 * size);
+      lengths = Arrays.copyOf(lengths, 2 * size);
+      requestOf = Arrays.copyOf(requestOf, 2 * size);
+    }
+    offsets[size] = offsetBytes;
+    lengths[size] = lengthBytes;
+    return size++;
+  }
+
+  /** Ranges wanted. */
+  public int size() {
+    return size;
+  }
+
+  /** Ranges that batches have taken so far: 0 .. planned − 1. */
+  public int planned() {
+    return planned;
+  }
+
+  /**
+   * Fills {@code batch} with requests for the next ranges, as many as its target holds; false when none are left.
+   *
+   * @throws IllegalArgumentException if the target cannot hold even one range
+   */
+  public boolean fill(ReadBatch batch) {
+    batch.clear();
+    if (planned == size) {
+      return false;
+    }
+    long room = batch.target().byteSize();
+    long at = 0;
+    while (planned < size) {
+      long from = down(offsets[planned]);
+      long to = up(offsets[planned] + lengths[planned]);
+      if (at + to - from > room) {
+        break;
+      }
+      int first = planned++;
+      while (planned < size && limits.gapBytes >= 0) {
+        long nextFrom = down(offsets[planned]);
+        long nextTo = Math.max(to, up(offsets[planned] + lengths[planned]));
+        if (nextFrom - to > limits.gapBytes
+            || nextTo - from > limits.maxRequestBytes
+            || at + nextTo - from > room) {
+          break;
+        }
+        to = nextTo;
+        planned++;
+      }
+      int request = batch.add(from, (int) (to - from), at);
+      for (int i = first; i < planned; i++) {
+        requestOf[i] = request;
+      }
+      at += to - from;
+    }
+    if (batch.size() == 0) {
+      throw new IllegalArgumentException(
+          "a staging buffer of " + room + " bytes cannot hold a range of " + lengths[planned] + " bytes");
+    }
+    return true;
+  }
+
+  /** The request of the current batch that reads range {@code i}. */
+  public int requestOf(int i) {
+    return requestOf[i];
+  }
+
+  /** Where range {@code i} lies in the current batch's target. */
+  public long targetOffsetBytes(ReadBatch batch, int i) {
+    int request = requestOf[i];
+    return batch.targetOffsetBytes(request) + offsets[i] - batch.fileOffsetBytes(request);
+  }
+
+  private long down(long offset) {
+    return offset & -(long) limits.pageBytes;
+  }
+
+  private long up(long offset) {
+    return down(offset + limits.pageBytes - 1);
+  }
+}

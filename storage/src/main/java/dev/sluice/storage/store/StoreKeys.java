@@ -1,0 +1,30 @@
+package dev.sluice.storage.store;
+
+import dev.sluice.storage.threshold.ActiveRule;
+
+/** Keys of the blobs that bundling leaves in a store's catalog for the engine. */
+public final class StoreKeys {
+  /** {@code column-norms}: ‖W_down[:,i]‖, layers × neurons in neuron order, little-endian float32. */
+  public static final String COLUMN_NORMS = "column-norms";
+
+  /**
+   * {@code frequency}: share of traced tokens at which each neuron was active, layers × neurons in neuron order,
+   * little-endian float32.
+   */
+  public static final String FREQUENCY = "frequency";
+
+  /** {@code targets}: JSON object, rule key to the CETT-PPL-1 % target. */
+  public static final String TARGETS = "targets";
+
+  private StoreKeys() {}
+
+  /** {@code curve/RULE}: the layers' {@link dev.sluice.storage.threshold.CettCurve}s. */
+  public static String curve(ActiveRule rule) {
+    return "curve/" + rule.key();
+  }
+
+  /** {@code predictor/quantised-BITS}: a {@link dev.sluice.storage.predictor.QuantisedCopy}. */
+  public static String quantised(int bits) {
+    return "predictor/quantised-" + bits;
+  }
+}
