@@ -4,7 +4,10 @@ package dev.sluice.storage.block;
 public enum Access {
   /** {@code O_DIRECT}, in force: checked by a read at open. Every request reaches the device. */
   DIRECT,
-  /** Through the page cache: the file system refuses direct reads, or takes the flag and buffers all the same. */
+  /**
+   * Through the page cache: the file system refuses direct reads, or takes the flag and buffers all
+   * the same.
+   */
   BUFFERED,
   /** Copied out of a memory mapping, by page faults. */
   MAPPED

@@ -9,26 +9,31 @@ public final class BlockReaders {
   private BlockReaders() {}
 
   /**
-   * Opens {@code file} for reading. Works on read-only mounts and as an ordinary user. Where the file system has no direct
-   * reads, the reader is {@link Access#BUFFERED} and {@link BlockReader#describe} says why.
+   * Opens {@code file} for reading. Works on read-only mounts and as an ordinary user. Where the
+   * file system has no direct reads, the reader is {@link Access#BUFFERED} and {@link
+   * BlockReader#describe} says why.
    *
    * @param preferred a backend, or AUTO for the first that works: io_uring, then pread
    * @throws BadInputException if the file cannot be read, or the named backend does not work here
    */
   public static BlockReader open(Path file, Backend preferred) {
+    return open(file, preferred, IoUringBlockReader.Depth.DEFAULT);
+  }
+
+  static BlockReader open(Path file, Backend preferred, IoUringBlockReader.Depth depth) {
     return switch (preferred) {
       case PREAD -> PreadBlockReader.open(file, PreadBlockReader.DEFAULT_THREADS, "");
       case MMAP -> MmapBlockReader.open(file);
       case IO_URING -> {
         try {
-          yield IoUringBlockReader.open(file, IoUringBlockReader.Depth.DEFAULT);
+          yield IoUringBlockReader.open(file, depth);
         } catch (SystemCallException e) {
           throw IoUringBlockReader.unavailable(file, e);
         }
       }
       case AUTO -> {
         try {
-          yield IoUringBlockReader.open(file, IoUringBlockReader.Depth.DEFAULT);
+          yield IoUringBlockReader.open(file, depth);
         } catch (SystemCallException e) {
           yield PreadBlockReader.open(
               file,

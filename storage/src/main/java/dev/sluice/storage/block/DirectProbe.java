@@ -11,17 +11,21 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /**
- * Finds out whether a descriptor opened with {@code O_DIRECT} really reads directly. Some file systems accept the flag and
- * use the page cache all the same. So one block is read twice, and the kernel's count of bytes that <em>this thread</em>
- * fetched from storage ({@code read_bytes} of {@code /proc/thread-self/io}; Documentation/filesystems/proc.rst) is
- * taken around the second read: a direct read counts again, a cached one does not. Costs two small reads, done once at
+ * Finds out whether a descriptor opened with {@code O_DIRECT} really reads directly. Some file
+ * systems accept the flag and use the page cache all the same. So one block is read twice, and the
+ * kernel's count of bytes that <em>this thread</em> fetched from storage ({@code read_bytes} of
+ * {@code /proc/thread-self/io}; Documentation/filesystems/proc.rst) is taken around the second
+ * read: a direct read counts again, a cached one does not. Costs two small reads, done once at
  * open, and not counted by the reader.
  */
 final class DirectProbe {
   private static final Path THREAD_IO = Path.of("/proc/thread-self/io");
   private static final String READ_BYTES = "read_bytes: ";
 
-  /** Where the file system does not say what alignment it wants, a page serves every disk we know of. */
+  /**
+   * Where the file system does not say what alignment it wants, a page serves every disk we know
+   * of.
+   */
   private static final int FALLBACK_ALIGNMENT_BYTES = 4096;
 
   private static final int MAX_ALIGNMENT_BYTES = 1 << 20;
@@ -42,7 +46,8 @@ final class DirectProbe {
     if (Integer.bitCount(alignment) != 1 || alignment > MAX_ALIGNMENT_BYTES) {
       return new Buffered("direct reads would need an alignment of " + alignment + " bytes");
     }
-    // Holes and unwritten extents read nothing from the device, so the probe needs a place that holds data.
+    // Holes and unwritten extents read nothing from the device, so the probe needs a place that
+    // holds data.
     long data = Libc.lseek(fd, 0, Libc.SEEK_DATA);
     if (status.sizeBytes() == 0 || data == -Errno.ENXIO) {
       return new Direct(alignment);

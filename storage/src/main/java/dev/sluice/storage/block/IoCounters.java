@@ -1,9 +1,10 @@
 package dev.sluice.storage.block;
 
 /**
- * What a reader asked of its device since it was opened. Live: values grow while the reader works. Confined to the thread
- * that uses the reader. A request counts when it is issued, once, whether or not it succeeds; requests dropped by a drain
- * before they were issued do not count, nor does the probe at open.
+ * What a reader asked of its device since it was opened. Live: values grow while the reader works.
+ * Confined to the thread that uses the reader. A request counts when it is issued, once, whether or
+ * not it succeeds; requests dropped by a drain before they were issued do not count, nor does the
+ * probe at open.
  */
 public final class IoCounters {
   private long requests;
@@ -17,7 +18,10 @@ public final class IoCounters {
     return requests;
   }
 
-  /** Bytes asked of the device (of the mapping, for {@code mmap}: there the page cache decides what is read). */
+  /**
+   * Bytes asked of the device (of the mapping, for {@code mmap}: there the page cache decides what
+   * is read).
+   */
   public long bytes() {
     return bytes;
   }

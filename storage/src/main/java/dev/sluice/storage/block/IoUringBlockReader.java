@@ -4,7 +4,6 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.posix.Errno;
 import dev.sluice.storage.posix.IoUringAbi;
-import dev.sluice.storage.posix.Libc;
 import dev.sluice.storage.posix.SystemCallException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -13,12 +12,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Reads through one io_uring (Axboe, "Efficient IO with io_uring", 2019), direct where the file system allows it. Up to 128
- * reads are in flight; a longer batch refills the ring as reads complete. Buffers are not registered with the kernel:
- * that needs RLIMIT_MEMLOCK, of which an ordinary user has 8 MiB.
+ * Reads through one io_uring (Axboe, "Efficient IO with io_uring", 2019), direct where the file
+ * system allows it. Up to 128 reads are in flight; a longer batch refills the ring as reads
+ * complete. Buffers are not registered with the kernel: that needs RLIMIT_MEMLOCK, of which an
+ * ordinary user has 8 MiB.
  *
- * <p>The ring is not bound to the thread that opened it, so a reader may be handed from thread to thread, and be drained
- * and closed by another thread than the one that started its batch.
+ * <p>The ring is not bound to the thread that opened it, so a reader may be handed from thread to
+ * thread, and be drained and closed by another thread than the one that started its batch.
  */
 final class IoUringBlockReader implements BlockReader {
   /** Sizes of the ring and of what may be in flight. */
@@ -26,7 +26,10 @@ final class IoUringBlockReader implements BlockReader {
     static final Depth DEFAULT = new Depth(128, 128);
   }
 
-  /** Entries written are submitted once there are this many, or when there is nothing to do but wait. */
+  /**
+   * Entries written are submitted once there are this many, or when there is nothing to do but
+   * wait.
+   */
   private static final int SUBMIT_CHUNK = 16;
 
   private static final int MAX_REFUSALS = 1000;
@@ -53,7 +56,8 @@ final class IoUringBlockReader implements BlockReader {
   }
 
   /**
-   * @throws SystemCallException if io_uring does not work here: not in the kernel, forbidden, or a read through it fails
+   * @throws SystemCallException if io_uring does not work here: not in the kernel, forbidden, or a
+   *     read through it fails
    */
   static IoUringBlockReader open(Path path, Depth depth) throws SystemCallException {
     SourceFile file = SourceFile.open(path, SourceFile.Opening.DIRECT_IF_POSSIBLE);
@@ -68,7 +72,8 @@ final class IoUringBlockReader implements BlockReader {
   private static Ring openRing(SourceFile file, Depth depth) throws SystemCallException {
     Ring ring;
     try {
-      // DEFER_TASKRUN measured no faster, and would tie the reader, its drain and its close to one thread.
+      // DEFER_TASKRUN measured no faster, and would tie the reader, its drain and its close to one
+      // thread.
       ring = Ring.open(depth.entries(), file.fd(), IoUringAbi.SETUP_COOP_TASKRUN);
     } catch (SystemCallException e) {
       if (e.errno() != Errno.EINVAL) {
@@ -92,7 +97,8 @@ final class IoUringBlockReader implements BlockReader {
       return;
     }
     int bytes = Math.max(512, file.alignmentBytes());
-    // Shared by design: should waiting fail, the kernel may still write here, so this memory is then never freed.
+    // Shared by design: should waiting fail, the kernel may still write here, so this memory is
+    // then never freed.
     Arena arena = Arena.ofShared();
     MemorySegment buffer = arena.allocate(bytes, bytes);
     ring.pushRead(0, buffer.address(), bytes, 0, Ring.Issue.INLINE);
@@ -196,7 +202,10 @@ final class IoUringBlockReader implements BlockReader {
     return -1;
   }
 
-  /** Consumes one completion: the index of a request that is now whole, or −1 if it must be asked again. */
+  /**
+   * Consumes one completion: the index of a request that is now whole, or −1 if it must be asked
+   * again.
+   */
   private int take() {
     int index = (int) ring.completedUserData();
     int result = ring.completedResult();
@@ -212,7 +221,10 @@ final class IoUringBlockReader implements BlockReader {
     };
   }
 
-  /** Writes requests into the ring while there is room; submits nothing unless the ring is shorter than the depth. */
+  /**
+   * Writes requests into the ring while there is room; submits nothing unless the ring is shorter
+   * than the depth.
+   */
   private void refill() {
     int size = batch.size();
     while (inFlight < maxInFlight && (againSize > 0 || pushed < size)) {
@@ -283,7 +295,8 @@ final class IoUringBlockReader implements BlockReader {
       return;
     }
     inFlight -= ring.takeBack();
-    // A read that a disk is working on cannot be called back, so waiting is all that cancelling would do.
+    // A read that a disk is working on cannot be called back, so waiting is all that cancelling
+    // would do.
     while (inFlight > 0) {
       if (ring.hasCompletion()) {
         ring.popCompletion();

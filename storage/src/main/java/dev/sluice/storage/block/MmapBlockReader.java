@@ -8,13 +8,14 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
 /**
- * The control: maps the file read-only, tells the kernel not to read ahead (MADV_RANDOM), and copies. Nothing is in
- * flight between calls; {@link #next} copies one request, in order, and waits for its page faults.
+ * The control: maps the file read-only, tells the kernel not to read ahead (MADV_RANDOM), and
+ * copies. Nothing is in flight between calls; {@link #next} copies one request, in order, and waits
+ * for its page faults.
  *
- * <p><b>A file that shrinks underneath:</b> its size is asked for before every copy, and a request past it is a
- * FaultException. If it shrinks during the copy, the page fault becomes SIGBUS, which the JVM turns into an InternalError
- * and this class into a FaultException. The limit: code outside the JVM's own copy routines would die of that
- * signal, so the mapping is never handed out.
+ * <p><b>A file that shrinks underneath:</b> its size is asked for before every copy, and a request
+ * past it is a FaultException. If it shrinks during the copy, the page fault becomes SIGBUS, which
+ * the JVM turns into an InternalError and this class into a FaultException. The limit: code outside
+ * the JVM's own copy routines would die of that signal, so the mapping is never handed out.
  */
 final class MmapBlockReader implements BlockReader {
   private final SourceFile file;
@@ -125,9 +126,9 @@ final class MmapBlockReader implements BlockReader {
   }
 
   /**
-   * Copies out of the mapping without asking for the file's size first. The JVM delivers the error of a failed page fault
-   * at the thread's next safepoint, which can be after the copy; the return from a foreign call is one, and it gives
-   * the size that the file has by then.
+   * Copies out of the mapping without asking for the file's size first. The JVM delivers the error
+   * of a failed page fault at the thread's next safepoint, which can be after the copy; the return
+   * from a foreign call is one, and it gives the size that the file has by then.
    */
   void copy(long offset, MemorySegment target, long targetOffset, int bytes) {
     long sizeAfter;

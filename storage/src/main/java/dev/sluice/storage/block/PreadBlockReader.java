@@ -12,13 +12,14 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 
 /**
- * Reads with {@code pread} on platform threads, direct where the file system allows it: the backend that works
- * everywhere. As many reads are in flight as there are threads (16 unless told otherwise); they are daemon threads with small
- * stacks, and they live until close.
+ * Reads with {@code pread} on platform threads, direct where the file system allows it: the backend
+ * that works everywhere. As many reads are in flight as there are threads (16 unless told
+ * otherwise); they are daemon threads with small stacks, and they live until close.
  *
- * <p>Workers claim requests from one word that holds both the next index and the batch's size, so a late worker can never
- * claim from a batch that is over with the size of the one before. Completed indices go through a ring of slots that the
- * consumer empties; nothing allocates and nothing is locked.
+ * <p>Workers claim requests from one word that holds both the next index and the batch's size, so a
+ * late worker can never claim from a batch that is over with the size of the one before. Completed
+ * indices go through a ring of slots that the consumer empties; nothing allocates and nothing is
+ * locked.
  */
 final class PreadBlockReader implements BlockReader {
   static final int DEFAULT_THREADS = 16;
@@ -60,7 +61,8 @@ final class PreadBlockReader implements BlockReader {
   }
 
   /**
-   * @param note what a user should know about the choice of this backend, for {@link #describe}; may be empty
+   * @param note what a user should know about the choice of this backend, for {@link #describe};
+   *     may be empty
    */
   static PreadBlockReader open(Path path, int threads, String note) {
     SourceFile file = SourceFile.open(path, SourceFile.Opening.DIRECT_IF_POSSIBLE);
@@ -161,7 +163,10 @@ final class PreadBlockReader implements BlockReader {
     finish();
   }
 
-  /** Blocks until slot {@code returned} is filled. Interrupts are kept for later: a read cannot be abandoned. */
+  /**
+   * Blocks until slot {@code returned} is filled. Interrupts are kept for later: a read cannot be
+   * abandoned.
+   */
   private int takeCompleted() {
     int index = (int) SLOT.getVolatile(completed, returned);
     if (index != EMPTY) {
@@ -193,7 +198,8 @@ final class PreadBlockReader implements BlockReader {
       int index = (int) (word >>> 32);
       if (index >= (int) word) {
         LockSupport.park(this);
-        // An interrupt would turn the wait into a spin; nobody but the JVM's shutdown has reason to send one.
+        // An interrupt would turn the wait into a spin; nobody but the JVM's shutdown has reason to
+        // send one.
         Thread.interrupted();
       } else if (claims.compareAndSet(word, word + (1L << 32))) {
         read(index);

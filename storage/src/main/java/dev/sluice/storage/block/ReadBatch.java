@@ -5,8 +5,9 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * A list of read requests that land in one native memory segment: a struct of arrays, reusable, without allocation once
- * it has grown to its largest size. Not thread-safe. While a reader works on it, it cannot be changed.
+ * A list of read requests that land in one native memory segment: a struct of arrays, reusable,
+ * without allocation once it has grown to its largest size. Not thread-safe. While a reader works
+ * on it, it cannot be changed.
  */
 public final class ReadBatch {
   private final MemorySegment target;
@@ -18,7 +19,8 @@ public final class ReadBatch {
   private boolean inFlight;
 
   /**
-   * @param target native memory into which all requests land; it must stay alive until the reader is done with the batch
+   * @param target native memory into which all requests land; it must stay alive until the reader
+   *     is done with the batch
    * @throws IllegalArgumentException if {@code target} is on the heap or read-only
    */
   public ReadBatch(MemorySegment target) {
@@ -43,10 +45,11 @@ public final class ReadBatch {
   }
 
   /**
-   * Adds a request and returns its index. Requests of one batch must not overlap in the target (not checked).
+   * Adds a request and returns its index. Requests of one batch must not overlap in the target (not
+   * checked).
    *
-   * @throws IllegalArgumentException if the length is not positive, the file offset negative, or the range outside the
-   *     target
+   * @throws IllegalArgumentException if the length is not positive, the file offset negative, or
+   *     the range outside the target
    */
   public int add(long fileOffsetBytes, int lengthBytes, long targetOffsetBytes) {
     checkIdle();

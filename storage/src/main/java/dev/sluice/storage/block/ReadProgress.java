@@ -5,8 +5,9 @@ import dev.sluice.storage.posix.Errno;
 import java.util.Arrays;
 
 /**
- * What each request of a batch has received so far, and what a result of the kernel means for it. Distinct requests may be
- * advanced by distinct threads; whoever hands over a request (or the whole batch) provides the happens-before edge.
+ * What each request of a batch has received so far, and what a result of the kernel means for it.
+ * Distinct requests may be advanced by distinct threads; whoever hands over a request (or the whole
+ * batch) provides the happens-before edge.
  */
 final class ReadProgress {
   enum Verdict {
@@ -16,7 +17,9 @@ final class ReadProgress {
     FAULT
   }
 
-  /** Fruitless answers (see {@link #isFruitless}) in a row after which a request counts as failed. */
+  /**
+   * Fruitless answers (see {@link #isFruitless}) in a row after which a request counts as failed.
+   */
   private static final int MAX_FRUITLESS = 64;
 
   /** In place of an errno: the file ended before the request did. */
@@ -63,7 +66,8 @@ final class ReadProgress {
       doneBytes[i] = expected;
       return Verdict.COMPLETE;
     }
-    // The remainder must be aligned too, so a part of a block is asked for again. No progress: the file ends here.
+    // The remainder must be aligned too, so a part of a block is asked for again. No progress: the
+    // file ends here.
     int aligned = (int) (reached & -file.alignmentBytes());
     if (aligned == doneBytes[i]) {
       return fault(i, SHORTER);
@@ -74,8 +78,8 @@ final class ReadProgress {
   }
 
   /**
-   * Nothing is wrong with the request: a signal, no memory for it just now, or (io_uring) the thread that submitted it has
-   * ended.
+   * Nothing is wrong with the request: a signal, no memory for it just now, or (io_uring) the
+   * thread that submitted it has ended.
    */
   private static boolean isFruitless(long result) {
     return result == -Errno.EINTR || result == -Errno.EAGAIN || result == -Errno.ECANCELED;
@@ -93,7 +97,10 @@ final class ReadProgress {
     return batch.targetAddress(i) + doneBytes[i];
   }
 
-  /** True once the kernel has given a fruitless answer: then a blocking read is the better way to ask. */
+  /**
+   * True once the kernel has given a fruitless answer: then a blocking read is the better way to
+   * ask.
+   */
   boolean wasRefused(int i) {
     return fruitless[i] > 0;
   }

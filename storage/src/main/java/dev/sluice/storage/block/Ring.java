@@ -13,11 +13,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * One io_uring with one registered file: the mechanics, without any idea of batches. Confined to one thread at a time.
+ * One io_uring with one registered file: the mechanics, without any idea of batches. Confined to
+ * one thread at a time.
  *
- * <p>The submission tail and completion head are ours to write (with release), the submission head and completion tail the
- * kernel's (read with acquire): see io_uring(7). Entries are written in place; nothing reaches the kernel before
- * {@link #enter}. Closing the ring does not wait for reads in flight: the owner awaits them first.
+ * <p>The submission tail and completion head are ours to write (with release), the submission head
+ * and completion tail the kernel's (read with acquire): see io_uring(7). Entries are written in
+ * place; nothing reaches the kernel before {@link #enter}. Closing the ring does not wait for reads
+ * in flight: the owner awaits them first.
  */
 final class Ring implements AutoCloseable {
   private static final VarHandle INT = JAVA_INT.varHandle();
@@ -147,7 +149,10 @@ final class Ring implements AutoCloseable {
     return unsubmitted() == entries;
   }
 
-  /** Writes one read; the ring must not be full. Fields not set here stay zero, as the mapping began. */
+  /**
+   * Writes one read; the ring must not be full. Fields not set here stay zero, as the mapping
+   * began.
+   */
   void pushRead(long fileOffset, long address, int length, long userData, Issue issue) {
     long entry = (tail & sqMask) * IoUringAbi.SQE_BYTES;
     int flags = fileSlot == FileSlot.REGISTERED ? IoUringAbi.SQE_FIXED_FILE : 0;
@@ -165,7 +170,10 @@ final class Ring implements AutoCloseable {
     INT.setRelease(rings, sqTail, tail);
   }
 
-  /** Takes back what the kernel has not seen (it looks only inside {@link #enter}) and returns how many that were. */
+  /**
+   * Takes back what the kernel has not seen (it looks only inside {@link #enter}) and returns how
+   * many that were.
+   */
   int takeBack() {
     int count = unsubmitted();
     tail -= count;
@@ -174,7 +182,8 @@ final class Ring implements AutoCloseable {
   }
 
   /**
-   * Submits everything pushed and waits for {@code minComplete} completions; with 0 it does not wait.
+   * Submits everything pushed and waits for {@code minComplete} completions; with 0 it does not
+   * wait.
    *
    * @return entries submitted, or −errno; fewer than all is no error
    */

@@ -10,11 +10,14 @@ import dev.sluice.storage.posix.SystemCallException;
 import java.nio.file.Path;
 
 /**
- * The open file behind a reader: its descriptor, size, alignment and how it is really accessed. Immutable after open
- * except for {@link #close}; the checks are thread-safe.
+ * The open file behind a reader: its descriptor, size, alignment and how it is really accessed.
+ * Immutable after open except for {@link #close}; the checks are thread-safe.
  */
 final class SourceFile implements AutoCloseable {
-  /** The file's last page may always be read whole: pages are the unit of checksums, whatever the disk's alignment. */
+  /**
+   * The file's last page may always be read whole: pages are the unit of checksums, whatever the
+   * disk's alignment.
+   */
   static final int PAGE_BYTES = 4096;
 
   enum Opening {
@@ -137,7 +140,7 @@ final class SourceFile implements AutoCloseable {
   /** The rule of {@link BlockReader} for requests, for a file of {@code sizeBytes}. */
   static void check(Object file, long sizeBytes, int alignmentBytes, ReadBatch batch) {
     long end = Math.ceilDiv(sizeBytes, PAGE_BYTES) * PAGE_BYTES;
-    long misaligned = alignmentBytes - 1;
+    long misaligned = alignmentBytes - 1L;
     for (int i = 0; i < batch.size(); i++) {
       long offset = batch.fileOffsetBytes(i);
       int length = batch.lengthBytes(i);

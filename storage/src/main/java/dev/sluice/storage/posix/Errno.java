@@ -3,8 +3,8 @@ package dev.sluice.storage.posix;
 import java.util.Map;
 
 /**
- * Error numbers of Linux, from {@code include/uapi/asm-generic/errno-base.h} and {@code errno.h}; the same on x86_64 and
- * aarch64. Calls of {@link Libc} return them negated.
+ * Error numbers of Linux, from {@code include/uapi/asm-generic/errno-base.h} and {@code errno.h};
+ * the same on x86_64 and aarch64. Calls of {@link Libc} return them negated.
  */
 public final class Errno {
   public static final int EPERM = 1;

@@ -16,10 +16,10 @@ import java.nio.file.Path;
  *
  * @param kind what the path or descriptor stands for
  * @param sizeBytes the file's length
- * @param directIo whether the file system answered the question about direct reads at all (Linux 6.1, {@code
- *     STATX_DIOALIGN})
- * @param directAlignmentBytes the alignment that offset, length and memory of a direct read need; 0 with {@code
- *     directIo} ANSWERED means that the file cannot be read directly
+ * @param directIo whether the file system answered the question about direct reads at all (Linux
+ *     6.1, {@code STATX_DIOALIGN})
+ * @param directAlignmentBytes the alignment that offset, length and memory of a direct read need; 0
+ *     with {@code directIo} ANSWERED means that the file cannot be read directly
  */
 public record FileStatus(
     Kind kind, long sizeBytes, DirectIo directIo, int directAlignmentBytes) {
@@ -35,7 +35,10 @@ public record FileStatus(
     UNKNOWN
   }
 
-  /** {@code struct statx}, {@code include/uapi/linux/stat.h}; 256 bytes, what we do not use is padding here. */
+  /**
+   * {@code struct statx}, {@code include/uapi/linux/stat.h}; 256 bytes, what we do not use is
+   * padding here.
+   */
   private static final StructLayout STATX =
       MemoryLayout.structLayout(
           JAVA_INT.withName("stx_mask"),

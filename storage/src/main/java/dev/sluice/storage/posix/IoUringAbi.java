@@ -10,11 +10,14 @@ import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.StructLayout;
 
 /**
- * The binary interface of io_uring: structs, flags and operation codes that a ring of plain reads needs. Source: {@code
- * include/uapi/linux/io_uring.h}. The layouts are the same on x86_64 and aarch64.
+ * The binary interface of io_uring: structs, flags and operation codes that a ring of plain reads
+ * needs. Source: {@code include/uapi/linux/io_uring.h}. The layouts are the same on x86_64 and
+ * aarch64.
  */
 public final class IoUringAbi {
-  /** {@code struct io_sqring_offsets}: where the fields of the submission ring lie in its mapping. */
+  /**
+   * {@code struct io_sqring_offsets}: where the fields of the submission ring lie in its mapping.
+   */
   private static final StructLayout SQ_OFFSETS =
       MemoryLayout.structLayout(
           JAVA_INT.withName("head"),
@@ -103,7 +106,10 @@ public final class IoUringAbi {
   public static final long CQE_RES = CQE.byteOffset(PathElement.groupElement("res"));
   public static final long CQE_BYTES = CQE.byteSize();
 
-  /** Run completions when the task enters the kernel anyway, instead of interrupting it (Linux 5.19). */
+  /**
+   * Run completions when the task enters the kernel anyway, instead of interrupting it (Linux
+   * 5.19).
+   */
   public static final int SETUP_COOP_TASKRUN = 1 << 8;
 
   /** Both rings lie in one mapping (Linux 5.4). */

@@ -13,9 +13,10 @@ import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Bindings to the C library. A call that fails returns its error number negated (as the kernel itself does), never −1 with
- * a hidden errno. Memory is passed by address: the caller keeps it alive until the call returns. Thread-safe: each
- * thread captures errno in its own 4 bytes. No call allocates after a thread's first.
+ * Bindings to the C library. A call that fails returns its error number negated (as the kernel
+ * itself does), never −1 with a hidden errno. Memory is passed by address: the caller keeps it
+ * alive until the call returns. Thread-safe: each thread captures errno in its own 4 bytes. No call
+ * allocates after a thread's first.
  */
 public final class Libc {
   public static final int PROT_READ = 1;
@@ -24,10 +25,16 @@ public final class Libc {
   public static final int MAP_POPULATE = 0x8000;
   public static final int MADV_RANDOM = 1;
   public static final int SEEK_END = 2;
-  /** {@code SEEK_DATA}: the next offset that holds data rather than a hole; {@code include/uapi/linux/fs.h}. */
+  /**
+   * {@code SEEK_DATA}: the next offset that holds data rather than a hole; {@code
+   * include/uapi/linux/fs.h}.
+   */
   public static final int SEEK_DATA = 3;
 
-  /** System call numbers shared by all architectures since 5.1; {@code include/uapi/asm-generic/unistd.h}. */
+  /**
+   * System call numbers shared by all architectures since 5.1; {@code
+   * include/uapi/asm-generic/unistd.h}.
+   */
   public static final long SYS_IO_URING_SETUP = 425;
 
   public static final long SYS_IO_URING_ENTER = 426;
@@ -112,7 +119,10 @@ public final class Libc {
     }
   }
 
-  /** The resulting offset in bytes, or −errno. {@code SEEK_END} with 0 is the cheapest way to learn a file's size. */
+  /**
+   * The resulting offset in bytes, or −errno. {@code SEEK_END} with 0 is the cheapest way to learn
+   * a file's size.
+   */
   public static long lseek(int fd, long offsetBytes, int whence) {
     try {
       MemorySegment captured = CAPTURED.get();
@@ -135,7 +145,10 @@ public final class Libc {
     }
   }
 
-  /** The address of a new mapping at a place of the kernel's choosing, or −errno (addresses are positive). */
+  /**
+   * The address of a new mapping at a place of the kernel's choosing, or −errno (addresses are
+   * positive).
+   */
   public static long mmap(long bytes, int protection, int flags, int fd, long offsetBytes) {
     try {
       MemorySegment captured = CAPTURED.get();
@@ -169,7 +182,10 @@ public final class Libc {
     }
   }
 
-  /** Asks the kernel to forget cached clean pages of the whole file ({@code POSIX_FADV_DONTNEED}): 0 or −errno. */
+  /**
+   * Asks the kernel to forget cached clean pages of the whole file ({@code POSIX_FADV_DONTNEED}): 0
+   * or −errno.
+   */
   public static int dropCachedPages(int fd) {
     try {
       MemorySegment captured = CAPTURED.get();

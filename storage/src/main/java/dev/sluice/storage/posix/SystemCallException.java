@@ -1,6 +1,9 @@
 package dev.sluice.storage.posix;
 
-/** A system call failed while something was being set up; the caller decides whether that is a fault or a fallback. */
+/**
+ * A system call failed while something was being set up; the caller decides whether that is a fault
+ * or a fallback.
+ */
 public final class SystemCallException extends Exception {
   private static final long serialVersionUID = 1;
 

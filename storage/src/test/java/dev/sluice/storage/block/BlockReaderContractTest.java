@@ -116,7 +116,10 @@ abstract class BlockReaderContractTest {
       var batch = new ReadBatch(arena.allocate(4 * PAGE, PAGE));
       long lastPage = FILE_BYTES / PAGE * PAGE;
       long[][] outside = {
-        {lastPage + PAGE, PAGE}, {lastPage, 2 * PAGE}, {1L << 40, PAGE}, {Long.MAX_VALUE - 4095, PAGE}
+        {lastPage + PAGE, PAGE},
+        {lastPage, 2 * PAGE},
+        {1L << 40, PAGE},
+        {Long.MAX_VALUE - 4095, PAGE}
       };
       for (long[] request : outside) {
         batch.clear();
@@ -239,7 +242,7 @@ abstract class BlockReaderContractTest {
         for (int i = 0; i < 150 * round; i++) {
           batch.add((long) i * PAGE, PAGE * (1 + i % 3), (long) i * 3 * PAGE);
           requests++;
-          bytes += PAGE * (1 + i % 3);
+          bytes += PAGE * (1L + i % 3);
         }
         reader.start(batch);
         readAll(reader, batch);
@@ -298,7 +301,10 @@ abstract class BlockReaderContractTest {
     }
   }
 
-  /** Allocation ends once the compiler has seen the code; a reader that allocates by design never gets there. */
+  /**
+   * Allocation ends once the compiler has seen the code; a reader that allocates by design never
+   * gets there.
+   */
   void assertNoAllocationAfterWarmUp() throws Exception {
     var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     long self = Thread.currentThread().threadId();

@@ -1,9 +1,11 @@
 package dev.sluice.storage.block;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.sluice.storage.BadInputException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -33,7 +35,28 @@ final class BlockReadersTest {
     }
   }
 
-  /** tmpfs either refuses O_DIRECT or takes it and does nothing of the kind, depending on the kernel. */
+  /** A ring longer than any kernel grants stands for a kernel without io_uring. */
+  @Test
+  void withoutIoUringAutoTakesPreadAndSaysWhy() throws IOException {
+    Path file = Files.write(folder.resolve("f"), new byte[10_000]);
+    var tooLong = new IoUringBlockReader.Depth(1 << 20, 1 << 20);
+    try (BlockReader reader = BlockReaders.open(file, Backend.AUTO, tooLong)) {
+      assertEquals("pread", reader.backend());
+      assertTrue(
+          reader.describe().contains("io_uring does not work here (io_uring_setup: "),
+          reader.describe());
+    }
+    var e =
+        assertThrows(
+            BadInputException.class, () -> BlockReaders.open(file, Backend.IO_URING, tooLong));
+    assertTrue(e.getMessage().startsWith(file + ": io_uring does not work here"), e.getMessage());
+    assertTrue(e.getMessage().endsWith("use --io pread"), e.getMessage());
+  }
+
+  /**
+   * tmpfs either refuses O_DIRECT or takes it and does nothing of the kind, depending on the
+   * kernel.
+   */
   @ParameterizedTest
   @EnumSource(Backend.class)
   void aFileInMemoryIsNeverCalledDirect(Backend backend) throws IOException {

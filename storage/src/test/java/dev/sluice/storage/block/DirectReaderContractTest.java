@@ -26,7 +26,8 @@ abstract class DirectReaderContractTest extends FileReaderContractTest {
 
   @Test
   void aFailedReadDrainsTheRestAndNamesItsCause() throws Exception {
-    // Memory that nobody may write to makes the kernel fail a read with EFAULT, wherever the tests run.
+    // Memory that nobody may write to makes the kernel fail a read with EFAULT, wherever the tests
+    // run.
     int pages = 400;
     long forbidden = Libc.mmap((long) pages * PAGE, PROT_NONE, MAP_PRIVATE_ANONYMOUS, -1, 0);
     assertTrue(forbidden > 0);
@@ -85,7 +86,8 @@ abstract class DirectReaderContractTest extends FileReaderContractTest {
       }
       long kernel = kernelReadBytes() - before;
       long ours = reader.counters().bytes();
-      assertEquals(1.0, (double) kernel / ours, 0.01, kernel + " by the kernel, " + ours + " by us");
+      assertEquals(
+          1.0, (double) kernel / ours, 0.01, kernel + " by the kernel, " + ours + " by us");
     }
   }
 

@@ -13,8 +13,9 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 
 /**
- * A reader of bytes in memory that fails as disks fail, by the roll of a seeded die: for tests of what stands above it.
- * Without faults it keeps the whole contract of {@link BlockReader}. Completions come in shuffled order.
+ * A reader of bytes in memory that fails as disks fail, by the roll of a seeded die: for tests of
+ * what stands above it. Without faults it keeps the whole contract of {@link BlockReader}.
+ * Completions come in shuffled order.
  */
 public final class FaultyBlockReader implements BlockReader {
   private static final int SECTOR_BYTES = 512;
@@ -31,7 +32,10 @@ public final class FaultyBlockReader implements BlockReader {
     FLIPPED_BIT,
     /** Only the first sectors arrive; the rest of the target stays as it was, without a word. */
     TORN,
-    /** Right, but after all others of the batch, and not before the gate of {@link #stallUntil} opens. */
+    /**
+     * Right, but after all others of the batch, and not before the gate of {@link #stallUntil}
+     * opens.
+     */
     STALLED
   }
 
@@ -63,7 +67,10 @@ public final class FaultyBlockReader implements BlockReader {
     this.random = new SplittableRandom(seed);
   }
 
-  /** From now on each request suffers {@code fault} with this probability; at most one fault hits a request. */
+  /**
+   * From now on each request suffers {@code fault} with this probability; at most one fault hits a
+   * request.
+   */
   public FaultyBlockReader inject(Fault fault, double probability) {
     probabilities.put(fault, probability);
     return this;
@@ -198,7 +205,10 @@ public final class FaultyBlockReader implements BlockReader {
     return null;
   }
 
-  /** A page-aligned place that is not {@code offset} and has {@code bytes} bytes; the same place in a tiny file. */
+  /**
+   * A page-aligned place that is not {@code offset} and has {@code bytes} bytes; the same place in
+   * a tiny file.
+   */
   private long elsewhere(long offset, int bytes) {
     long places = (content.byteSize() - bytes) / SourceFile.PAGE_BYTES + 1;
     long place = random.nextLong(places) * SourceFile.PAGE_BYTES;

@@ -22,7 +22,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Without faults it is a reader like any other; with them it does what it says, and the same for the same seed. */
+/**
+ * Without faults it is a reader like any other; with them it does what it says, and the same for
+ * the same seed.
+ */
 final class FaultyBlockReaderTest extends BlockReaderContractTest {
   private static final int PAGE = 4096;
   private static final int PAGES = 200;

@@ -15,7 +15,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.junit.jupiter.api.Test;
 
-/** The contract of readers that stand on a real file, which can be missing, or cut short under them. */
+/**
+ * The contract of readers that stand on a real file, which can be missing, or cut short under them.
+ */
 abstract class FileReaderContractTest extends BlockReaderContractTest {
   private static final int PAGE = 4096;
 
@@ -28,7 +30,7 @@ abstract class FileReaderContractTest extends BlockReaderContractTest {
         truncate(cut);
         var batch = new ReadBatch(arena.allocate(400 * PAGE, PAGE));
         for (int i = 0; i < 300; i++) {
-          batch.add((3L << 20) + i * PAGE, PAGE, (long) i * PAGE);
+          batch.add((3L << 20) + (long) i * PAGE, PAGE, (long) i * PAGE);
         }
         reader.start(batch);
         var e = assertThrows(FaultException.class, () -> takeAll(reader));

@@ -24,7 +24,10 @@ final class IoUringBlockReaderTest extends DirectReaderContractTest {
     }
   }
 
-  /** A completion ring has twice the entries, so these overflow it: the kernel must hand over what it kept back. */
+  /**
+   * A completion ring has twice the entries, so these overflow it: the kernel must hand over what
+   * it kept back.
+   */
   @ParameterizedTest
   @CsvSource({"1, 1", "1, 64", "2, 100", "8, 8", "8, 64", "8, 500", "128, 1000"})
   void shortRingsLoseNothing(int entries, int inFlight) {
