@@ -3,6 +3,7 @@ package dev.sluice.storage.trace;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.TreeMap;
 
@@ -97,6 +98,22 @@ final class TraceIndex {
     target.putInt(TraceFormat.crc(bytes, indexBytes, 32));
     target.putLong(TraceFormat.END_MAGIC);
     return bytes;
+  }
+
+  /** Feeds what the index says of the content, and nothing of where it lies. */
+  void digest(MessageDigest digest) {
+    byte[] entry = new byte[8];
+    for (int c = 0; c < chunks; c++) {
+      TraceFormat.wrap(entry).putInt(firings[c]).putInt(payloadCrcs[c]);
+      digest.update(entry);
+    }
+    blobs.forEach(
+        (key, blob) -> {
+          digest.update(key.getBytes(StandardCharsets.UTF_8));
+          digest.update((byte) 0);
+          TraceFormat.wrap(entry).putInt(blob.valueBytes()).putInt(blob.payloadCrc());
+          digest.update(entry);
+        });
   }
 
   /**

@@ -141,8 +141,8 @@ public final class TraceReader implements AutoCloseable {
       TraceIndex index =
           TraceIndex.decode(opened.header(), bytes, opened.bytes().length, indexOffset);
       MessageDigest sha256 = ResumeState.sha256();
-      sha256.update(bytes);
       sha256.update(opened.bytes());
+      index.digest(sha256);
       String digest = HexFormat.of().formatHex(sha256.digest());
       return new TraceReader(channel, opened, index, indexOffset, digest);
     } catch (IllegalArgumentException e) {
@@ -155,7 +155,10 @@ public final class TraceReader implements AutoCloseable {
     return header;
   }
 
-  /** Hex SHA-256 of index and header; the index holds every payload's checksum, so it names the content. */
+  /**
+   * Hex SHA-256 of the header and of the index's checksums of every chunk and blob: it names the content, wherever an
+   * interruption may have put the records.
+   */
   public String digest() {
     return digest;
   }

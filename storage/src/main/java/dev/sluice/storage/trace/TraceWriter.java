@@ -212,8 +212,8 @@ public final class TraceWriter implements AutoCloseable {
    * Keeps a named value. It survives an interruption, and is durable with the next {@link #endLayer} or {@link #finish}.
    * A value given again under the same key replaces the earlier one; the same value is not written twice.
    *
-   * @throws IllegalArgumentException if the key is not 1 .. {@link TraceFormat#MAX_KEY_BYTES} printable ASCII characters or there are
-   *     {@link TraceFormat#MAX_BLOBS} others
+   * @throws IllegalArgumentException if the key is not 1 .. {@link TraceFormat#MAX_KEY_BYTES} printable ASCII characters,
+   *     or there are {@link TraceFormat#MAX_BLOBS} others
    */
   public void blob(String key, byte[] value) {
     requireUnfinished();

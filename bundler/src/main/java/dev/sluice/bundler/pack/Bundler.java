@@ -1,0 +1,223 @@
+package dev.sluice.bundler.pack;
+
+import dev.sluice.bundler.coactivation.Activity;
+import dev.sluice.bundler.coactivation.CoactivationStats;
+import dev.sluice.bundler.coactivation.FiringRule;
+import dev.sluice.bundler.coactivation.TokenRange;
+import dev.sluice.bundler.order.Order;
+import dev.sluice.bundler.predictor.QuantisedFit;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.DenseTensor;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.store.ProgressListener;
+import dev.sluice.storage.store.Provenance;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+import dev.sluice.storage.store.StoreWriter;
+import dev.sluice.storage.tensor.Floats;
+import dev.sluice.storage.tensor.TensorType;
+import dev.sluice.storage.threshold.ActiveRule;
+import dev.sluice.storage.threshold.CettCurve;
+import dev.sluice.storage.threshold.OnePercentTargets;
+import dev.sluice.storage.trace.TraceKeys;
+import dev.sluice.storage.trace.TraceReader;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Repacks a store by a trace of it. */
+public final class Bundler {
+  /** CETT targets, besides the exact rule's, at which predictor margins are calibrated. */
+  private static final double[] MARGIN_TARGETS = {0.02, 0.05, 0.1, 0.2};
+
+  private Bundler() {}
+
+  /**
+   * What to make.
+   *
+   * @param target the new store's folder
+   * @param options container, arrangement, stride, and what happens to an existing target
+   * @param order how each layer's neurons are arranged
+   * @param cett CETT target whose thresholds decide what was active when orders and frequencies are counted
+   * @param fittedWindowTokens orders count only firings that a window of this many tokens would miss; 0 counts all
+   * @param predictorBits one quantised copy for each; empty for none
+   * @param recallTarget share of active magnitude the predictors' margins must keep
+   */
+  public record Request(
+      Path target, StoreWriter.Options options, Order order, double cett, int fittedWindowTokens,
+      List<Integer> predictorBits, double recallTarget, long seed) {}
+
+  /**
+   * Writes the new store; {@code progress} counts layers.
+   *
+   * @throws BadInputException if the trace is of another store
+   */
+  public static void bundle(Store store, TraceReader trace, Path traceFile, Request request, ProgressListener progress) {
+    ModelSpec spec = store.spec();
+    requireFit(store, trace, traceFile);
+    ActiveRule rule = ActiveRule.ofKey(trace.header().rule());
+    Map<ActiveRule, List<CettCurve>> curves = curves(trace, spec);
+    if (request.cett > 0 && !curves.containsKey(rule)) {
+      throw new BadInputException(
+          traceFile, "it was recorded from a sparse run and has no CETT curves", "bundle with --cett 0");
+    }
+    float[] thresholds =
+        request.cett == 0 ? new float[spec.layers()] : CettCurve.thresholdsAt(curves.get(rule), request.cett);
+    try (Arena arena = Arena.ofShared();
+        StoreWriter writer = StoreWriter.create(request.target, spec, request.options)) {
+      ResidentCopy.copy(store, writer, arena);
+      List<QuantisedFit> fits = new ArrayList<>();
+      for (int bits : request.predictorBits) {
+        fits.add(new QuantisedFit(spec, bits, request.recallTarget, targets(spec, curves), arena));
+      }
+      float[] frequencies = new float[spec.layers() * spec.feedForward()];
+      for (int layer = 0; layer < spec.layers(); layer++) {
+        progress.progress(layer, spec.layers());
+        try (Arena layerArena = Arena.ofConfined()) {
+          StoredLayer weights = StoredLayer.read(store, layer, layerArena);
+          CoactivationStats stats = count(trace, layer, new FiringRule(thresholds[layer], 0));
+          for (int i = 0; i < spec.feedForward(); i++) {
+            frequencies[layer * spec.feedForward() + i] = stats.count(i) / (float) stats.tokens();
+          }
+          if (request.fittedWindowTokens > 0) {
+            stats = count(trace, layer, new FiringRule(thresholds[layer], request.fittedWindowTokens));
+          }
+          writer.ffnLayer(layer, request.order.arrange(stats), weights::copyBundle);
+          if (!fits.isEmpty()) {
+            QuantisedFit.LayerData data = layerData(store, trace, layer, weights, arena);
+            fits.forEach(fit -> fit.addLayer(data));
+          }
+        }
+      }
+      writer.blob(StoreKeys.FREQUENCY, Floats.toBytes(frequencies));
+      copyMeasurements(trace, spec, curves, writer);
+      for (int k = 0; k < fits.size(); k++) {
+        writer.blob(StoreKeys.quantised(request.predictorBits.get(k)), fits.get(k).result().encode());
+      }
+      writer.provenance(provenance(store, trace, request, rule));
+      writer.publish();
+      progress.progress(spec.layers(), spec.layers());
+    }
+  }
+
+  private static void requireFit(Store store, TraceReader trace, Path traceFile) {
+    ModelSpec spec = store.spec();
+    if (!trace.header().storeDigest().equals(store.digest())
+        || trace.header().layers() != spec.layers()
+        || trace.header().neurons() != spec.feedForward()) {
+      throw new BadInputException(
+          traceFile, "it was not recorded from " + store.folder(), "trace that store again, or name the right one");
+    }
+  }
+
+  private static Map<ActiveRule, List<CettCurve>> curves(TraceReader trace, ModelSpec spec) {
+    Map<ActiveRule, List<CettCurve>> result = new TreeMap<>();
+    for (ActiveRule rule : List.of(ActiveRule.OUTPUT, ActiveRule.GATE)) {
+      if (trace.blob(TraceKeys.curve(rule, 0)).isPresent()) {
+        List<CettCurve> layers = new ArrayList<>();
+        for (int layer = 0; layer < spec.layers(); layer++) {
+          layers.addAll(CettCurve.decode(trace.blob(TraceKeys.curve(rule, layer)).orElseThrow()));
+        }
+        result.put(rule, layers);
+      }
+    }
+    return result;
+  }
+
+  private static List<QuantisedFit.Target> targets(ModelSpec spec, Map<ActiveRule, List<CettCurve>> curves) {
+    List<QuantisedFit.Target> targets = new ArrayList<>();
+    if (spec.activation() == Activation.RELU || spec.activation() == Activation.RELU2) {
+      targets.add(new QuantisedFit.Target(ActiveRule.EXACT, 0, new float[spec.layers()]));
+    }
+    curves.forEach(
+        (rule, layers) -> {
+          for (double cett : MARGIN_TARGETS) {
+            targets.add(new QuantisedFit.Target(rule, cett, CettCurve.thresholdsAt(layers, cett)));
+          }
+        });
+    return targets;
+  }
+
+  private static CoactivationStats count(TraceReader trace, int layer, FiringRule rule) {
+    Activity activity = Activity.read(trace, layer, new TokenRange(0, trace.header().tokens()), rule);
+    int threads = Runtime.getRuntime().availableProcessors();
+    return CoactivationStats.count(activity, CoactivationStats.DEFAULT_PARTNERS, threads);
+  }
+
+  private static QuantisedFit.LayerData layerData(
+      Store store, TraceReader trace, int layer, StoredLayer weights, Arena arena) {
+    boolean gated = store.spec().form() == FfnForm.GATED;
+    float[] upBias = bias(store, "layers." + layer + ".ffn.up.bias", arena);
+    return new QuantisedFit.LayerData(
+        weights.rows(0),
+        gated ? weights.rows(1) : new float[0],
+        gated ? bias(store, "layers." + layer + ".ffn.gate.bias", arena) : upBias,
+        gated ? upBias : new float[0],
+        Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow()),
+        Floats.fromBytes(trace.blob(TraceKeys.inputs(layer)).orElseThrow()));
+  }
+
+  private static float[] bias(Store store, String name, Arena arena) {
+    for (DenseTensor tensor : store.denseTensors()) {
+      if (tensor.name().equals(name)) {
+        MemorySegment values = store.loadDense(arena).asSlice(tensor.offsetBytes(), tensor.bytes());
+        float[] result = new float[tensor.shape().getFirst()];
+        for (int i = 0; i < result.length; i++) {
+          result[i] = value(values, tensor.type(), i);
+        }
+        return result;
+      }
+    }
+    return new float[0];
+  }
+
+  private static float value(MemorySegment values, TensorType type, int i) {
+    ValueLayout.OfShort half = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    return switch (type) {
+      case F32 -> values.get(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4L * i);
+      case F16 -> Float.float16ToFloat(values.get(half, 2L * i));
+      case BF16 -> Float.intBitsToFloat(values.get(half, 2L * i) << 16);
+    };
+  }
+
+  private static void copyMeasurements(
+      TraceReader trace, ModelSpec spec, Map<ActiveRule, List<CettCurve>> curves, StoreWriter writer) {
+    float[] norms = new float[spec.layers() * spec.feedForward()];
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      float[] one = Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow());
+      System.arraycopy(one, 0, norms, layer * spec.feedForward(), one.length);
+    }
+    writer.blob(StoreKeys.COLUMN_NORMS, Floats.toBytes(norms));
+    curves.forEach((rule, layers) -> writer.blob(StoreKeys.curve(rule), CettCurve.encode(layers)));
+    trace.blob(TraceKeys.TARGETS).ifPresent(json -> writer.blob(StoreKeys.TARGETS, json));
+  }
+
+  private static Provenance provenance(Store store, TraceReader trace, Request request, ActiveRule rule) {
+    return new Provenance(
+        store.provenance().source(),
+        trace.digest(),
+        request.order.name(),
+        request.seed,
+        Map.of(
+            "activity", "rule " + rule.key() + " at CETT " + request.cett,
+            "fitted_window_tokens", Integer.toString(request.fittedWindowTokens),
+            "imported_store", store.digest()));
+  }
+
+  /** The CETT-PPL-1 % target of a trace for the rule it recorded; 0 if none was searched. */
+  public static double onePercentTarget(TraceReader trace) {
+    ActiveRule rule = ActiveRule.ofKey(trace.header().rule());
+    return trace
+        .blob(TraceKeys.TARGETS)
+        .map(json -> OnePercentTargets.decode(json).of(rule).orElse(0))
+        .orElse(0.0);
+  }
+}

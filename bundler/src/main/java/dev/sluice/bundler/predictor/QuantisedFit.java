@@ -1,0 +1,220 @@
+package dev.sluice.bundler.predictor;
+
+import dev.sluice.storage.predictor.PackedRows;
+import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.predictor.QuantisedCopy.Margin;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.threshold.ActiveRule;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Builds a {@link QuantisedCopy} layer by layer. For each sampled input and each truly active neuron it finds the smallest
+ * margin κ of a fixed grid at which the copy would have named it; a rule's κ is the smallest that names the recall target's
+ * share of active magnitude. One thread calls it; layers are fitted in parallel rows.
+ */
+public final class QuantisedFit {
+  /** Share of active output magnitude that margins are calibrated to keep. */
+  public static final double DEFAULT_RECALL = 0.997;
+
+  private static final float KAPPA_STEP = 0.125f;
+  private static final int KAPPAS = 49; // 0 .. 6 standard deviations
+
+  private final ModelSpec spec;
+  private final double recallTarget;
+  private final List<Target> targets;
+  private final List<List<PackedRows>> planes = new ArrayList<>();
+  private final List<List<Float>> kappas = new ArrayList<>();
+  private final int bits;
+  private final Arena arena;
+
+  /**
+   * A rule and the thresholds that margins are calibrated for.
+   *
+   * @param cett the CETT target that the thresholds stand for
+   * @param thresholds ε per layer; zeros for the exact rule
+   */
+  public record Target(ActiveRule rule, double cett, float[] thresholds) {}
+
+  /**
+   * One layer as float32: what the copy is made from and tested against.
+   *
+   * @param inner gate rows when gated, up rows otherwise; neurons × hidden
+   * @param up up rows when gated, otherwise empty
+   * @param innerBias one per neuron, or empty
+   * @param upBias one per neuron when gated and biased, or empty
+   * @param columnNorms one per neuron
+   * @param inputs sampled FFN inputs, positions × hidden
+   */
+  public record LayerData(
+      float[] inner, float[] up, float[] innerBias, float[] upBias, float[] columnNorms, float[] inputs) {}
+
+  /** Matrices live in {@code arena}. */
+  public QuantisedFit(ModelSpec spec, int bits, double recallTarget, List<Target> targets, Arena arena) {
+    this.spec = spec;
+    this.bits = bits;
+    this.recallTarget = recallTarget;
+    this.targets = List.copyOf(targets);
+    this.arena = arena;
+    for (int plane = 0; plane < (spec.form() == FfnForm.GATED ? 2 : 1); plane++) {
+      planes.add(new ArrayList<>());
+    }
+    targets.forEach(target -> kappas.add(new ArrayList<>()));
+  }
+
+  /** Packs and calibrates the next layer. */
+  public void addLayer(LayerData data) {
+    int layer = planes.getFirst().size();
+    PackedRows inner = pack(data.inner);
+    planes.getFirst().add(inner);
+    PackedRows up = inner;
+    if (planes.size() == 2) {
+      up = pack(data.up);
+      planes.getLast().add(up);
+    }
+    double[][] magnitudeAt = calibrate(layer, data, inner, up);
+    for (int k = 0; k < targets.size(); k++) {
+      kappas.get(k).add(smallestKappa(magnitudeAt[k]));
+    }
+  }
+
+  /** The finished copy. */
+  public QuantisedCopy result() {
+    List<Margin> margins = new ArrayList<>();
+    for (int k = 0; k < targets.size(); k++) {
+      margins.add(new Margin(targets.get(k).rule, targets.get(k).cett, kappas.get(k)));
+    }
+    return new QuantisedCopy(spec.activation(), planes, margins, recallTarget);
+  }
+
+  private PackedRows pack(float[] rows) {
+    int hidden = spec.hidden();
+    int neurons = spec.feedForward();
+    MemorySegment memory = arena.allocate((long) neurons * PackedRows.rowBytes(hidden, bits), 64);
+    PackedRows packed = new PackedRows(memory, neurons, hidden, bits);
+    IntStream.range(0, neurons).parallel().forEach(i -> packed.pack(i, rows, i * hidden));
+    return packed;
+  }
+
+  /** For each target, active magnitude by the index of the smallest κ that would name it; the last cell is beyond the grid. */
+  private double[][] calibrate(int layer, LayerData data, PackedRows inner, PackedRows up) {
+    QuantisedCopy judge = new QuantisedCopy(spec.activation(), planes, List.of(), recallTarget);
+    int hidden = spec.hidden();
+    int samples = data.inputs.length / hidden;
+    float[] inputNorms = new float[samples];
+    for (int s = 0; s < samples; s++) {
+      double squares = 0;
+      for (int j = 0; j < hidden; j++) {
+        squares += (double) data.inputs[s * hidden + j] * data.inputs[s * hidden + j];
+      }
+      inputNorms[s] = (float) Math.sqrt(squares / hidden);
+    }
+    return IntStream.range(0, spec.feedForward())
+        .parallel()
+        .mapToObj(i -> calibrateNeuron(layer, data, inner, up, judge, inputNorms, i))
+        .reduce(new double[targets.size()][KAPPAS + 1], QuantisedFit::sum, QuantisedFit::sum);
+  }
+
+  private static double[][] sum(double[][] a, double[][] b) {
+    double[][] result = new double[a.length][];
+    for (int k = 0; k < a.length; k++) {
+      result[k] = a[k].clone();
+      for (int i = 0; i < result[k].length; i++) {
+        result[k][i] += b[k][i];
+      }
+    }
+    return result;
+  }
+
+  private double[][] calibrateNeuron(
+      int layer, LayerData data, PackedRows inner, PackedRows up, QuantisedCopy judge, float[] inputNorms, int neuron) {
+    int hidden = spec.hidden();
+    boolean gated = planes.size() == 2;
+    double[][] result = new double[targets.size()][KAPPAS + 1];
+    float[] innerPacked = new float[hidden];
+    float[] upPacked = new float[hidden];
+    inner.unpack(neuron, innerPacked, 0);
+    if (gated) {
+      up.unpack(neuron, upPacked, 0);
+    }
+    float innerBias = data.innerBias.length == 0 ? 0 : data.innerBias[neuron];
+    float upBias = data.upBias.length == 0 ? 0 : data.upBias[neuron];
+    float norm = data.columnNorms[neuron];
+    for (int s = 0; s < inputNorms.length; s++) {
+      float act = activate(dot(data.inner, neuron * hidden, data.inputs, s * hidden, hidden) + innerBias);
+      float h = gated ? act * (dot(data.up, neuron * hidden, data.inputs, s * hidden, hidden) + upBias) : act;
+      if (h == 0) {
+        continue;
+      }
+      float packedInner = dot(innerPacked, 0, data.inputs, s * hidden, hidden) + innerBias;
+      float packedUp = gated ? dot(upPacked, 0, data.inputs, s * hidden, hidden) + upBias : 0;
+      float innerError = inputNorms[s] * inner.errorNorm(neuron);
+      float upError = inputNorms[s] * up.errorNorm(neuron);
+      for (int k = 0; k < targets.size(); k++) {
+        Target target = targets.get(k);
+        float threshold = target.thresholds[layer];
+        float magnitude = Math.abs(h) * norm;
+        float compared = target.rule == ActiveRule.GATE ? Math.abs(act) : magnitude;
+        if (target.rule == ActiveRule.EXACT || compared >= threshold) {
+          int low = 0;
+          int high = KAPPAS;
+          while (low < high) {
+            int middle = (low + high) >>> 1;
+            float kappa = middle * KAPPA_STEP;
+            if (judge.mayBeActive(
+                target.rule, packedInner, kappa * innerError, packedUp, kappa * upError, norm, threshold)) {
+              high = middle;
+            } else {
+              low = middle + 1;
+            }
+          }
+          result[k][low] += magnitude;
+        }
+      }
+    }
+    return result;
+  }
+
+  private float smallestKappa(double[] magnitudeAt) {
+    double total = 0;
+    for (double magnitude : magnitudeAt) {
+      total += magnitude;
+    }
+    double named = 0;
+    for (int k = 0; k < KAPPAS; k++) {
+      named += magnitudeAt[k];
+      if (named >= recallTarget * total) {
+        return k * KAPPA_STEP;
+      }
+    }
+    return KAPPAS * KAPPA_STEP;
+  }
+
+  private float activate(float z) {
+    return switch (spec.activation()) {
+      case RELU -> Math.max(0, z);
+      case RELU2 -> Math.max(0, z) * Math.max(0, z);
+      case SILU -> (float) (z / (1 + Math.exp(-z)));
+      case GELU_TANH -> (float) (0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))));
+    };
+  }
+
+  private static float dot(float[] a, int aOffset, float[] b, int bOffset, int n) {
+    // Four sums, so that the loop is not one chain of dependent additions.
+    float s0 = 0;
+    float s1 = 0;
+    float s2 = 0;
+    float s3 = 0;
+    for (int i = 0; i + 3 < n; i += 4) {
+      s0 += a[aOffset + i] * b[bOffset + i];
+      s1 += a[aOffset + i + 1] * b[bOffset + i + 1];
+      s2 += a[aOffset + i + 2] * b[bOffset + i + 2];
+      s3 += a[aOffset + i + 3] * b[bOffset + i + 3];
+    }
+    return s0 + s1 + (s2 + s3);
+  }
+}

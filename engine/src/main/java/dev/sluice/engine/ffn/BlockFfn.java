@@ -1,0 +1,137 @@
+package dev.sluice.engine.ffn;
+
+import dev.sluice.engine.kernel.Activations;
+import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.Model;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.tensor.TensorType;
+import java.util.Arrays;
+
+/**
+ * One layer's FFN for a block of positions. Activations are neuron-major: value of neuron i at position t is at i·count +
+ * t. Mutable buffers; one per thread.
+ */
+public final class BlockFfn {
+  private static final int TILE_NEURONS = 32;
+
+  private final ModelSpec spec;
+  private final Kernels kernels;
+  private final float[][][] biases; // layer, then gate, up, down; empty arrays when the model has none
+  private float[] arranged = {};
+  private float[] inner = {};
+  private float[] outputs = {};
+  private float[] sums = {};
+  private final float[] wide;
+  private int count;
+
+  /** Buffers for one thread's work on {@code model}. */
+  public BlockFfn(Model model) {
+    this.spec = model.spec();
+    this.kernels = model.kernels();
+    this.biases = FfnBiases.of(model);
+    this.wide = new float[TILE_NEURONS * spec.hidden()];
+  }
+
+  /** Positions of the current block. */
+  public int count() {
+    return count;
+  }
+
+  /** act(gate) when gated, act(up) otherwise; neurons × count. Valid until the next {@link #activate}. */
+  public float[] inner() {
+    return inner;
+  }
+
+  /** h, the neurons' outputs before their columns; neurons × count. Callers may zero what they hold inactive. */
+  public float[] outputs() {
+    return outputs;
+  }
+
+  /** Computes every neuron's {@link #inner} and {@link #outputs} for {@code count} normed positions. */
+  public void activate(LayerWeights weights, float[] normed, int normedOffset, int count) {
+    this.count = count;
+    int hidden = spec.hidden();
+    int neurons = spec.feedForward();
+    arranged = grown(arranged, count * hidden);
+    inner = grown(inner, neurons * count);
+    TensorType type = spec.weightType();
+    for (int t = 0; t < count; t++) {
+      kernels.arrange(type, normed, normedOffset + t * hidden, arranged, t * hidden, hidden);
+    }
+    float[][] bias = biases[weights.layer()];
+    boolean gated = spec.form() == FfnForm.GATED;
+    if (gated) {
+      outputs = grown(outputs, neurons * count);
+    } else {
+      outputs = inner;
+    }
+    for (int from = 0; from < neurons; from += TILE_NEURONS) {
+      int some = Math.min(TILE_NEURONS, neurons - from);
+      for (int i = 0; i < some; i++) {
+        kernels.widen(type, weights.memory(), weights.innerOffsetBytes(from + i), wide, i * hidden, hidden);
+      }
+      kernels.dotTile(wide, 0, some, arranged, 0, count, inner, from * count, count, hidden);
+      addBias(inner, gated ? bias[0] : bias[1], from, some);
+      Activations.apply(spec.activation(), inner, from * count, some * count);
+      if (gated) {
+        for (int i = 0; i < some; i++) {
+          kernels.widen(type, weights.memory(), weights.upOffsetBytes(from + i), wide, i * hidden, hidden);
+        }
+        kernels.dotTile(wide, 0, some, arranged, 0, count, outputs, from * count, count, hidden);
+        addBias(outputs, bias[1], from, some);
+        for (int i = from * count; i < (from + some) * count; i++) {
+          outputs[i] *= inner[i];
+        }
+      }
+    }
+  }
+
+  private void addBias(float[] values, float[] bias, int from, int some) {
+    if (bias.length > 0) {
+      for (int i = from; i < from + some; i++) {
+        for (int t = 0; t < count; t++) {
+          values[i * count + t] += bias[i];
+        }
+      }
+    }
+  }
+
+  /**
+   * Adds the FFN's output to the hidden states: columns in ascending neuron order, so that leaving out neurons with h = 0
+   * changes no bit.
+   */
+  public void accumulate(LayerWeights weights, float[] x, int xOffset) {
+    int hidden = spec.hidden();
+    TensorType type = spec.weightType();
+    sums = grown(sums, count * hidden);
+    Arrays.fill(sums, 0, count * hidden, 0);
+    int neurons = spec.feedForward();
+    for (int from = 0; from < neurons; from += TILE_NEURONS) {
+      int some = Math.min(TILE_NEURONS, neurons - from);
+      for (int i = 0; i < some; i++) {
+        kernels.widen(type, weights.memory(), weights.downOffsetBytes(from + i), wide, i * hidden, hidden);
+      }
+      kernels.axpyTile(wide, 0, some, outputs, from * count, count, sums, 0, count, hidden);
+    }
+    float[] down = biases[weights.layer()][2];
+    for (int t = 0; t < count; t++) {
+      kernels.restore(type, sums, t * hidden, arranged, 0, hidden);
+      addOutput(arranged, down, x, xOffset + t * hidden, hidden);
+    }
+  }
+
+  /** x += y (+ bias): one order of additions for blocks and single tokens. */
+  static void addOutput(float[] y, float[] bias, float[] x, int xOffset, int hidden) {
+    for (int j = 0; j < bias.length; j++) {
+      y[j] += bias[j];
+    }
+    for (int j = 0; j < hidden; j++) {
+      x[xOffset + j] += y[j];
+    }
+  }
+
+  private static float[] grown(float[] buffer, int size) {
+    return buffer.length >= size ? buffer : new float[size];
+  }
+}

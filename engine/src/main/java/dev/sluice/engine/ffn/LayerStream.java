@@ -1,0 +1,135 @@
+package dev.sluice.engine.ffn;
+
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.ReadBatch;
+import dev.sluice.storage.store.FfnLayout;
+import dev.sluice.storage.store.FfnLayout.Part;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.PageChecksums;
+import dev.sluice.storage.store.Store;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * Streams whole layers, one after another, through two buffers: while a layer is computed the next one is being read.
+ * Every page is verified. One thread; owns its reader and its memory until closed.
+ */
+public final class LayerStream implements AutoCloseable {
+  private static final int PAGE_BYTES = PageChecksums.PAGE_BYTES;
+  private static final int REQUEST_BYTES = 512 * 1024;
+
+  private final Store store;
+  private final ModelSpec spec;
+  private final FfnLayout layout;
+  private final BlockReader reader;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment[] buffers = new MemorySegment[2];
+  private final ReadBatch[] batches = new ReadBatch[2];
+  private final int[][] positionOf;
+  private int inFlight = -1; // layer whose read was started, or -1
+
+  /** Takes over {@code reader}, which is open on the store's FFN file. */
+  public LayerStream(Store store, BlockReader reader) {
+    this.store = store;
+    this.spec = store.spec();
+    this.layout = store.ffn();
+    this.reader = reader;
+    long largest = 0;
+    for (List<Part> parts : layout.layers()) {
+      long bytes = 0;
+      for (Part part : parts) {
+        bytes += spanBytes(part);
+      }
+      largest = Math.max(largest, bytes);
+    }
+    for (int i = 0; i < buffers.length; i++) {
+      buffers[i] = arena.allocate(largest, PAGE_BYTES);
+      batches[i] = new ReadBatch(buffers[i]);
+    }
+    positionOf = new int[spec.layers()][];
+    for (int layer = 0; layer < positionOf.length; layer++) {
+      positionOf[layer] = inverse(store.order(layer));
+    }
+  }
+
+  /** Neuron -> position from position -> neuron. */
+  static int[] inverse(int[] order) {
+    int[] positions = new int[order.length];
+    for (int position = 0; position < order.length; position++) {
+      positions[order[position]] = position;
+    }
+    return positions;
+  }
+
+  /** Bytes that the two buffers take. */
+  public long bufferBytes() {
+    return 2 * buffers[0].byteSize();
+  }
+
+  /** Bytes read so far. */
+  public long bytesRead() {
+    return reader.counters().bytes();
+  }
+
+  /**
+   * The weights of {@code layer}; valid until the next call. Starts reading {@code nextLayer} (none when −1).
+   *
+   * @throws dev.sluice.storage.FaultException if a read fails or a page does not match its checksum
+   */
+  public LayerWeights load(int layer, int nextLayer) {
+    if (inFlight != layer) {
+      reader.drain();
+      start(layer);
+    }
+    int half = layer & 1;
+    ReadBatch batch = batches[half];
+    for (int i = reader.next(); i >= 0; i = reader.next()) {
+      store
+          .ffnChecksums()
+          .verify(
+              layout.file(), batch.fileOffsetBytes(i), buffers[half], batch.targetOffsetBytes(i), batch.lengthBytes(i));
+    }
+    inFlight = -1;
+    if (nextLayer >= 0 && (nextLayer & 1) != half) {
+      start(nextLayer);
+    }
+    List<Part> parts = layout.layers().get(layer);
+    long[] bases = new long[parts.size()];
+    long at = 0;
+    for (int k = 0; k < bases.length; k++) {
+      bases[k] = at + parts.get(k).baseOffsetBytes() % PAGE_BYTES;
+      at += spanBytes(parts.get(k));
+    }
+    return new LayerWeights(spec, layer, buffers[half], parts, bases, positionOf[layer]);
+  }
+
+  private void start(int layer) {
+    ReadBatch batch = batches[layer & 1];
+    batch.clear();
+    long at = 0;
+    for (Part part : layout.layers().get(layer)) {
+      long from = part.baseOffsetBytes() / PAGE_BYTES * PAGE_BYTES;
+      long span = spanBytes(part);
+      for (long done = 0; done < span; done += REQUEST_BYTES) {
+        batch.add(from + done, (int) Math.min(REQUEST_BYTES, span - done), at + done);
+      }
+      at += span;
+    }
+    reader.start(batch);
+    inFlight = layer;
+  }
+
+  /** Whole pages that cover a part of every bundle of a layer. */
+  private long spanBytes(Part part) {
+    long from = part.baseOffsetBytes() / PAGE_BYTES * PAGE_BYTES;
+    long to = part.baseOffsetBytes() + (long) spec.feedForward() * part.strideBytes();
+    return (to - from + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+  }
+
+  @Override
+  public void close() {
+    reader.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,212 @@
+package dev.sluice.engine.ffn;
+
+import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.Model;
+import dev.sluice.engine.model.Scratch;
+import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.predict.PredictorScratch;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.tensor.TensorType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * Takes many positions through the model layer by layer, so that each layer's FFN weights are streamed once whatever
+ * the number of positions (DESIGN §10). Blocks of positions run in parallel; the result does not depend on how they are cut.
+ * One thread calls it; it owns nothing but buffers.
+ */
+public final class Sweep {
+  /** Bit of a verdict: the rule holds for this neuron at this position. */
+  public static final byte ACTIVE = 1;
+
+  /** Bit of a verdict: the predictor named it. Only neurons with both bits contribute. */
+  public static final byte PREDICTED = 2;
+
+  private final Model model;
+  private final ModelSpec spec;
+  private final LayerStream stream;
+  private final Workers workers;
+  private final int blockPositions;
+  private final ConcurrentLinkedQueue<Buffers> idle = new ConcurrentLinkedQueue<>();
+
+  /**
+   * @param stream where FFN weights come from; stays open
+   * @param blockPositions positions that one thread takes at a time
+   */
+  public Sweep(Model model, LayerStream stream, Workers workers, int blockPositions) {
+    this.model = model;
+    this.spec = model.spec();
+    this.stream = stream;
+    this.workers = workers;
+    this.blockPositions = blockPositions;
+  }
+
+  /** A fresh context for a window of {@code tokens}. */
+  public Sequence window(int[] tokens) {
+    return Sequence.window(tokens, spec.hidden(), spec.heads() * spec.headSize());
+  }
+
+  /** Embeds the tokens and runs all layers. */
+  public void run(List<Sequence> sequences, Activity activity, ActivePredictor predictor, LayerObserver observer) {
+    run(sequences, 0, activity, predictor, observer);
+  }
+
+  /**
+   * Runs layers {@code firstLayer} and on; a sweep that is taken up again brings its hidden states in the sequences,
+   * otherwise (first layer 0) they are set from the embedding.
+   */
+  public void run(
+      List<Sequence> sequences, int firstLayer, Activity activity, ActivePredictor predictor, LayerObserver observer) {
+    List<Task> tasks = new ArrayList<>();
+    for (int s = 0; s < sequences.size(); s++) {
+      Sequence sequence = sequences.get(s);
+      for (int from = 0; from < sequence.tokens.length; from += blockPositions) {
+        tasks.add(new Task(s, sequence, from, Math.min(blockPositions, sequence.tokens.length - from)));
+      }
+    }
+    if (firstLayer == 0) {
+      forEach(tasks, this::embed);
+    }
+    for (int layer = firstLayer; layer < spec.layers(); layer++) {
+      int current = layer;
+      LayerWeights weights = stream.load(layer, (layer + 1) % spec.layers() == 0 ? -1 : layer + 1);
+      float[] columnNorms = columnNorms(weights);
+      observer.layerStarts(weights, columnNorms);
+      forEach(tasks, (task, buffers) -> project(current, task, buffers));
+      forEach(tasks, (task, buffers) -> feed(task, buffers, weights, columnNorms, activity, predictor, observer));
+      observer.layerEnds(layer);
+    }
+  }
+
+  /** ‖W_down[:,i]‖ of every neuron of a layer. */
+  private float[] columnNorms(LayerWeights weights) {
+    Kernels kernels = model.kernels();
+    TensorType type = spec.weightType();
+    int hidden = spec.hidden();
+    float[] norms = new float[spec.feedForward()];
+    float[] column = new float[hidden];
+    for (int i = 0; i < norms.length; i++) {
+      kernels.widen(type, weights.memory(), weights.downOffsetBytes(i), column, 0, hidden);
+      norms[i] = (float) Math.sqrt(kernels.sumOfSquares(column, 0, hidden));
+    }
+    return norms;
+  }
+
+  private record Task(int index, Sequence sequence, int from, int count) {}
+
+  private interface Step {
+    void run(Task task, Buffers buffers);
+  }
+
+  private void forEach(List<Task> tasks, Step step) {
+    workers.parallelFor(
+        tasks.size(),
+        i -> {
+          Buffers buffers = idle.poll();
+          if (buffers == null) {
+            buffers = new Buffers(model);
+          }
+          step.run(tasks.get(i), buffers);
+          idle.add(buffers);
+        });
+  }
+
+  private void embed(Task task, Buffers buffers) {
+    for (int t = task.from; t < task.from + task.count; t++) {
+      model.embed(task.sequence.tokens[t], task.sequence.hidden, t * spec.hidden(), buffers.scratch);
+    }
+  }
+
+  private void project(int layer, Task task, Buffers buffers) {
+    Sequence sequence = task.sequence;
+    model.projectAttention(
+        layer,
+        sequence.hidden,
+        task.from * spec.hidden(),
+        sequence.firstPosition + task.from,
+        task.count,
+        sequence.queries,
+        task.from * spec.heads() * spec.headSize(),
+        sequence.kv(layer, spec),
+        workers,
+        buffers.scratch);
+  }
+
+  private void feed(
+      Task task, Buffers buffers, LayerWeights weights, float[] columnNorms, Activity activity, ActivePredictor predictor,
+      LayerObserver observer) {
+    Sequence sequence = task.sequence;
+    int layer = weights.layer();
+    int count = task.count;
+    int at = task.from * spec.hidden();
+    model.mixAttention(
+        layer,
+        sequence.queries,
+        task.from * spec.heads() * spec.headSize(),
+        sequence.firstPosition + task.from,
+        count,
+        sequence.kv(layer, spec),
+        sequence.hidden,
+        at,
+        workers,
+        buffers.scratch);
+    float[] normed = buffers.normed(count * spec.hidden());
+    model.normFfn(layer, sequence.hidden, at, count, normed, 0);
+    BlockFfn ffn = buffers.ffn;
+    ffn.activate(weights, normed, 0, count);
+    byte[] verdicts = buffers.verdicts(spec.feedForward() * count);
+    predictor.predict(layer, normed, 0, count, verdicts, buffers.predictor);
+    judge(layer, ffn, columnNorms, activity, verdicts);
+    observer.observe(
+        new LayerObserver.Block(
+            weights, columnNorms, task.index, task.from, count, normed, ffn.inner(), ffn.outputs(), verdicts));
+    silence(ffn.outputs(), verdicts, spec.feedForward() * count);
+    ffn.accumulate(weights, sequence.hidden, at);
+  }
+
+  private void judge(int layer, BlockFfn ffn, float[] columnNorms, Activity activity, byte[] verdicts) {
+    float[] inner = ffn.inner();
+    float[] outputs = ffn.outputs();
+    int count = ffn.count();
+    for (int i = 0; i < spec.feedForward(); i++) {
+      for (int at = i * count; at < (i + 1) * count; at++) {
+        int verdict = verdicts[at] == 0 ? 0 : PREDICTED;
+        if (activity.holds(layer, inner[at], outputs[at], columnNorms[i])) {
+          verdict |= ACTIVE;
+        }
+        verdicts[at] = (byte) verdict;
+      }
+    }
+  }
+
+  private static void silence(float[] outputs, byte[] verdicts, int size) {
+    for (int i = 0; i < size; i++) {
+      if (verdicts[i] != (ACTIVE | PREDICTED)) {
+        outputs[i] = 0;
+      }
+    }
+  }
+
+  /** What one thread needs. */
+  private static final class Buffers {
+    final Scratch scratch = new Scratch();
+    final PredictorScratch predictor = new PredictorScratch();
+    final BlockFfn ffn;
+    private float[] normed = {};
+    private byte[] verdicts = {};
+
+    Buffers(Model model) {
+      ffn = new BlockFfn(model);
+    }
+
+    float[] normed(int size) {
+      return normed = normed.length >= size ? normed : new float[size];
+    }
+
+    byte[] verdicts(int size) {
+      return verdicts = verdicts.length >= size ? verdicts : new byte[size];
+    }
+  }
+}

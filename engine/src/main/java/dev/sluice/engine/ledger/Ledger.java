@@ -1,0 +1,91 @@
+package dev.sluice.engine.ledger;
+
+import java.util.Arrays;
+
+/** Counts of a run, one cell per token, layer and {@link Quantity}. Grows with the run; one thread. */
+public final class Ledger {
+  private static final int QUANTITIES = Quantity.values().length;
+
+  private final int layers;
+  private long[] cells;
+  private long[] tokenNanos = new long[16];
+  private int tokens;
+
+  public Ledger(int layers) {
+    this.layers = layers;
+    this.cells = new long[16 * layers * QUANTITIES];
+  }
+
+  /** Adds to the current token's cell. */
+  public void add(int layer, Quantity quantity, long amount) {
+    cells[cell(tokens, layer, quantity)] += amount;
+  }
+
+  /** Closes the current token, which took {@code nanos} in all. */
+  public void endToken(long nanos) {
+    if (tokens == tokenNanos.length) {
+      tokenNanos = Arrays.copyOf(tokenNanos, 2 * tokens);
+    }
+    tokenNanos[tokens++] = nanos;
+    int needed = (tokens + 1) * layers * QUANTITIES;
+    if (needed > cells.length) {
+      cells = Arrays.copyOf(cells, 2 * cells.length);
+    }
+  }
+
+  /** Forgets everything counted so far. */
+  public void clear() {
+    Arrays.fill(cells, 0);
+    tokens = 0;
+  }
+
+  /** Tokens closed. */
+  public int tokens() {
+    return tokens;
+  }
+
+  public int layers() {
+    return layers;
+  }
+
+  /** Sum over closed tokens and all layers. */
+  public long total(Quantity quantity) {
+    long sum = 0;
+    for (int token = 0; token < tokens; token++) {
+      sum += ofToken(token, quantity);
+    }
+    return sum;
+  }
+
+  /** Sum over closed tokens of one layer. */
+  public long ofLayer(int layer, Quantity quantity) {
+    long sum = 0;
+    for (int token = 0; token < tokens; token++) {
+      sum += cells[cell(token, layer, quantity)];
+    }
+    return sum;
+  }
+
+  /** Sum over the layers of one token. */
+  public long ofToken(int token, Quantity quantity) {
+    long sum = 0;
+    for (int layer = 0; layer < layers; layer++) {
+      sum += cells[cell(token, layer, quantity)];
+    }
+    return sum;
+  }
+
+  /** One cell. */
+  public long of(int token, int layer, Quantity quantity) {
+    return cells[cell(token, layer, quantity)];
+  }
+
+  /** Wall time of one token, in nanoseconds. */
+  public long tokenNanos(int token) {
+    return tokenNanos[token];
+  }
+
+  private int cell(int token, int layer, Quantity quantity) {
+    return (token * layers + layer) * QUANTITIES + quantity.ordinal();
+  }
+}

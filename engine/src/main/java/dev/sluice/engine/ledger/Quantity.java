@@ -1,0 +1,31 @@
+package dev.sluice.engine.ledger;
+
+/** What the ledger counts for each token and layer. */
+public enum Quantity {
+  /** Requests handed to the block reader. */
+  REQUESTS,
+  /** Bytes asked of the device by those requests. */
+  BYTES_READ,
+  /** Bytes of active neurons' bundles at their width on disk, wherever they came from. */
+  BYTES_USED,
+  /** Bytes of active neurons' bundles that had to be read: the useful part of BYTES_READ. */
+  BYTES_USED_OF_READ,
+  /** Predicted bundles found resident. */
+  HITS,
+  /** Predicted bundles that had to be read. */
+  MISSES,
+  /** Neurons that the predictor named. */
+  PREDICTED,
+  /** Neurons that were named and for which the rule holds. */
+  ACTIVE,
+  /** Time in submitting requests and blocked on their completion. */
+  IO_NANOS,
+  /** Time in the predictor. */
+  PREDICT_NANOS,
+  /** Time in the window cache. */
+  CACHE_NANOS,
+  /** Time verifying checksums and moving bundles to their slots. */
+  MEMORY_NANOS,
+  /** Time computing active neurons and their sum. */
+  COMPUTE_NANOS
+}

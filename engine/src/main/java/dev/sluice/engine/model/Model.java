@@ -1,0 +1,195 @@
+package dev.sluice.engine.model;
+
+import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.kernel.Workers;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.DenseTensor;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.Store;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Everything of a model but its FFN weights: embedding, norms, attention, head, resident in memory. Immutable and
+ * thread-safe; callers bring hidden states, a {@link KvCache} and a {@link Scratch}. Owns its memory until closed.
+ */
+public final class Model implements AutoCloseable {
+  private final ModelSpec spec;
+  private final Kernels kernels;
+  private final Arena arena;
+  private final MemorySegment dense;
+  private final Map<String, DenseTensor> tensors = new HashMap<>();
+  private final Store store;
+  private final Linear embedding;
+  private final Linear head;
+  private final Norm finalNorm;
+  private final List<Attention> attention = new ArrayList<>();
+  private final List<Norm> ffnNorms = new ArrayList<>();
+
+  private Model(Store store, Kernels kernels, Arena arena) {
+    this.store = store;
+    this.kernels = kernels;
+    this.arena = arena;
+    this.spec = store.spec();
+    this.dense = store.loadDense(arena);
+    store.denseTensors().forEach(tensor -> tensors.put(tensor.name(), tensor));
+    int hidden = spec.hidden();
+    int qSize = spec.heads() * spec.headSize();
+    int kvSize = spec.kvHeads() * spec.headSize();
+    embedding = linear("embed", spec.vocabulary(), hidden);
+    head = spec.head() == ModelSpec.HeadKind.TIED ? embedding : linear("head", spec.vocabulary(), hidden);
+    finalNorm = norm("norm");
+    RopeTable rope = new RopeTable(spec.rope());
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      String prefix = "layers." + layer + ".";
+      attention.add(
+          new Attention(
+              spec,
+              kernels,
+              rope,
+              norm(prefix + "attention.norm"),
+              linear(prefix + "attention.q", qSize, hidden),
+              linear(prefix + "attention.k", kvSize, hidden),
+              linear(prefix + "attention.v", kvSize, hidden),
+              linear(prefix + "attention.o", hidden, qSize)));
+      ffnNorms.add(norm(prefix + "ffn.norm"));
+    }
+  }
+
+  /**
+   * Loads the resident tensors of a store.
+   *
+   * @throws BadInputException if a tensor that the graph needs is missing or has another shape
+   */
+  public static Model load(Store store, Kernels kernels) {
+    Arena arena = Arena.ofShared();
+    try {
+      return new Model(store, kernels, arena);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  public ModelSpec spec() {
+    return spec;
+  }
+
+  public Kernels kernels() {
+    return kernels;
+  }
+
+  /** Bytes of resident tensors. */
+  public long denseBytes() {
+    return dense.byteSize();
+  }
+
+  /** The embedding of a token, float32, into {@code x[offset .. offset + hidden)}. */
+  public void embed(int token, float[] x, int offset, Scratch scratch) {
+    embedding.copyRow(kernels, token, x, offset, scratch);
+  }
+
+  /** See {@link Attention#project}. */
+  public void projectAttention(
+      int layer, float[] x, int xOffset, int firstPosition, int count, float[] q, int qOffset, KvCache.Layer kv,
+      Workers workers, Scratch scratch) {
+    attention.get(layer).project(x, xOffset, firstPosition, count, q, qOffset, kv, workers, scratch);
+  }
+
+  /** See {@link Attention#mix}. */
+  public void mixAttention(
+      int layer, float[] q, int qOffset, int firstPosition, int count, KvCache.Layer kv, float[] x, int xOffset,
+      Workers workers, Scratch scratch) {
+    attention.get(layer).mix(q, qOffset, firstPosition, count, kv, x, xOffset, workers, scratch);
+  }
+
+  /** The FFN's input: the layer's second norm over {@code count} positions. */
+  public void normFfn(int layer, float[] x, int xOffset, int count, float[] normed, int normedOffset) {
+    int hidden = spec.hidden();
+    for (int t = 0; t < count; t++) {
+      ffnNorms.get(layer).apply(kernels, x, xOffset + t * hidden, normed, normedOffset + t * hidden);
+    }
+  }
+
+  /** Logits of one position. */
+  public void logits(float[] x, int xOffset, float[] logits, Workers workers, Scratch scratch) {
+    float[] normed = scratch.normed(spec.hidden());
+    finalNorm.apply(kernels, x, xOffset, normed, 0);
+    head.applyOne(kernels, workers, normed, 0, logits, 0, scratch);
+  }
+
+  /** Logits of {@code count} positions, count × vocabulary. Single-threaded. */
+  public void logitsBlock(float[] x, int xOffset, int count, float[] logits, Scratch scratch) {
+    int hidden = spec.hidden();
+    float[] normed = scratch.normed(count * hidden);
+    for (int t = 0; t < count; t++) {
+      finalNorm.apply(kernels, x, xOffset + t * hidden, normed, t * hidden);
+    }
+    head.applyBlock(kernels, normed, 0, count, logits, 0, scratch);
+  }
+
+  /** The bias vector of an FFN row kind ("gate", "up" or "down"), empty when the model has none. */
+  public float[] ffnBias(int layer, String kind) {
+    return vector("layers." + layer + ".ffn." + kind + ".bias", Presence.OPTIONAL);
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+
+  private enum Presence {
+    REQUIRED,
+    OPTIONAL
+  }
+
+  private Norm norm(String name) {
+    return new Norm(
+        spec.norm(),
+        spec.normEpsilon(),
+        vector(name + ".weight", Presence.REQUIRED),
+        vector(name + ".bias", Presence.OPTIONAL));
+  }
+
+  private Linear linear(String name, int rows, int cols) {
+    DenseTensor tensor = tensors.get(name + ".weight");
+    if (tensor == null) {
+      tensor = required(name);
+    }
+    if (!tensor.shape().equals(List.of(rows, cols))) {
+      throw new BadInputException(
+          store.folder(),
+          "tensor " + tensor.name() + " has shape " + tensor.shape() + " where the model needs [" + rows + ", " + cols
+              + "]",
+          "import the checkpoint again");
+    }
+    float[] bias = vector(name + ".bias", Presence.OPTIONAL);
+    return new Linear(tensor.type(), dense, tensor.offsetBytes(), rows, cols, bias);
+  }
+
+  private float[] vector(String name, Presence presence) {
+    DenseTensor tensor = presence == Presence.REQUIRED ? required(name) : tensors.get(name);
+    if (tensor == null) {
+      return new float[0];
+    }
+    int n = tensor.shape().getFirst();
+    float[] arranged = new float[n];
+    float[] values = new float[n];
+    kernels.widen(tensor.type(), dense, tensor.offsetBytes(), arranged, 0, n);
+    kernels.restore(tensor.type(), arranged, 0, values, 0, n);
+    return values;
+  }
+
+  private DenseTensor required(String name) {
+    DenseTensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new BadInputException(
+          store.folder(), "the store has no tensor " + name, "import the checkpoint again");
+    }
+    return tensor;
+  }
+}

@@ -1,0 +1,44 @@
+package dev.sluice.engine.model;
+
+/** Reusable buffers of one thread; each grows to the largest size asked and is then allocated no more. */
+public final class Scratch {
+  private float[] arranged = {};
+  private float[] rows = {};
+  private float[] tile = {};
+  private float[] normed = {};
+  private float[] mixed = {};
+  private float[] scores = {};
+  private float[] output = {};
+
+  float[] arranged(int size) {
+    return arranged = grown(arranged, size);
+  }
+
+  float[] rows(int size) {
+    return rows = grown(rows, size);
+  }
+
+  float[] tile(int size) {
+    return tile = grown(tile, size);
+  }
+
+  float[] normed(int size) {
+    return normed = grown(normed, size);
+  }
+
+  float[] mixed(int size) {
+    return mixed = grown(mixed, size);
+  }
+
+  float[] scores(int size) {
+    return scores = grown(scores, size);
+  }
+
+  float[] output(int size) {
+    return output = grown(output, size);
+  }
+
+  private static float[] grown(float[] buffer, int size) {
+    return buffer.length >= size ? buffer : new float[size];
+  }
+}

@@ -1,0 +1,34 @@
+package dev.sluice.engine.predict;
+
+/** Buffers of one thread for predicting; they grow to the largest block seen. */
+public final class PredictorScratch {
+  private float[] rows = {};
+  private float[] inner = {};
+  private float[] up = {};
+  private float[] norms = {};
+  private float[] arranged = {};
+
+  float[] rows(int size) {
+    return rows = grown(rows, size);
+  }
+
+  float[] inner(int size) {
+    return inner = grown(inner, size);
+  }
+
+  float[] up(int size) {
+    return up = grown(up, size);
+  }
+
+  float[] norms(int size) {
+    return norms = grown(norms, size);
+  }
+
+  float[] arranged(int size) {
+    return arranged = grown(arranged, size);
+  }
+
+  private static float[] grown(float[] buffer, int size) {
+    return buffer.length >= size ? buffer : new float[size];
+  }
+}

@@ -1,0 +1,199 @@
+package dev.sluice.engine.session;
+
+import dev.sluice.engine.eval.Perplexity;
+import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.LayerStream;
+import dev.sluice.engine.ffn.OraclePredictor;
+import dev.sluice.engine.ffn.Sweep;
+import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.Model;
+import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.predict.AllNeurons;
+import dev.sluice.engine.predict.QuantisedPredictor;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.BlockReaders;
+import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+import dev.sluice.storage.tensor.Floats;
+import dev.sluice.storage.threshold.ActiveRule;
+import java.lang.foreign.Arena;
+
+/**
+ * A model ready to run: open store, resident weights, the rule that decides activity and the predictor that chooses reads.
+ * Immutable; several sessions and evaluations may use it at once, each from its own thread. Closing it ends them.
+ */
+public final class Engine implements AutoCloseable {
+  private static final int PROMPT_BLOCK_POSITIONS = 64;
+
+  private final Store store;
+  private final Model model;
+  private final Workers workers;
+  private final Backend backend;
+  private final Activity activity;
+  private final PredictorChoice choice;
+  private final float[][] columnNorms;
+  private final Arena arena = Arena.ofShared();
+  private final ActivePredictor blockPredictor;
+  private ActivePredictor tokenPredictor;
+
+  /**
+   * Opens an engine on {@code store}, which stays the caller's.
+   *
+   * @param activity see {@link SparsityChoice#resolve}
+   * @throws BadInputException if the store lacks what the rule or the predictor needs
+   */
+  public Engine(Store store, Workers workers, Backend backend, Activity activity, PredictorChoice choice) {
+    this.store = store;
+    this.workers = workers;
+    this.backend = backend;
+    this.activity = activity;
+    this.choice = choice;
+    this.model = Model.load(store, Kernels.best());
+    try {
+      ModelSpec spec = store.spec();
+      this.columnNorms = columnNorms(store);
+      this.blockPredictor =
+          choice.kind() == PredictorChoice.Kind.QUANTISED ? quantised() : new AllNeurons(spec.feedForward());
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  private float[][] columnNorms(Store from) {
+    ModelSpec spec = from.spec();
+    float[][] norms = new float[spec.layers()][spec.feedForward()];
+    if (from.blob(StoreKeys.COLUMN_NORMS).isPresent()) {
+      float[] all = Floats.fromBytes(from.blob(StoreKeys.COLUMN_NORMS).get());
+      if (all.length != spec.layers() * spec.feedForward()) {
+        throw new BadInputException(from.folder(), "its column norms do not fit its layers", "bundle it again");
+      }
+      for (int layer = 0; layer < norms.length; layer++) {
+        System.arraycopy(all, layer * spec.feedForward(), norms[layer], 0, spec.feedForward());
+      }
+    } else if (activity.rule() == ActiveRule.OUTPUT) {
+      throw new BadInputException(
+          from.folder(), "it has no thresholds yet", "run `sluice trace` on it, then `sluice bundle`");
+    }
+    return norms;
+  }
+
+  private ActivePredictor quantised() {
+    byte[] bytes =
+        store
+            .blob(StoreKeys.quantised(choice.bits()))
+            .orElseThrow(
+                () ->
+                    new BadInputException(
+                        store.folder(),
+                        "it has no predictor " + choice,
+                        "bundle it with --predictor-bits " + choice.bits()));
+    ModelSpec spec = store.spec();
+    QuantisedCopy copy;
+    try {
+      copy = QuantisedCopy.decode(bytes, spec.activation(), arena);
+      float[] kappas = copy.kappas(activity.rule(), activity.cett());
+      float[][][] biases = new float[spec.layers()][][];
+      for (int layer = 0; layer < biases.length; layer++) {
+        biases[layer] = new float[][] {model.ffnBias(layer, "gate"), model.ffnBias(layer, "up")};
+      }
+      return new QuantisedPredictor(
+          copy, model.kernels(), activity.rule(), activity.thresholds(), kappas, columnNorms, biases);
+    } catch (IllegalArgumentException e) {
+      throw new BadInputException(
+          store.folder(), "predictor " + choice + " cannot be used: " + e.getMessage(), "bundle the store again", e);
+    }
+  }
+
+  public Store store() {
+    return store;
+  }
+
+  public Model model() {
+    return model;
+  }
+
+  public Activity activity() {
+    return activity;
+  }
+
+  public PredictorChoice predictor() {
+    return choice;
+  }
+
+  public Workers workers() {
+    return workers;
+  }
+
+  float[][] columnNorms() {
+    return columnNorms;
+  }
+
+  /** Resident bytes that a predictor takes from a budget: an oracle, being a bound and not a method, is charged nothing. */
+  public long predictorBytes() {
+    return choice.kind() == PredictorChoice.Kind.QUANTISED ? blockPredictor.residentBytes() : 0;
+  }
+
+  /** A reader on the store's FFN file; the caller closes it. */
+  public BlockReader openReader() {
+    return BlockReaders.open(store.ffn().file(), backend);
+  }
+
+  /** A stream of whole layers; the caller closes it. */
+  public LayerStream openLayers() {
+    BlockReader reader = openReader();
+    try {
+      return new LayerStream(store, reader);
+    } catch (RuntimeException | Error e) {
+      reader.close();
+      throw e;
+    }
+  }
+
+  /** A sweep over {@code stream} in blocks of {@code blockPositions}. */
+  public Sweep sweep(LayerStream stream, int blockPositions) {
+    return new Sweep(model, stream, workers, blockPositions);
+  }
+
+  Sweep promptSweep(LayerStream stream) {
+    return sweep(stream, PROMPT_BLOCK_POSITIONS);
+  }
+
+  /** Perplexity over {@code stream}. */
+  public Perplexity perplexity(LayerStream stream, int windowTokens) {
+    return new Perplexity(model, sweep(stream, windowTokens), workers);
+  }
+
+  /**
+   * The predictor for blocks of positions, where weights are streamed whole. An oracle is {@code all} here: what it names
+   * is what the rule leaves.
+   */
+  public ActivePredictor blockPredictor() {
+    return blockPredictor;
+  }
+
+  /** The predictor for single tokens. An oracle reads its copy of the weights the first time it is asked for. */
+  synchronized ActivePredictor tokenPredictor() {
+    if (tokenPredictor == null) {
+      tokenPredictor =
+          choice.kind() == PredictorChoice.Kind.ORACLE
+              ? new OraclePredictor(store, model, activity, columnNorms, openReader())
+              : blockPredictor;
+    }
+    return tokenPredictor;
+  }
+
+  @Override
+  public void close() {
+    if (tokenPredictor instanceof OraclePredictor oracle) {
+      oracle.close();
+    }
+    model.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,204 @@
+package dev.sluice.engine.session;
+
+import dev.sluice.engine.ffn.FfnStream;
+import dev.sluice.engine.ffn.LayerObserver;
+import dev.sluice.engine.ffn.LayerStream;
+import dev.sluice.engine.ffn.Residency;
+import dev.sluice.engine.ffn.Sequence;
+import dev.sluice.engine.ledger.Ledger;
+import dev.sluice.engine.model.KvCache;
+import dev.sluice.engine.model.Model;
+import dev.sluice.engine.model.Scratch;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+import dev.sluice.storage.tensor.Floats;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * One text in the making: prompt positions go through in sweeps, single tokens through the streamed FFN. Owns cache,
+ * reader, keys and values, and the ledger. Mutable; one thread.
+ */
+public final class Session implements AutoCloseable {
+  private final Engine engine;
+  private final Model model;
+  private final ModelSpec spec;
+  private final KvCache keyValues;
+  private final FfnStream ffn;
+  private final Ledger ledger;
+  private final Scratch scratch = new Scratch();
+  private final float[] hidden;
+  private final float[] normed;
+  private final float[] queries;
+  private final float[] logits;
+  private int position;
+  private long promptBytesRead;
+
+  /** Receives the logits of prompt positions in order. */
+  public interface LogitsSink {
+    /** {@code logits[offset .. offset + vocabulary)} of one position; valid during the call. */
+    void position(float[] logits, int offset);
+  }
+
+  /**
+   * @param context positions that fit in the session
+   * @param residency how slots are used
+   * @param limits how reads are merged
+   */
+  public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits) {
+    this.engine = engine;
+    this.model = engine.model();
+    this.spec = model.spec();
+    this.ledger = new Ledger(spec.layers());
+    this.keyValues = new KvCache(spec, context);
+    this.hidden = new float[spec.hidden()];
+    this.normed = new float[spec.hidden()];
+    this.queries = new float[spec.heads() * spec.headSize()];
+    this.logits = new float[spec.vocabulary()];
+    int[] hot = residency.pinned() > 0 ? hotBundles(engine.store()) : new int[0];
+    this.ffn =
+        new FfnStream(
+            engine.store(),
+            model,
+            engine.tokenPredictor(),
+            engine.activity(),
+            engine.columnNorms(),
+            engine.openReader(),
+            residency,
+            hot,
+            limits,
+            ledger);
+  }
+
+  /** Bundles (layer · feedForward + disk position) by descending traced frequency. */
+  private static int[] hotBundles(Store store) {
+    ModelSpec spec = store.spec();
+    int neurons = spec.feedForward();
+    float[] frequency =
+        store
+            .blob(StoreKeys.FREQUENCY)
+            .map(Floats::fromBytes)
+            .orElseThrow(
+                () ->
+                    new BadInputException(
+                        store.folder(), "it knows no hot bundles to pin", "trace and bundle it, or pin none"));
+    if (frequency.length != spec.layers() * neurons) {
+      throw new BadInputException(store.folder(), "its frequencies do not fit its layers", "bundle it again");
+    }
+    float[] byPosition = new float[frequency.length];
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      int[] order = store.order(layer);
+      for (int p = 0; p < neurons; p++) {
+        byPosition[layer * neurons + p] = frequency[layer * neurons + order[p]];
+      }
+    }
+    return IntStream.range(0, byPosition.length)
+        .boxed()
+        .sorted(Comparator.<Integer>comparingDouble(b -> -byPosition[b]).thenComparingInt(b -> b))
+        .mapToInt(Integer::intValue)
+        .toArray();
+  }
+
+  /** Positions taken so far. */
+  public int position() {
+    return position;
+  }
+
+  /** The ledger of single tokens; prompts are not in it. */
+  public Ledger ledger() {
+    return ledger;
+  }
+
+  /** Bytes that prompts have read, layer by layer. */
+  public long promptBytesRead() {
+    return promptBytesRead;
+  }
+
+  /** One line about how weights are read. */
+  public String describeReader() {
+    return ffn.describeReader();
+  }
+
+  /**
+   * Takes a prompt, at least one token; returns the logits after its last token (the session's own array, valid until the
+   * next call).
+   *
+   * @param sink receives every position's logits; null for none
+   */
+  public float[] prompt(int[] tokens, LogitsSink sink) {
+    requireRoom(tokens.length);
+    requireTokens(tokens);
+    try (LayerStream layers = engine.openLayers()) {
+      Sequence sequence =
+          Sequence.continuing(tokens, position, keyValues, spec.hidden(), spec.heads() * spec.headSize());
+      engine
+          .promptSweep(layers)
+          .run(List.of(sequence), engine.activity(), engine.blockPredictor(), LayerObserver.NONE);
+      promptBytesRead += layers.bytesRead();
+      position += tokens.length;
+      int from = sink == null ? tokens.length - 1 : 0;
+      for (int t = from; t < tokens.length; t++) {
+        model.logits(sequence.hidden(), t * spec.hidden(), logits, engine.workers(), scratch);
+        if (sink != null) {
+          sink.position(logits, 0);
+        }
+      }
+    }
+    return logits;
+  }
+
+  /** Takes one token; returns the logits after it (the session's own array, valid until the next call). */
+  public float[] step(int token) {
+    requireRoom(1);
+    requireTokens(new int[] {token});
+    long start = System.nanoTime();
+    model.embed(token, hidden, 0, scratch);
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      KvCache.Layer kv = keyValues.layer(layer);
+      model.projectAttention(layer, hidden, 0, position, 1, queries, 0, kv, engine.workers(), scratch);
+      model.mixAttention(layer, queries, 0, position, 1, kv, hidden, 0, engine.workers(), scratch);
+      model.normFfn(layer, hidden, 0, 1, normed, 0);
+      ffn.apply(layer, normed, hidden);
+    }
+    model.logits(hidden, 0, logits, engine.workers(), scratch);
+    ffn.endToken();
+    position++;
+    ledger.endToken(System.nanoTime() - start);
+    return logits;
+  }
+
+  /** Forgets the text but not what the cache holds: the next token is at position 0. */
+  public void restart() {
+    position = 0;
+  }
+
+  private void requireRoom(int tokens) {
+    if (tokens == 0) {
+      throw new IllegalArgumentException("a prompt needs at least one token");
+    }
+    if (position + tokens > keyValues.capacity()) {
+      throw new BadInputException(
+          "--ctx-size",
+          (position + tokens) + " tokens do not fit in a context of " + keyValues.capacity(),
+          "give a larger context or a shorter text");
+    }
+  }
+
+  private void requireTokens(int[] tokens) {
+    int worst = Arrays.stream(tokens).filter(id -> id < 0 || id >= spec.vocabulary()).findFirst().orElse(0);
+    if (worst != 0) {
+      throw new BadInputException(
+          "token id " + worst, "the model's vocabulary has ids 0 to " + (spec.vocabulary() - 1), "use ids within it");
+    }
+  }
+
+  @Override
+  public void close() {
+    ffn.close();
+  }
+}
