@@ -14,12 +14,13 @@ final class TopPartners {
     heap = new long[limit];
   }
 
-  void clear() {
-    size = 0;
-  }
-
   int size() {
     return size;
+  }
+
+  /** A count below which an offer is in vain. */
+  int least() {
+    return size < heap.length ? 1 : (int) (heap[0] >>> 32);
   }
 
   void offer(int neuron, int count) {

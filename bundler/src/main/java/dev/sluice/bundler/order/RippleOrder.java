@@ -58,12 +58,11 @@ public record RippleOrder() implements Order {
       paths = new Paths(neurons);
       partners = new Partners[neurons];
       cursor = new int[neurons];
-      open = new int[neurons];
+      open = new FrequencyOrder().arrange(stats);
     }
 
     Paths run() {
       for (int i = 0; i < stats.neurons(); i++) {
-        open[i] = i;
         partners[i] = stats.partners(i);
         offer(i);
       }

@@ -39,7 +39,7 @@ class TraceFrozenTest {
     try (TraceReader reader = TraceReader.open(frozen("valid.trace"))) {
       assertEquals(
           new TraceHeader("store", "text", 2, 70, 40, 16, "output", "dense"), reader.header());
-      assertEquals("8ebf1e80142083caa863e22510f9f88f39d735cb01018477c6580111e14e6d7f",
+      assertEquals("280a97c3766066a6d5f4784e142ef7ceb6799b4b48c4a99ff067729f00ff34d2",
           reader.digest());
       for (int layer = 0; layer < 2; layer++) {
         for (int c = 0; c < reader.chunkCount(layer); c++) {

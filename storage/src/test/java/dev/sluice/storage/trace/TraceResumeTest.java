@@ -178,6 +178,9 @@ class TraceResumeTest {
       writer.blob("early", value);
       assertEquals(before, Files.size(TraceWriter.partialFile(target)), "not written twice");
       writer.blob("changed", new byte[] {4});
+      assertArrayEquals(value, writer.blob("early").orElseThrow());
+      assertArrayEquals(new byte[] {4}, writer.blob("changed").orElseThrow());
+      assertTrue(writer.blob("never given").isEmpty());
       trace.traceRest(writer, layer -> {});
       writer.finish();
     }
@@ -185,6 +188,22 @@ class TraceResumeTest {
       assertArrayEquals(value, reader.blob("early").orElseThrow());
       assertArrayEquals(new byte[] {4}, reader.blob("changed").orElseThrow());
       reader.verify();
+      assertEquals(digestOfAnotherLayout(value), reader.digest(), "where blobs lie does not count");
+    }
+  }
+
+  private String digestOfAnotherLayout(byte[] early) throws IOException {
+    Path target = folder.resolve("other-layout");
+    try (TraceWriter writer =
+        TraceWriter.open(target, trace.header(), TraceWriter.Existing.REFUSE)) {
+      trace.traceRest(writer, layer -> {});
+      writer.blob("early", early);
+      writer.blob("changed", new byte[] {4});
+      writer.finish();
+    }
+    assertFalse(Files.exists(TraceWriter.partialFile(target)));
+    try (TraceReader reader = TraceReader.open(target)) {
+      return reader.digest();
     }
   }
 
