@@ -25,7 +25,16 @@ final class Lanes {
   private static final VectorMask<Float> UPPER_4 = VectorMask.fromLong(FLOATS, 0b11110000);
   private static final VectorMask<Float> UPPER_2 = VectorMask.fromLong(FLOATS, 0b11001100);
 
+  private static final ThreadLocal<float[]> SCRATCH = ThreadLocal.withInitial(() -> new float[96]);
+
   private Lanes() {}
+
+  /**
+   * This thread's 96 floats, for the 12 vectors of partial sums that a tile leaves to be folded.
+   */
+  static float[] scratch() {
+    return SCRATCH.get();
+  }
 
   /** ((t0 + t4) + (t2 + t6)) + ((t1 + t5) + (t3 + t7)). */
   static float fold(FloatVector t) {
@@ -51,12 +60,5 @@ final class Lanes {
     out[o + step] = folded.lane(4);
     out[o + 2 * step] = folded.lane(2);
     out[o + 3 * step] = folded.lane(6);
-  }
-
-  /** The largest lane. */
-  static float most(FloatVector t) {
-    FloatVector u = t.max(t.rearrange(BY_4));
-    FloatVector v = u.max(u.rearrange(BY_2));
-    return Math.max(v.lane(0), v.lane(1));
   }
 }

@@ -3,6 +3,7 @@ package dev.sluice.engine.kernel;
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
 
 import dev.sluice.storage.store.ModelSpec.Activation;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -49,24 +50,35 @@ final class VectorMath {
 
   static float softmax(float[] x, int offset, int n) {
     float most = most(x, offset, n);
-    int end = offset + n;
+    expOfDifference(x, offset, n, most);
+    float sum = sum(x, offset, n);
+    divide(x, offset, n, sum);
+    return ScalarKernels.logOfSum(most, sum);
+  }
+
+  private static void expOfDifference(float[] x, int offset, int n, float most) {
     int i = offset;
+    int end = offset + n;
     for (; i < end - 7; i += 8) {
       exp(FloatVector.fromArray(FLOATS, x, i).sub(most)).intoArray(x, i);
     }
     for (; i < end; i++) {
       x[i] = Exponential.exp(x[i] - most);
     }
-    float sum = sum(x, offset, n);
-    for (i = offset; i < end - 7; i += 8) {
+  }
+
+  private static void divide(float[] x, int offset, int n, float sum) {
+    int i = offset;
+    int end = offset + n;
+    for (; i < end - 7; i += 8) {
       FloatVector.fromArray(FLOATS, x, i).div(sum).intoArray(x, i);
     }
     for (; i < end; i++) {
       x[i] /= sum;
     }
-    return ScalarKernels.logOfSum(most, sum);
   }
 
+  /** The maximum of floats is exact, so here the order within reduceLanes does not matter. */
   private static float most(float[] x, int offset, int n) {
     FloatVector t = constant(Float.NEGATIVE_INFINITY);
     int i = offset;
@@ -74,7 +86,7 @@ final class VectorMath {
     for (; i < end - 7; i += 8) {
       t = t.max(FloatVector.fromArray(FLOATS, x, i));
     }
-    float most = Lanes.most(t);
+    float most = t.reduceLanes(VectorOperators.MAX);
     for (; i < end; i++) {
       most = Math.max(most, x[i]);
     }
@@ -92,10 +104,11 @@ final class VectorMath {
       high = high.add(FloatVector.fromArray(FLOATS, x, i + 8));
     }
     if (i < end) {
-      low = low.add(FloatVector.fromArray(FLOATS, x, i, FLOATS.indexInRange(i, end)));
-      if (i + 8 < end) {
-        high = high.add(FloatVector.fromArray(FLOATS, x, i + 8, FLOATS.indexInRange(i + 8, end)));
-      }
+      float[] last = Lanes.scratch();
+      Arrays.fill(last, 0, 16, 0f);
+      System.arraycopy(x, i, last, 0, end - i);
+      low = low.add(FloatVector.fromArray(FLOATS, last, 0));
+      high = high.add(FloatVector.fromArray(FLOATS, last, 8));
     }
     return Lanes.fold(low.add(high));
   }
@@ -103,32 +116,40 @@ final class VectorMath {
   static void activate(Activation activation, float[] x, int offset, int n) {
     int end = offset + (n & -8);
     switch (activation) {
-      case RELU -> {
-        for (int i = offset; i < end; i += 8) {
-          FloatVector.fromArray(FLOATS, x, i).max(0f).intoArray(x, i);
-        }
-      }
-      case RELU2 -> {
-        for (int i = offset; i < end; i += 8) {
-          FloatVector z = FloatVector.fromArray(FLOATS, x, i).max(0f);
-          z.mul(z).intoArray(x, i);
-        }
-      }
-      case SILU -> {
-        for (int i = offset; i < end; i += 8) {
-          FloatVector z = FloatVector.fromArray(FLOATS, x, i);
-          z.div(exp(z.neg()).add(1f)).intoArray(x, i);
-        }
-      }
-      case GELU_TANH -> {
-        for (int i = offset; i < end; i += 8) {
-          FloatVector z = FloatVector.fromArray(FLOATS, x, i);
-          FloatVector cubic = constant(Activations.GELU_CUBIC).fma(z.mul(z), constant(1f));
-          FloatVector u = z.mul(Activations.GELU_SLOPE).mul(cubic);
-          z.div(exp(u.neg()).add(1f)).intoArray(x, i);
-        }
-      }
+      case RELU -> relu(x, offset, end);
+      case RELU2 -> reluSquared(x, offset, end);
+      case SILU -> silu(x, offset, end);
+      case GELU_TANH -> geluTanh(x, offset, end);
     }
     Activations.apply(activation, x, end, n & 7);
+  }
+
+  private static void relu(float[] x, int from, int end) {
+    for (int i = from; i < end; i += 8) {
+      FloatVector.fromArray(FLOATS, x, i).max(0f).intoArray(x, i);
+    }
+  }
+
+  private static void reluSquared(float[] x, int from, int end) {
+    for (int i = from; i < end; i += 8) {
+      FloatVector z = FloatVector.fromArray(FLOATS, x, i).max(0f);
+      z.mul(z).intoArray(x, i);
+    }
+  }
+
+  private static void silu(float[] x, int from, int end) {
+    for (int i = from; i < end; i += 8) {
+      FloatVector z = FloatVector.fromArray(FLOATS, x, i);
+      z.div(exp(z.neg()).add(1f)).intoArray(x, i);
+    }
+  }
+
+  private static void geluTanh(float[] x, int from, int end) {
+    for (int i = from; i < end; i += 8) {
+      FloatVector z = FloatVector.fromArray(FLOATS, x, i);
+      FloatVector cubic = constant(Activations.GELU_CUBIC).fma(z.mul(z), constant(1f));
+      FloatVector u = z.mul(Activations.GELU_SLOPE).mul(cubic);
+      z.div(exp(u.neg()).add(1f)).intoArray(x, i);
+    }
   }
 }

@@ -10,10 +10,6 @@ import jdk.incubator.vector.FloatVector;
  * registers.
  */
 final class VectorTiles {
-  /** Partial sums of one 3 × 4 tile, folded by {@link Lanes#fold4} after the loop. */
-  private static final ThreadLocal<float[]> SUMS =
-      ThreadLocal.withInitial(() -> new float[3 * 4 * 8]);
-
   private static final int STRIP = 64;
 
   private VectorTiles() {}
@@ -30,7 +26,7 @@ final class VectorTiles {
       int outOffset,
       int outStride,
       int n) {
-    float[] sums = SUMS.get();
+    float[] sums = Lanes.scratch();
     int xTiled = xCount & -4;
     int r = 0;
     for (; r + 3 <= rowCount; r += 3) {
