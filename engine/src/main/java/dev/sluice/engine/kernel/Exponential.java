@@ -1,7 +1,7 @@
 package dev.sluice.engine.kernel;
 
 /**
- * e^x for one float32, the twin of {@link VectorMath#exp}. x = k·ln 2 + r with |r| ≤ ln 2 / 2; e^r
+ * e^x for one float32, the twin of {@link VectorMath}. x = k·ln 2 + r with |r| ≤ ln 2 / 2; e^r
  * = 1 + r(1 + r·q(r)) with q of degree 4, a minimax fit of (e^r − 1 − r)/r² for relative error of
  * e^r (below 2^-27); then two exact powers of two, so that subnormal results round once.
  */

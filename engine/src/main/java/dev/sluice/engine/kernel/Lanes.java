@@ -30,7 +30,7 @@ final class Lanes {
   private Lanes() {}
 
   /**
-   * This thread's 96 floats, for the 12 vectors of partial sums that a tile leaves to be folded.
+   * This thread's 96 floats: the 12 vectors of partial sums of a tile, or a stretch of exponents.
    */
   static float[] scratch() {
     return SCRATCH.get();

@@ -12,21 +12,36 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorMath {
   private VectorMath() {}
 
-  static FloatVector exp(FloatVector x) {
-    FloatVector v = x.max(Exponential.LEAST).min(Exponential.MOST);
-    FloatVector rounded =
-        v.fma(constant(Exponential.LOG2_E), constant(Exponential.ROUNDER));
-    FloatVector k = rounded.sub(Exponential.ROUNDER);
-    FloatVector r =
-        k.fma(constant(Exponential.MINUS_LN_2_LOW),
-            k.fma(constant(Exponential.MINUS_LN_2_HIGH), v));
-    FloatVector q = constant(Exponential.Q4).fma(r, constant(Exponential.Q3));
-    q = q.fma(r, constant(Exponential.Q2)).fma(r, constant(Exponential.Q1)).fma(r,
-        constant(Exponential.Q0));
-    FloatVector p = q.fma(r, constant(1f)).fma(r, constant(1f));
-    IntVector exponent = rounded.reinterpretAsInts().sub(Exponential.ROUNDER_BITS);
-    IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
-    return p.mul(powerOfTwo(half)).mul(powerOfTwo(exponent.sub(half)));
+  static void exp(float[] x, int offset, int n) {
+    expOfDifference(x, offset, n, 0f); // x − 0 is x, of either sign
+  }
+
+  /**
+   * x = e^(x − subtrahend). The only vector exponential, and one that takes and returns arrays: C2
+   * may compile a helper of this size before its callers, then refuses to inline it, and vectors
+   * that cross a call are boxed.
+   */
+  private static void expOfDifference(float[] x, int offset, int n, float subtrahend) {
+    int i = offset;
+    int end = offset + n;
+    for (; i < end - 7; i += 8) {
+      FloatVector v = FloatVector.fromArray(FLOATS, x, i).sub(subtrahend).max(Exponential.LEAST)
+          .min(Exponential.MOST);
+      FloatVector rounded = v.fma(Exponential.LOG2_E, Exponential.ROUNDER);
+      FloatVector k = rounded.sub(Exponential.ROUNDER);
+      FloatVector r = k.fma(constant(Exponential.MINUS_LN_2_LOW),
+          k.fma(constant(Exponential.MINUS_LN_2_HIGH), v));
+      FloatVector q = constant(Exponential.Q4).fma(r, constant(Exponential.Q3))
+          .fma(r, constant(Exponential.Q2)).fma(r, constant(Exponential.Q1))
+          .fma(r, constant(Exponential.Q0));
+      FloatVector p = q.fma(r, constant(1f)).fma(r, constant(1f));
+      IntVector exponent = rounded.reinterpretAsInts().sub(Exponential.ROUNDER_BITS);
+      IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
+      p.mul(powerOfTwo(half)).mul(powerOfTwo(exponent.sub(half))).intoArray(x, i);
+    }
+    for (; i < end; i++) {
+      x[i] = Exponential.exp(x[i] - subtrahend);
+    }
   }
 
   private static FloatVector constant(float value) {
@@ -37,34 +52,12 @@ final class VectorMath {
     return exponent.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
   }
 
-  static void exp(float[] x, int offset, int n) {
-    int i = offset;
-    int end = offset + n;
-    for (; i < end - 7; i += 8) {
-      exp(FloatVector.fromArray(FLOATS, x, i)).intoArray(x, i);
-    }
-    for (; i < end; i++) {
-      x[i] = Exponential.exp(x[i]);
-    }
-  }
-
   static float softmax(float[] x, int offset, int n) {
     float most = most(x, offset, n);
     expOfDifference(x, offset, n, most);
     float sum = sum(x, offset, n);
     divide(x, offset, n, sum);
     return ScalarKernels.logOfSum(most, sum);
-  }
-
-  private static void expOfDifference(float[] x, int offset, int n, float most) {
-    int i = offset;
-    int end = offset + n;
-    for (; i < end - 7; i += 8) {
-      exp(FloatVector.fromArray(FLOATS, x, i).sub(most)).intoArray(x, i);
-    }
-    for (; i < end; i++) {
-      x[i] = Exponential.exp(x[i] - most);
-    }
   }
 
   private static void divide(float[] x, int offset, int n, float sum) {
@@ -138,18 +131,36 @@ final class VectorMath {
   }
 
   private static void silu(float[] x, int from, int end) {
-    for (int i = from; i < end; i += 8) {
-      FloatVector z = FloatVector.fromArray(FLOATS, x, i);
-      z.div(exp(z.neg()).add(1f)).intoArray(x, i);
+    float[] powers = Lanes.scratch();
+    for (int i = from; i < end; i += powers.length) {
+      int m = Math.min(powers.length, end - i);
+      for (int j = 0; j < m; j += 8) {
+        FloatVector.fromArray(FLOATS, x, i + j).neg().intoArray(powers, j);
+      }
+      exp(powers, 0, m);
+      divideByOneMore(x, i, powers, m);
     }
   }
 
   private static void geluTanh(float[] x, int from, int end) {
-    for (int i = from; i < end; i += 8) {
-      FloatVector z = FloatVector.fromArray(FLOATS, x, i);
-      FloatVector cubic = constant(Activations.GELU_CUBIC).fma(z.mul(z), constant(1f));
-      FloatVector u = z.mul(Activations.GELU_SLOPE).mul(cubic);
-      z.div(exp(u.neg()).add(1f)).intoArray(x, i);
+    float[] powers = Lanes.scratch();
+    for (int i = from; i < end; i += powers.length) {
+      int m = Math.min(powers.length, end - i);
+      for (int j = 0; j < m; j += 8) {
+        FloatVector z = FloatVector.fromArray(FLOATS, x, i + j);
+        FloatVector cubic = constant(Activations.GELU_CUBIC).fma(z.mul(z), constant(1f));
+        z.mul(Activations.GELU_SLOPE).mul(cubic).neg().intoArray(powers, j);
+      }
+      exp(powers, 0, m);
+      divideByOneMore(x, i, powers, m);
+    }
+  }
+
+  /** z / (1 + power), for a multiple of 8 elements. */
+  private static void divideByOneMore(float[] x, int offset, float[] powers, int m) {
+    for (int j = 0; j < m; j += 8) {
+      FloatVector divisor = FloatVector.fromArray(FLOATS, powers, j).add(1f);
+      FloatVector.fromArray(FLOATS, x, offset + j).div(divisor).intoArray(x, offset + j);
     }
   }
 }
