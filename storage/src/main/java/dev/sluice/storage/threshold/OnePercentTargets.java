@@ -41,6 +41,9 @@ public final class OnePercentTargets {
     } catch (JacksonException e) {
       throw new IllegalArgumentException("CETT targets are not JSON", e);
     }
+    if (!root.isObject()) {
+      throw new IllegalArgumentException("CETT targets are no JSON object");
+    }
     for (Map.Entry<String, JsonNode> entry : root.properties()) {
       double target = entry.getValue().asDouble(Double.NaN);
       if (!(target >= 0)) {

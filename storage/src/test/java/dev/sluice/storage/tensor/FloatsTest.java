@@ -1,0 +1,47 @@
+package dev.sluice.storage.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class FloatsTest {
+  @Test
+  void bytesAreLittleEndianFloat32() {
+    assertArrayEquals(
+        new byte[] {0, 0, (byte) 0x80, 0x3f, 0, 0, 0, (byte) 0xc0},
+        Floats.toBytes(new float[] {1, -2}));
+    assertEquals(0, Floats.toBytes(new float[0]).length);
+  }
+
+  @Test
+  void everyBitPatternSurvives() {
+    Random random = new Random(1);
+    float[] values = new float[10_000];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Float.intBitsToFloat(random.nextInt());
+    }
+    float[] back = Floats.fromBytes(Floats.toBytes(values));
+    for (int i = 0; i < values.length; i++) {
+      assertEquals(Float.floatToRawIntBits(values[i]), Float.floatToRawIntBits(back[i]));
+    }
+  }
+
+  @Test
+  void aCutFloatIsRefused() {
+    assertThrows(IllegalArgumentException.class, () -> Floats.fromBytes(new byte[7]));
+  }
+
+  @Test
+  void codesOfTypesAreFrozen() {
+    assertEquals(TensorType.F32, TensorType.ofCode(0));
+    assertEquals(TensorType.F16, TensorType.ofCode(1));
+    assertEquals(TensorType.BF16, TensorType.ofCode(2));
+    assertThrows(IllegalArgumentException.class, () -> TensorType.ofCode(3));
+    assertEquals(12, TensorType.F32.bytes(3));
+    assertEquals(6, TensorType.BF16.bytes(3));
+    assertThrows(ArithmeticException.class, () -> TensorType.F32.bytes(Long.MAX_VALUE));
+  }
+}
