@@ -38,26 +38,47 @@ final class Shares implements LayerObserver {
     long predictions = 0;
     long hits = 0;
     double all = 0;
-    double kept = 0;
+    double missed = 0;
     int count = block.count();
+    byte[] verdicts = block.verdicts();
     for (int i = 0; i < neurons; i++) {
+      int active = 0;
+      int named = 0;
+      int both = 0;
       for (int at = i * count; at < (i + 1) * count; at++) {
-        int verdict = block.verdicts()[at];
-        if ((verdict & Sweep.PREDICTED) != 0) {
-          predictions++;
-        }
-        if ((verdict & Sweep.ACTIVE) != 0) {
-          actives++;
-          double size = Math.abs(block.outputs()[at]) * block.columnNorms()[i];
-          all += size;
-          if ((verdict & Sweep.PREDICTED) != 0) {
-            hits++;
-            kept += size;
-          }
-        }
+        int verdict = verdicts[at];
+        active += verdict & 1;
+        named += verdict >> 1 & 1;
+        both += verdict & verdict >> 1 & 1;
       }
+      actives += active;
+      predictions += named;
+      hits += both;
+      if (both < active) {
+        // Only where something was missed do magnitudes tell more than counts.
+        missed += missed(block, i);
+      }
+      all += magnitude(block, i, active);
     }
-    add(block.weights().layer(), count, actives, predictions, hits, all, kept);
+    add(block.weights().layer(), count, actives, predictions, hits, all, all - missed);
+  }
+
+  private static double magnitude(Block block, int neuron, int active) {
+    return active == 0 ? 0 : block.columnNorms()[neuron] * sum(block, neuron, Sweep.ACTIVE, Sweep.ACTIVE);
+  }
+
+  private static double missed(Block block, int neuron) {
+    return block.columnNorms()[neuron] * sum(block, neuron, Sweep.ACTIVE | Sweep.PREDICTED, Sweep.ACTIVE);
+  }
+
+  /** Sum of |h| of one neuron over the positions whose verdict, masked, is {@code wanted}. */
+  private static double sum(Block block, int neuron, int mask, int wanted) {
+    int count = block.count();
+    double sum = 0;
+    for (int at = neuron * count; at < (neuron + 1) * count; at++) {
+      sum += (block.verdicts()[at] & mask) == wanted ? Math.abs(block.outputs()[at]) : 0;
+    }
+    return sum;
   }
 
   private synchronized void add(

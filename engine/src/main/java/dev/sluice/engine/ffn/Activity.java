@@ -32,6 +32,35 @@ public record Activity(ActiveRule rule, double cett, float[] thresholds) {
         };
   }
 
+  /**
+   * The same for {@code count} positions of one neuron: {@code verdicts} come in as predicted or not (not 0 or 0) and leave as
+   * {@link Sweep#ACTIVE} and {@link Sweep#PREDICTED} bits. One loop a rule, without branches inside.
+   */
+  void judge(int layer, float[] inner, float[] h, int from, int count, float columnNorm, byte[] verdicts) {
+    float threshold = thresholds[layer];
+    switch (rule) {
+      case EXACT -> {
+        for (int i = from; i < from + count; i++) {
+          verdicts[i] = verdict(verdicts[i], h[i] != 0);
+        }
+      }
+      case OUTPUT -> {
+        for (int i = from; i < from + count; i++) {
+          verdicts[i] = verdict(verdicts[i], h[i] != 0 & Math.abs(h[i]) * columnNorm >= threshold);
+        }
+      }
+      case GATE -> {
+        for (int i = from; i < from + count; i++) {
+          verdicts[i] = verdict(verdicts[i], h[i] != 0 & Math.abs(inner[i]) >= threshold);
+        }
+      }
+    }
+  }
+
+  private static byte verdict(byte predicted, boolean active) {
+    return (byte) ((predicted != 0 ? Sweep.PREDICTED : 0) | (active ? Sweep.ACTIVE : 0));
+  }
+
   /** The magnitude that the rule compares: |h|·‖column‖ for the exact and output rules, |act(gate)| for the gate's. */
   float magnitude(float inner, float h, float columnNorm) {
     return rule == ActiveRule.GATE ? Math.abs(inner) : Math.abs(h) * columnNorm;

@@ -171,21 +171,14 @@ public final class Sweep {
     float[] outputs = ffn.outputs();
     int count = ffn.count();
     for (int i = 0; i < spec.feedForward(); i++) {
-      for (int at = i * count; at < (i + 1) * count; at++) {
-        int verdict = verdicts[at] == 0 ? 0 : PREDICTED;
-        if (activity.holds(layer, inner[at], outputs[at], columnNorms[i])) {
-          verdict |= ACTIVE;
-        }
-        verdicts[at] = (byte) verdict;
-      }
+      activity.judge(layer, inner, outputs, i * count, count, columnNorms[i], verdicts);
     }
   }
 
   private static void silence(float[] outputs, byte[] verdicts, int size) {
+    // Without a branch: which neurons are silent is too irregular to foresee.
     for (int i = 0; i < size; i++) {
-      if (verdicts[i] != (ACTIVE | PREDICTED)) {
-        outputs[i] = 0;
-      }
+      outputs[i] = verdicts[i] == (ACTIVE | PREDICTED) ? outputs[i] : 0;
     }
   }
 

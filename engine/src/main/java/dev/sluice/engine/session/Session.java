@@ -109,6 +109,11 @@ public final class Session implements AutoCloseable {
     return position;
   }
 
+  /** Positions that fit. */
+  public int capacity() {
+    return keyValues.capacity();
+  }
+
   /** The ledger of single tokens; prompts are not in it. */
   public Ledger ledger() {
     return ledger;

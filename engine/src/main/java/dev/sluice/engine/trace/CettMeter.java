@@ -33,20 +33,55 @@ final class CettMeter {
     return rule;
   }
 
-  /** Sums of per-token curves over one block; element BINS counts the tokens. */
-  double[] measure(Block block) {
+  /** Per-token curves summed over tokens; mutable, merged in window order. */
+  static final class Sums {
+    private final double[] ratios = new double[BINS];
+    private long tokens;
+    private float largest;
+
+    /** Adds another block's sums. */
+    void add(Sums other) {
+      for (int bin = 0; bin < BINS; bin++) {
+        ratios[bin] += other.ratios[bin];
+      }
+      tokens += other.tokens;
+      largest = Math.max(largest, other.largest);
+    }
+
+    /** The layer's curve. */
+    CettCurve curve() {
+      int from = 0;
+      while (from < BINS && ratios[from] == 0) {
+        from++;
+      }
+      int to = BINS;
+      while (to > from + 1 && ratios[to - 2] == ratios[BINS - 1]) {
+        to--;
+      }
+      float[] thresholds = new float[to - from];
+      float[] cetts = new float[to - from];
+      for (int bin = from; bin < to; bin++) {
+        thresholds[bin - from] = Float.intBitsToFloat((bin + 1 + LOWEST_BIN) << BIN_SHIFT);
+        cetts[bin - from] = (float) (ratios[bin] / tokens);
+      }
+      return new CettCurve(thresholds, cetts, largest);
+    }
+  }
+
+  /** Sums of per-token curves over one block. */
+  Sums measure(Block block) {
     int neurons = spec.feedForward();
     int hidden = spec.hidden();
     int count = block.count();
     TensorType type = spec.weightType();
-    double[] sums = new double[BINS + 1];
+    Sums sums = new Sums();
     float[] partial = new float[hidden];
     float[] norms = new float[BINS];
     int[] binOf = new int[neurons];
     int[] ends = new int[BINS + 1];
     int[] sorted = new int[neurons];
     for (int t = 0; t < count; t++) {
-      sort(block, t, binOf, ends, sorted);
+      sums.largest = Math.max(sums.largest, sort(block, t, binOf, ends, sorted));
       Arrays.fill(partial, 0);
       float norm = 0;
       int from = 0;
@@ -65,18 +100,20 @@ final class CettMeter {
       }
       if (norm > 0) {
         for (int bin = 0; bin < BINS; bin++) {
-          sums[bin] += norms[bin] / (double) norm;
+          sums.ratios[bin] += norms[bin] / (double) norm;
         }
       }
-      sums[BINS]++;
+      sums.tokens++;
     }
     return sums;
   }
 
-  private void sort(Block block, int t, int[] binOf, int[] ends, int[] sorted) {
+  /** Sorts neurons by bin; returns the largest magnitude. */
+  private float sort(Block block, int t, int[] binOf, int[] ends, int[] sorted) {
     int neurons = spec.feedForward();
     int count = block.count();
     Arrays.fill(ends, 0);
+    float largest = 0;
     for (int i = 0; i < neurons; i++) {
       int at = i * count + t;
       float h = block.outputs()[at];
@@ -84,6 +121,7 @@ final class CettMeter {
       if (h != 0) {
         float magnitude =
             rule == ActiveRule.GATE ? Math.abs(block.inner()[at]) : Math.abs(h) * block.columnNorms()[i];
+        largest = Math.max(largest, magnitude);
         int bin = (Float.floatToIntBits(magnitude) >>> BIN_SHIFT) - LOWEST_BIN;
         binOf[i] = Math.clamp(bin, 0, BINS - 1);
         ends[binOf[i] + 1]++;
@@ -98,25 +136,6 @@ final class CettMeter {
         sorted[ends[binOf[i]]++] = i;
       }
     }
-  }
-
-  /** The layer's curve from the sums of all its blocks. */
-  static CettCurve curve(double[] sums) {
-    double tokens = sums[BINS];
-    int from = 0;
-    while (from < BINS && sums[from] == 0) {
-      from++;
-    }
-    int to = BINS;
-    while (to > from + 1 && sums[to - 2] == sums[BINS - 1]) {
-      to--;
-    }
-    float[] thresholds = new float[to - from];
-    float[] cetts = new float[to - from];
-    for (int bin = from; bin < to; bin++) {
-      thresholds[bin - from] = Float.intBitsToFloat((bin + 1 + LOWEST_BIN) << BIN_SHIFT);
-      cetts[bin - from] = (float) (sums[bin] / tokens);
-    }
-    return new CettCurve(thresholds, cetts);
+    return largest;
   }
 }

@@ -43,7 +43,7 @@ final class Recorder implements LayerObserver {
 
   private final TreeMap<Integer, TraceChunk> waiting = new TreeMap<>();
   private final Deque<TraceChunk> spare = new ArrayDeque<>();
-  private double[][][] sums; // sequence, meter -> sums of its curve
+  private CettMeter.Sums[][] sums; // sequence, meter
   private float[] inputs;
   private float[] columnNorms;
   private int nextWindow;
@@ -74,7 +74,7 @@ final class Recorder implements LayerObserver {
   @Override
   public void layerStarts(LayerWeights weights, float[] norms) {
     progress.progress(weights.layer(), spec.layers());
-    sums = new double[sequences.size()][meters.size()][];
+    sums = new CettMeter.Sums[sequences.size()][meters.size()];
     inputs = new float[samples * spec.hidden()];
     columnNorms = norms;
     nextWindow = 0;
@@ -159,13 +159,11 @@ final class Recorder implements LayerObserver {
   @Override
   public void layerEnds(int layer) {
     for (int m = 0; m < meters.size(); m++) {
-      double[] total = sums[0][m].clone();
-      for (int s = 1; s < sums.length; s++) {
-        for (int i = 0; i < total.length; i++) {
-          total[i] += sums[s][m][i];
-        }
+      CettMeter.Sums total = new CettMeter.Sums();
+      for (CettMeter.Sums[] sequence : sums) {
+        total.add(sequence[m]);
       }
-      CettCurve curve = CettMeter.curve(total);
+      CettCurve curve = total.curve();
       writer.blob(TraceKeys.curve(meters.get(m).rule(), layer), CettCurve.encode(List.of(curve)));
     }
     writer.blob(TraceKeys.columnNorms(layer), Floats.toBytes(columnNorms));

@@ -10,20 +10,25 @@ import java.util.List;
  * neuron outputs with magnitude below ε‖ / ‖FFN output‖, from a dense run (ReLU² Wins; DESIGN §8).
  *
  * <p>Points ascend in both coordinates; between points the curve is read by linear interpolation of cett over log ε.
- * The grid is fine enough (32 points an octave) that the reading error is far below 1 % of ε. Immutable.
+ * The grid is fine enough (32 points an octave) that the reading error is far below 1 % of ε. A threshold is then rounded
+ * down to a multiple of the layer's largest magnitude / 2^16, the resolution of a sixteen-step bisection, so that it errs
+ * towards keeping neurons. Immutable.
  */
 public final class CettCurve {
   private static final int MAX_LAYERS = 100_000;
   private static final int MAX_POINTS = 1 << 20;
+  private static final double GRID = 1 << 16;
 
   private final float[] thresholds;
   private final float[] cetts;
+  private final float largest;
 
   /**
    * @param thresholds ascending, positive
    * @param cetts non-negative, one for each threshold; made monotone if rounding broke that
+   * @param largest the largest magnitude seen
    */
-  public CettCurve(float[] thresholds, float[] cetts) {
+  public CettCurve(float[] thresholds, float[] cetts, float largest) {
     if (thresholds.length != cetts.length) {
       throw new IllegalArgumentException("a curve needs as many CETT values as thresholds");
     }
@@ -32,6 +37,10 @@ public final class CettCurve {
         throw new IllegalArgumentException("curve point " + i + " is out of order");
       }
     }
+    if (!(largest >= 0) || Float.isInfinite(largest)) {
+      throw new IllegalArgumentException("the largest magnitude cannot be " + largest);
+    }
+    this.largest = largest;
     this.thresholds = thresholds.clone();
     this.cetts = cetts.clone();
     for (int i = 1; i < cetts.length; i++) {
@@ -49,12 +58,17 @@ public final class CettCurve {
       at++;
     }
     if (at + 1 == cetts.length) {
-      return thresholds[at];
+      return onGrid(thresholds[at]);
     }
     double share = (target - cetts[at]) / (cetts[at + 1] - cetts[at]);
     double low = Math.log(thresholds[at]);
     double high = Math.log(thresholds[at + 1]);
-    return (float) Math.exp(low + share * (high - low));
+    return onGrid(Math.exp(low + share * (high - low)));
+  }
+
+  private float onGrid(double threshold) {
+    double unit = largest / GRID;
+    return unit == 0 ? (float) threshold : (float) (Math.floor(threshold / unit) * unit);
   }
 
   /** The thresholds of all layers for one CETT target. */
@@ -66,15 +80,15 @@ public final class CettCurve {
     return result;
   }
 
-  /** All layers as little-endian bytes: layer count, then per layer point count, thresholds, CETT values. */
+  /** All layers as little-endian bytes: layer count, then per layer point count, largest magnitude, thresholds, CETT values. */
   public static byte[] encode(List<CettCurve> layers) {
     int bytes = 4;
     for (CettCurve curve : layers) {
-      bytes += 4 + 8 * curve.thresholds.length;
+      bytes += 8 + 8 * curve.thresholds.length;
     }
     ByteBuffer out = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(layers.size());
     for (CettCurve curve : layers) {
-      out.putInt(curve.thresholds.length);
+      out.putInt(curve.thresholds.length).putFloat(curve.largest);
       for (float threshold : curve.thresholds) {
         out.putFloat(threshold);
       }
@@ -96,6 +110,10 @@ public final class CettCurve {
     List<CettCurve> result = new ArrayList<>();
     for (int layer = 0; layer < layers; layer++) {
       int points = count(in, MAX_POINTS, 8);
+      float largest = in.remaining() < 4 ? Float.NaN : in.getFloat();
+      if (8L * points > in.remaining()) {
+        throw new IllegalArgumentException("CETT curves are cut short");
+      }
       float[] thresholds = new float[points];
       float[] cetts = new float[points];
       for (int i = 0; i < points; i++) {
@@ -104,7 +122,7 @@ public final class CettCurve {
       for (int i = 0; i < points; i++) {
         cetts[i] = in.getFloat();
       }
-      result.add(new CettCurve(thresholds, cetts));
+      result.add(new CettCurve(thresholds, cetts, largest));
     }
     if (in.hasRemaining()) {
       throw new IllegalArgumentException("CETT curves are followed by " + in.remaining() + " unknown bytes");
