@@ -1,0 +1,22 @@
+package dev.sluice.bench.report;
+
+import dev.sluice.bench.compare.Comparison;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The comparison as one JSON object whose keys carry units. Thread-safe. */
+public final class JsonReport {
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder().propertyNamingStrategy(new UnitNaming()).build();
+
+  private JsonReport() {}
+
+  /** One object on one line, such as {@code {"setting":{…},"models":[…],"saved":[…]}}. */
+  public static String json(Comparison comparison) {
+    return MAPPER.writeValueAsString(comparison);
+  }
+
+  /** Reads what {@link #json} wrote. */
+  static Comparison parse(String json) {
+    return MAPPER.readValue(json, Comparison.class);
+  }
+}

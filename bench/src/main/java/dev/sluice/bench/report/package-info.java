@@ -1,0 +1,6 @@
+/**
+ * Views of a {@link dev.sluice.bench.compare.Comparison}: a terminal table, one JSON object, one HTML file. They measure
+ * nothing. Console and HTML print the same {@link dev.sluice.bench.report.Table tables}, so no figure is formatted twice;
+ * the page's charts are drawn from the JSON that it carries.
+ */
+package dev.sluice.bench.report;
