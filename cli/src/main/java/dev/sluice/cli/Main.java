@@ -2,6 +2,7 @@ package dev.sluice.cli;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
+import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -14,8 +15,33 @@ import picocli.CommandLine.Spec;
 /** The {@code sluice} command. Exit codes: 0 done, 1 a failure, 2 bad usage or input. */
 @Command(
     name = "sluice",
-    description = "Runs language models that do not fit in memory.",
+    description = {
+      "Runs language models that do not fit in memory: attention stays in RAM, feed-forward weights stay on flash, and each "
+          + "token reads only the neurons it will use.",
+      "",
+      "A model's way: import, trace, bundle, run. `sluice demo` goes all of it."
+    },
     mixinStandardHelpOptions = true,
+    usageHelpAutoWidth = true,
+    scope = ScopeType.INHERIT,
+    synopsisSubcommandLabel = "VERB",
+    commandListHeading = "%nVerbs:%n",
+    optionListHeading = "%nOptions:%n",
+    parameterListHeading = "%nParameters:%n",
+    descriptionHeading = "%n",
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {"0:done", "1:a failure of device or system", "2:bad usage or input"},
+    subcommands = {
+      DemoCommand.class,
+      ImportCommand.class,
+      TraceCommand.class,
+      BundleCommand.class,
+      RunCommand.class,
+      PerplexityCommand.class,
+      CompareCommand.class,
+      VerifyCommand.class,
+      GenerateCompletion.class
+    },
     versionProvider = Main.Version.class)
 public final class Main implements Runnable {
   private static final int EXIT_FAILURE = 1;
@@ -32,7 +58,15 @@ public final class Main implements Runnable {
 
   public static void main(String[] args) {
     Stderr.restore();
-    System.exit(new Main().commandLine().execute(args));
+    Main main = new Main();
+    CommandLine line = main.commandLine();
+    int exit;
+    try {
+      exit = line.execute(RawArguments.check(args));
+    } catch (BadInputException e) {
+      exit = main.report(e, line);
+    }
+    System.exit(exit);
   }
 
   CommandLine commandLine() {

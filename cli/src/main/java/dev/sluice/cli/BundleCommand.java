@@ -1,0 +1,113 @@
+package dev.sluice.cli;
+
+import dev.sluice.bundler.order.Order;
+import dev.sluice.bundler.pack.Bundler;
+import dev.sluice.bundler.predictor.QuantisedFit;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.trace.TraceReader;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "bundle",
+    description = {
+      "Repacks a store by a trace of it: neurons that fire together come to lie together.",
+      "The new store also holds thresholds, the frequency of every neuron, and predictors fitted to the trace."
+    },
+    footer = {"", "Example:", "  sluice bundle -m relu2.sluice --trace relu2.trace -o relu2-bundled.sluice"})
+final class BundleCommand implements Callable<Integer> {
+  @Spec
+  private CommandSpec spec;
+
+  @Mixin
+  private StoreOption store;
+
+  @Mixin
+  private StoreOptions output;
+
+  @Option(names = "--trace", required = true, paramLabel = "FILE", description = "A trace of the store given with -m.")
+  private Path traceFile;
+
+  @Option(
+      names = "--order",
+      paramLabel = "NAME",
+      defaultValue = "ripple",
+      description = "ripple (greedy path over co-activation), frequency, random or identity. Default: ${DEFAULT-VALUE}.")
+  private String order;
+
+  @Option(
+      names = "--cett",
+      paramLabel = "TARGET",
+      description = "Thresholds by which a traced neuron counts as active. Default: the trace's 1 %% target, or 0.1 if none was searched.")
+  private Double cett;
+
+  @Option(
+      names = "--fit-window",
+      paramLabel = "K",
+      defaultValue = "0",
+      description = "Fit the order to firings that a window of K tokens would miss; 0 fits it to all. Default: ${DEFAULT-VALUE}.")
+  private int fitWindowTokens;
+
+  @Option(
+      names = "--predictor-bits",
+      paramLabel = "BITS",
+      split = ",",
+      defaultValue = "2,4",
+      description = "Quantised copies to make: any of 1, 2, 4, 8, or 0 for none. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> predictorBits;
+
+  @Option(
+      names = "--recall",
+      paramLabel = "SHARE",
+      description = "Share of active output magnitude that predictors must keep on the trace. Default: 0.997.")
+  private double recall = QuantisedFit.DEFAULT_RECALL;
+
+  @Option(
+      names = {"-s", "--seed"},
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Seed of the random order. Default: ${DEFAULT-VALUE}.")
+  private long seed;
+
+  @Override
+  public Integer call() {
+    List<Integer> bits = predictorBits.stream().filter(b -> b != 0).distinct().toList();
+    if (!List.of(1, 2, 4, 8).containsAll(bits)) {
+      throw new BadInputException("--predictor-bits " + predictorBits, "is not possible", "give any of 1, 2, 4, 8, or 0");
+    }
+    if (!(recall > 0 && recall <= 1) || fitWindowTokens < 0 || (cett != null && !(cett >= 0 && cett < 1))) {
+      throw new BadInputException(
+          "--recall, --fit-window or --cett", "is out of range", "recall lies in (0, 1], the window is 0 or more, CETT in [0, 1)");
+    }
+    Order chosen = Order.named(order, seed);
+    try (Store opened = store.open();
+        TraceReader trace = TraceReader.open(traceFile)) {
+      double searched = Bundler.onePercentTarget(trace);
+      double target = cett != null ? cett : searched > 0 ? searched : 0.1;
+      Bundler.Request request =
+          new Bundler.Request(
+              output.target(), output.options(), chosen, target, fitWindowTokens, bits, recall, seed);
+      try (ProgressBar bar = new ProgressBar()) {
+        Bundler.bundle(opened, trace, traceFile, request, (done, total) -> bar.report("bundling", done, total));
+      }
+      spec.commandLine()
+          .getOut()
+          .printf(
+              Locale.ROOT,
+              "%s: %s order, active at CETT %s, predictors with %s bits%n",
+              output.target(),
+              chosen.name(),
+              target,
+              bits.isEmpty() ? "no" : bits);
+    }
+    return 0;
+  }
+}

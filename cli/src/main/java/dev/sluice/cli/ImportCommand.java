@@ -1,0 +1,57 @@
+package dev.sluice.cli;
+
+import dev.sluice.bundler.importer.ImportReport;
+import dev.sluice.bundler.importer.Importer;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "import",
+    description = {
+      "Makes a store in checkpoint order from a checkpoint.",
+      "The checkpoint is a folder with config.json, model.safetensors (or its shards and their index) and tokenizer.json, "
+          + "as on the Hugging Face hub. Weights keep their bits."
+    },
+    footer = {"", "Example:", "  sluice import models/relu2 -o relu2.sluice"})
+final class ImportCommand implements Callable<Integer> {
+  @Spec
+  private CommandSpec spec;
+
+  @Parameters(paramLabel = "CHECKPOINT", description = "The checkpoint's folder.")
+  private Path checkpoint;
+
+  @Mixin
+  private StoreOptions output;
+
+  @Override
+  public Integer call() {
+    ImportReport report;
+    try (ProgressBar bar = new ProgressBar()) {
+      report =
+          Importer.importCheckpoint(
+              checkpoint, output.target(), output.options(), (done, total) -> bar.report("importing", done, total));
+    }
+    spec.commandLine()
+        .getOut()
+        .printf(
+            Locale.ROOT,
+            "%s: %s, %d layers of %d neurons, %.1f MB resident, %.1f MB of FFN in bundles of %d bytes%n",
+            report.store(),
+            report.spec().architecture(),
+            report.spec().layers(),
+            report.spec().feedForward(),
+            report.denseBytes() / 1e6,
+            report.ffnBytes() / 1e6,
+            report.spec().bundleBytes());
+    if (!report.ignoredTensors().isEmpty()) {
+      spec.commandLine().getErr().println("not used: " + String.join(", ", report.ignoredTensors()));
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,78 @@
+package dev.sluice.cli;
+
+import dev.sluice.engine.ledger.Summary;
+import dev.sluice.engine.session.Engine;
+import dev.sluice.engine.session.MemoryPlan;
+import dev.sluice.engine.session.Session;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/** A run's ledger, as one line for people and as an object for programs. */
+final class LedgerText {
+  private LedgerText() {}
+
+  static String line(Summary s, Session session, Engine engine, MemoryPlan plan) {
+    if (s.tokens() == 0) {
+      return String.format(
+          Locale.ROOT, "ledger: prompt read %.2f MB; no token was decoded after it", session.promptBytesRead() / 1e6);
+    }
+    return String.format(
+        Locale.ROOT,
+        "ledger: %d tokens decoded, %.1f ms each; per token %.1f KB read in %.1f requests (%.1f KB each, %.0f MB/s raw, "
+            + "%.0f MB/s effective), %.2f ms in I/O; hit rate %.1f %%; %.0f of %d neurons active; %s, CETT %.4g, %s; "
+            + "%d slots of %d bytes; prompt read %.2f MB",
+        s.tokens(),
+        s.millisPerToken(),
+        s.bytesReadPerToken() / 1e3,
+        s.requestsPerToken(),
+        s.bytesPerRequest() / 1e3,
+        s.rawMegabytesPerSecond(),
+        s.effectiveMegabytesPerSecond(),
+        s.ioMillisPerToken(),
+        100 * s.hitRate(),
+        s.activePerToken(),
+        plan.allBundles(),
+        engine.activity().rule().key() + " rule",
+        engine.activity().cett(),
+        "predictor " + engine.predictor(),
+        plan.slots(),
+        plan.slotBytes(),
+        session.promptBytesRead() / 1e6);
+  }
+
+  static Map<String, Object> object(Summary s) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("tokens", s.tokens());
+    object.put("bytes_read_per_token", s.bytesReadPerToken());
+    object.put("bytes_of_active_neurons_per_token", s.bytesUsedPerToken());
+    object.put("requests_per_token", s.requestsPerToken());
+    object.put("bytes_per_request", s.bytesPerRequest());
+    object.put("raw_mb_per_s", s.rawMegabytesPerSecond());
+    object.put("effective_mb_per_s", s.effectiveMegabytesPerSecond());
+    object.put("io_ms_per_token", s.ioMillisPerToken());
+    object.put("ms_per_token", s.millisPerToken());
+    object.put("predict_ms_per_token", s.predictMillisPerToken());
+    object.put("cache_ms_per_token", s.cacheMillisPerToken());
+    object.put("memory_ms_per_token", s.memoryMillisPerToken());
+    object.put("ffn_compute_ms_per_token", s.computeMillisPerToken());
+    object.put("hit_rate", s.hitRate());
+    object.put("hit_rate_p99", s.hitRateP99());
+    object.put("active_neurons_per_token", s.activePerToken());
+    object.put("predicted_neurons_per_token", s.predictedPerToken());
+    return object;
+  }
+
+  static Map<String, Object> memory(MemoryPlan plan) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("dense_bytes", plan.denseBytes());
+    object.put("key_value_bytes", plan.keyValueBytes());
+    object.put("stream_bytes", plan.streamBytes());
+    object.put("runtime_bytes", plan.runtimeBytes());
+    object.put("predictor_bytes", plan.predictorBytes());
+    object.put("slots", plan.slots());
+    object.put("slot_bytes", plan.slotBytes());
+    object.put("all_bundles", plan.allBundles());
+    return object;
+  }
+}

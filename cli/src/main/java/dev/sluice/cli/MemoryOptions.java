@@ -1,0 +1,86 @@
+package dev.sluice.cli;
+
+import dev.sluice.engine.session.Engine;
+import dev.sluice.engine.session.MemoryPlan;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.cache.Window;
+import picocli.CommandLine.Option;
+
+/** How much RAM a run may use and what stays in it. */
+final class MemoryOptions {
+  private static final int LONGEST_WINDOW_TOKENS = 1024;
+
+  @Option(
+      names = "--ram",
+      paramLabel = "SIZE",
+      converter = Bytes.Converter.class,
+      description = "RAM for everything: resident weights, keys and values, predictor, buffers, the JVM, and in what is left "
+          + "FFN bundles. Such as 2G or 512M.")
+  private Bytes ram;
+
+  @Option(
+      names = "--ffn-ram",
+      paramLabel = "SHARE",
+      defaultValue = "50%",
+      description = "Without --ram: RAM for FFN bundles and predictor only, as a size or a share of the FFN's weights. "
+          + "Default: ${DEFAULT-VALUE}.")
+  private String ffnRam;
+
+  @Option(
+      names = "--window",
+      paramLabel = "K",
+      defaultValue = "auto",
+      description = "Keep bundles used within the last K tokens, or auto: as long as they fit. Default: ${DEFAULT-VALUE}.")
+  private String window;
+
+  @Option(
+      names = "--pin",
+      paramLabel = "SHARE",
+      defaultValue = "50%",
+      description = "Share of the slots that hold the most frequent bundles for good, where the store knows them. Default: ${DEFAULT-VALUE}.")
+  private String pin;
+
+  MemoryPlan plan(Engine engine, int positions) {
+    if (ram != null) {
+      return MemoryPlan.ofProcess(engine, ram.count(), positions);
+    }
+    long bytes =
+        ffnRam.endsWith("%")
+            ? Math.round(share("--ffn-ram", ffnRam) * MemoryPlan.ffnBytes(engine.store()))
+            : Bytes.parse(ffnRam).count();
+    return MemoryPlan.ofFfn(engine, bytes, positions);
+  }
+
+  int pinned(int slots) {
+    return (int) Math.round(share("--pin", pin) * slots);
+  }
+
+  Window window() {
+    if (window.equals("auto")) {
+      return Window.auto();
+    }
+    try {
+      int tokens = Integer.parseInt(window);
+      if (tokens >= 0 && tokens <= LONGEST_WINDOW_TOKENS) {
+        return Window.fixed(tokens);
+      }
+    } catch (NumberFormatException e) {
+      throw new BadInputException("--window " + window, "is no window", "give tokens, such as 5, or auto", e);
+    }
+    throw new BadInputException("--window " + window, "is out of range", "give 0 to " + LONGEST_WINDOW_TOKENS + ", or auto");
+  }
+
+  private static double share(String flag, String text) {
+    String number = text.endsWith("%") ? text.substring(0, text.length() - 1) : text;
+    double scale = text.endsWith("%") ? 100 : 1;
+    try {
+      double share = Double.parseDouble(number) / scale;
+      if (share >= 0 && share <= 1) {
+        return share;
+      }
+    } catch (NumberFormatException e) {
+      throw new BadInputException(flag + " " + text, "is no share", "write it like 50%", e);
+    }
+    throw new BadInputException(flag + " " + text, "is out of range", "give 0% to 100%");
+  }
+}

@@ -1,0 +1,211 @@
+package dev.sluice.cli;
+
+import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.Residency;
+import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.ledger.Summary;
+import dev.sluice.engine.sample.Sampler;
+import dev.sluice.engine.sample.SamplingOptions;
+import dev.sluice.engine.session.Engine;
+import dev.sluice.engine.session.MemoryPlan;
+import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.Session;
+import dev.sluice.engine.text.Tokenizer;
+import dev.sluice.engine.text.Utf8Stream;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.cache.WindowCache;
+import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.store.PageChecksums;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "run",
+    description = {
+      "Continues a prompt, reading FFN weights from flash as they are needed.",
+      "Text goes to standard output as it comes; the last line, on standard error, says what was read for each token."
+    },
+    footer = {"", "Example:", "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
+final class RunCommand implements Callable<Integer> {
+  private static final int GAP_BYTES = 16 * 1024;
+  private static final int MAX_REQUEST_BYTES = 512 * 1024;
+
+  @Spec
+  private CommandSpec spec;
+
+  @Mixin
+  private StoreOption store;
+
+  @Mixin
+  private PromptOptions prompt;
+
+  @Mixin
+  private SparsityOptions sparsity;
+
+  @Mixin
+  private MemoryOptions memory;
+
+  @Mixin
+  private ReadingOptions reading;
+
+  @Option(
+      names = {"-n", "--predict"},
+      paramLabel = "N",
+      defaultValue = "64",
+      description = "Tokens to generate; fewer if the text ends or the context is full. Default: ${DEFAULT-VALUE}.")
+  private int count;
+
+  @Option(
+      names = {"-c", "--ctx-size"},
+      paramLabel = "N",
+      description = "Positions of context. Default: what prompt and --predict need, up to the model's own.")
+  private Integer context;
+
+  @Option(names = {"-s", "--seed"}, paramLabel = "N", defaultValue = "1", description = "Seed of all draws. Default: ${DEFAULT-VALUE}.")
+  private long seed;
+
+  @Option(names = "--temp", paramLabel = "T", defaultValue = "0.8", description = "Temperature; 0 always takes the most likely token. Default: ${DEFAULT-VALUE}.")
+  private double temperature;
+
+  @Option(names = "--top-k", paramLabel = "K", defaultValue = "40", description = "Draw from the K most likely tokens; 0: from all. Default: ${DEFAULT-VALUE}.")
+  private int topK;
+
+  @Option(names = "--top-p", paramLabel = "P", defaultValue = "0.95", description = "Draw from the fewest tokens whose probabilities reach P. Default: ${DEFAULT-VALUE}.")
+  private double topP;
+
+  @Option(names = "--min-p", paramLabel = "P", defaultValue = "0.05", description = "Drop tokens less than P times as likely as the most likely one. Default: ${DEFAULT-VALUE}.")
+  private double minP;
+
+  @Option(
+      names = "--logits-out",
+      paramLabel = "FILE",
+      description = "Write the prompt's logits: positions × vocabulary, little-endian float32.")
+  private Path logitsOut;
+
+  @Option(names = "--json", description = "Print one JSON object with token ids, text and ledger instead of the text.")
+  private boolean json;
+
+  @Override
+  public Integer call() throws Exception {
+    if (count < 0) {
+      throw new BadInputException("--predict " + count, "is negative", "give how many tokens to generate");
+    }
+    SamplingOptions sampling = new SamplingOptions(temperature, topK, topP, minP, seed);
+    try (Store opened = store.open();
+        Workers workers = reading.workers()) {
+      Optional<Tokenizer> tokenizer =
+          opened.tokenizerJson().map(bytes -> Tokenizer.parse(bytes, opened.folder().toString()));
+      int[] ids = prompt.ids(opened);
+      Activity activity = sparsity.activity(opened);
+      PredictorChoice predictor = sparsity.predictor(opened);
+      int positions = positions(opened, ids.length);
+      try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor)) {
+        MemoryPlan plan = memory.plan(engine, positions);
+        boolean hot = opened.blob(StoreKeys.FREQUENCY).isPresent();
+        Residency residency =
+            new Residency(
+                plan.slots(), hot ? memory.pinned(plan.slots()) : 0, memory.window(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
+        ReadPlanner.Limits limits =
+            new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
+        try (Session session = new Session(engine, positions, residency, limits)) {
+          generate(session, engine, plan, tokenizer, ids, sampling);
+        }
+      }
+    }
+    return 0;
+  }
+
+  private int positions(Store opened, int promptTokens) {
+    int most = opened.spec().contextLength();
+    long wanted = context == null ? Math.min(most, (long) promptTokens + count) : context;
+    if (wanted < 1 || wanted > most) {
+      throw new BadInputException("--ctx-size " + wanted, "is not possible with this model", "give 1 to " + most);
+    }
+    if (promptTokens > wanted) {
+      throw new BadInputException(
+          "prompt", "its " + promptTokens + " tokens do not fit in a context of " + wanted, "shorten it");
+    }
+    return (int) wanted;
+  }
+
+  private void generate(
+      Session session, Engine engine, MemoryPlan plan, Optional<Tokenizer> tokenizer, int[] ids, SamplingOptions sampling)
+      throws Exception {
+    Sampler sampler = new Sampler(sampling, engine.store().spec().vocabulary());
+    List<Integer> ends = engine.store().spec().endOfTextIds();
+    List<Integer> generated = new ArrayList<>();
+    StringBuilder text = new StringBuilder();
+    Utf8Stream utf8 = new Utf8Stream();
+    long start = System.nanoTime();
+    float[] logits;
+    if (logitsOut == null) {
+      logits = session.prompt(ids, null);
+    } else {
+      try (LogitsFile file = LogitsFile.create(logitsOut)) {
+        logits = session.prompt(ids, (all, offset) -> file.write(all, offset, engine.store().spec().vocabulary()));
+        file.publish();
+      }
+    }
+    long promptNanos = System.nanoTime() - start;
+    while (generated.size() < count) {
+      int next = sampler.next(logits);
+      if (ends.contains(next)) {
+        break;
+      }
+      generated.add(next);
+      tokenizer.ifPresent(t -> show(utf8.push(t.bytesOf(next)), text));
+      if (session.position() == session.capacity() || generated.size() == count) {
+        break;
+      }
+      logits = session.step(next);
+    }
+    show(utf8.flush(), text);
+    Summary summary = Summary.of(session.ledger());
+    if (json) {
+      spec.commandLine().getOut().println(Json.write(object(session, engine, plan, ids, generated, text, summary, promptNanos)));
+    } else {
+      spec.commandLine().getOut().println();
+      spec.commandLine().getOut().flush();
+      spec.commandLine().getErr().println(LedgerText.line(summary, session, engine, plan));
+    }
+  }
+
+  private void show(String piece, StringBuilder text) {
+    text.append(piece);
+    if (!json && !piece.isEmpty()) {
+      spec.commandLine().getOut().print(piece);
+      spec.commandLine().getOut().flush();
+    }
+  }
+
+  private static Map<String, Object> object(
+      Session session, Engine engine, MemoryPlan plan, int[] ids, List<Integer> generated, StringBuilder text,
+      Summary summary, long promptNanos) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("prompt_ids", ids);
+    object.put("token_ids", generated);
+    object.put("text", text.toString());
+    object.put("rule", engine.activity().rule().key());
+    object.put("cett_target", engine.activity().cett());
+    object.put("predictor", engine.predictor().toString());
+    object.put("io", session.describeReader());
+    object.put("memory", LedgerText.memory(plan));
+    object.put("prompt_ms", promptNanos / 1e6);
+    object.put("prompt_bytes_read", session.promptBytesRead());
+    object.put("ledger", LedgerText.object(summary));
+    return object;
+  }
+}

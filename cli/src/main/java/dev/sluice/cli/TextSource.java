@@ -1,0 +1,34 @@
+package dev.sluice.cli;
+
+import dev.sluice.engine.text.TextFile;
+import dev.sluice.engine.text.Tokenizer;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.Store;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/** Token ids of a text by a store's own tokenizer. */
+final class TextSource {
+  private TextSource() {}
+
+  static Tokenizer tokenizer(Store store) {
+    byte[] json =
+        store
+            .tokenizerJson()
+            .orElseThrow(
+                () ->
+                    new BadInputException(
+                        store.folder(), "it has no tokenizer", "give token ids, or import a checkpoint that has one"));
+    return Tokenizer.parse(json, store.folder().toString());
+  }
+
+  /** The first {@code most} ids of a text file, at least one window of them. */
+  static int[] tokens(Store store, Path file, int most, int windowTokens) {
+    int[] ids = tokenizer(store).encode(TextFile.read(file));
+    if (ids.length < windowTokens) {
+      throw new BadInputException(
+          file, "it has " + ids.length + " tokens, less than one window of " + windowTokens, "give a longer text");
+    }
+    return Arrays.copyOf(ids, Math.min(ids.length, most));
+  }
+}
