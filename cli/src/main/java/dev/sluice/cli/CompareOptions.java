@@ -2,12 +2,19 @@ package dev.sluice.cli;
 
 import dev.sluice.bench.compare.Comparer;
 import dev.sluice.engine.text.TextFile;
+import dev.sluice.storage.BadInputException;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
 
 /** How thorough a comparison is. */
 final class CompareOptions {
+  private static final int WINDOW_TOKENS = 256;
+  private static final double RAM_SHARE = 0.5;
+
+  // On the twins' search text bytes per token fall as more is pinned; a tenth is left to follow the text at hand.
+  private static final double PINNED_SHARE = 0.9;
+
   @Option(
       names = "--text",
       paramLabel = "FILE",
@@ -26,31 +33,45 @@ final class CompareOptions {
       description = "Tokens behind each perplexity. Default: the whole text; demo: 16384.")
   private Integer evaluated;
 
+  /** What `sluice compare` measures. */
   Comparer.Options thorough(Path work, ReadingOptions reading) {
-    return options(work, reading, decoded == null ? 256 : decoded, evaluated == null ? Integer.MAX_VALUE : evaluated,
-        List.of(0.125, 0.25, 0.375, 0.5, 0.625, 0.75));
+    List<Double> shares = List.of(0.125, 0.25, 0.375, 0.5, 0.625, 0.75);
+    return options(work, reading, value(decoded, 256), value(evaluated, Integer.MAX_VALUE), 16_384, shares, shares);
   }
 
+  /** What fits in a demonstration. */
   Comparer.Options brief(Path work, ReadingOptions reading) {
-    return options(work, reading, decoded == null ? 96 : decoded, evaluated == null ? 16_384 : evaluated,
-        List.of(0.125, 0.25, 0.5, 0.75));
+    List<Double> shares = List.of(0.125, 0.25, 0.5, 0.75);
+    return options(
+        work, reading, value(decoded, 96), value(evaluated, 16_384), 8_192, shares, List.of(RAM_SHARE));
   }
 
-  private Comparer.Options options(Path work, ReadingOptions reading, int tokens, int evalTokens, List<Double> shares) {
+  private static int value(Integer given, int usual) {
+    return given == null ? usual : given;
+  }
+
+  private Comparer.Options options(
+      Path work, ReadingOptions reading, int tokens, int evalTokens, int matchedTokens, List<Double> shares,
+      List<Double> ownWidthShares) {
+    if (tokens < 8 || evalTokens < WINDOW_TOKENS) {
+      throw new BadInputException(
+          "--tokens or --eval-tokens", "is too small", "decode at least 8 tokens and evaluate at least " + WINDOW_TOKENS);
+    }
     Path file = text == null ? Embedded.model("held-out.txt") : text;
     return new Comparer.Options(
         work,
         TextFile.read(file),
         file.getFileName().toString(),
         reading.backend(),
-        256,
+        WINDOW_TOKENS,
         evalTokens,
-        Math.min(evalTokens, 8_192),
+        Math.min(evalTokens, matchedTokens),
         tokens,
         Math.max(16, tokens / 2),
         Math.max(8, tokens / 8),
-        0.5,
+        RAM_SHARE,
         shares,
-        0.5);
+        ownWidthShares,
+        PINNED_SHARE);
   }
 }

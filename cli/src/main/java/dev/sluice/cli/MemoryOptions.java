@@ -36,7 +36,7 @@ final class MemoryOptions {
   @Option(
       names = "--pin",
       paramLabel = "SHARE",
-      defaultValue = "50%",
+      defaultValue = "90%",
       description = "Share of the slots that hold the most frequent bundles for good, where the store knows them. Default: ${DEFAULT-VALUE}.")
   private String pin;
 

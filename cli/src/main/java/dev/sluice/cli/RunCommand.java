@@ -117,7 +117,10 @@ final class RunCommand implements Callable<Integer> {
         boolean hot = opened.blob(StoreKeys.FREQUENCY).isPresent();
         Residency residency =
             new Residency(
-                plan.slots(), hot ? memory.pinned(plan.slots()) : 0, memory.window(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
+                plan.slots(),
+                hot ? memory.pinned(plan.slots()) : 0,
+                memory.window(),
+                WindowCache.DEFAULT_SEGMENT_BUNDLES);
         ReadPlanner.Limits limits =
             new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
         try (Session session = new Session(engine, positions, residency, limits)) {

@@ -39,13 +39,14 @@ public final class Comparer {
    * @param decodedTokens tokens measured per run
    * @param denseDecodedTokens the same where every neuron is read
    * @param ramShare slots and predictor as a share of the FFN, for the ladders
-   * @param savedShares the same, for the curve of what is saved
+   * @param savedShares the same, for the curve of what is saved with padded bundles
+   * @param ownWidthSavedShares the same, with bundles as the models have them
    * @param pinnedShare share of the slots that holds the most frequent bundles beside a window
    */
   public record Options(
       Path work, String text, String textName, Backend backend, int windowTokens, int evaluatedTokens, int matchedTokens,
       int decodedTokens, int warmTokens, int denseDecodedTokens, double ramShare, List<Double> savedShares,
-      double pinnedShare) {}
+      List<Double> ownWidthSavedShares, double pinnedShare) {}
 
   public Comparer(Options options, Workers workers, Progress progress) {
     this.options = options;

@@ -5,6 +5,7 @@ import dev.sluice.bench.compare.Subject.Sparsity;
 import dev.sluice.bench.compare.Variants.Layout;
 import dev.sluice.bundler.pack.Repacker.Rearrangement;
 import dev.sluice.engine.ffn.Residency;
+import dev.sluice.engine.ffn.Residency.Pinning;
 import dev.sluice.engine.ledger.Summary;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryPlan;
@@ -52,6 +53,12 @@ final class Ladder {
     PINNED,
     /** The most frequent ones in a part of the slots, a window of recent ones in the rest. */
     WINDOW
+  }
+
+  /** How many tokens a run takes: those of the options, or a quarter, enough to choose between configurations. */
+  enum Effort {
+    FULL,
+    BRIEF
   }
 
   /** One rung. */
@@ -124,10 +131,11 @@ final class Ladder {
   record Streamed(Residency residency, Summary figures) {}
 
   /** Runs a configuration with slots and predictor in {@code ramShare} of the FFN; no perplexity is measured. */
-  Streamed stream(Configuration configuration, double ramShare) {
+  Streamed stream(Configuration configuration, double ramShare, Effort effort) {
     try (Engine engine = subject.engine(configuration.layout(subject, width), configuration.sparsity())) {
-      Residency residency = residency(engine, configuration.resident(), ramShare);
-      int tokens = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
+      Residency residency = residency(engine, configuration, ramShare);
+      int all = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
+      int tokens = effort == Effort.FULL ? all : Math.max(8, all / 4);
       int warm = configuration.readsAll() ? Math.min(4, options.warmTokens()) : options.warmTokens();
       Summary figures =
           StreamRun.measure(
@@ -139,7 +147,7 @@ final class Ladder {
   /** A run with the perplexity of its rule and predictor. */
   Rung run(Configuration configuration, double ramShare) {
     Sparsity sparsity = configuration.sparsity();
-    Streamed streamed = stream(configuration, ramShare);
+    Streamed streamed = stream(configuration, ramShare, Effort.FULL);
     return new Rung(
         configuration.name(),
         configuration.arrangement() == Arrangement.SPLIT ? "rows apart" : "bundles",
@@ -156,14 +164,16 @@ final class Ladder {
         streamed.figures());
   }
 
-  private Residency residency(Engine engine, Resident resident, double ramShare) {
+  private Residency residency(Engine engine, Configuration configuration, double ramShare) {
+    Resident resident = configuration.resident();
     if (resident == Resident.NOBODY) {
-      return new Residency(0, 0, new Window.Auto(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
+      return new Residency(0, 0, Window.auto(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
     }
     long budget = Math.round(MemoryPlan.ffnBytes(engine.store()) * ramShare);
     int slots = MemoryPlan.ofFfn(engine, budget, options.windowTokens()).slots();
     int pinned = resident == Resident.PINNED ? slots : (int) Math.round(slots * options.pinnedShare());
-    return new Residency(slots, pinned, new Window.Auto(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
+    Pinning pinning = configuration.readsAll() ? Pinning.FIRST : Pinning.MOST_FREQUENT;
+    return new Residency(slots, pinned, pinning, Window.auto(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
   }
 
   /** Whether a predictor leaves room for at least one slot in {@code ramShare} of the FFN. */

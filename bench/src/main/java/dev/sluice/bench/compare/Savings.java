@@ -17,7 +17,7 @@ import java.util.function.Function;
 /**
  * I/O saved by the first model against the second: 1 − B_first/B_second with B the flash bytes per token at equal held-out
  * loss and equal resident memory (DESIGN §8). Each side gets its best realisable configuration: of its rules and quantised
- * copies the one that reads least, by real runs.
+ * copies the one that reads least in a short real run, which is then run in full.
  */
 final class Savings {
   private static final double EQUAL_CETT = 0.1;
@@ -34,8 +34,9 @@ final class Savings {
     // The first model's loss at its own 1 % point is a loss that both can reach.
     double nats = lossToMatch(first, second);
     List<Saved> result = new ArrayList<>();
-    result.add(curve("equal absolute loss", first, second, width, rule -> atLoss(rule, nats), options.savedShares()));
     List<Double> usual = List.of(options.ramShare());
+    List<Double> shares = width == BundleWidth.PADDED ? options.savedShares() : options.ownWidthSavedShares();
+    result.add(curve("equal absolute loss", first, second, width, rule -> atLoss(rule, nats), shares));
     result.add(
         curve("each at +1 % perplexity", first, second, width, rule -> subject -> subject.onePercentCett(rule), usual));
     result.add(curve("equal CETT " + EQUAL_CETT, first, second, width, _ -> _ -> EQUAL_CETT, usual));
@@ -90,15 +91,20 @@ final class Savings {
 
   private Side best(
       Subject subject, BundleWidth width, Function<ActiveRule, Function<Subject, Double>> cett, double share) {
-    Side best = null;
+    Candidate best = null;
     for (ActiveRule rule : subject.rules()) {
       double target = cett.apply(rule).apply(subject);
       for (PredictorChoice copy : subject.copies()) {
         Sparsity sparsity = new Sparsity(rule, target, copy);
         if (target > 0 && new Ladder(subject, width, options).fits(sparsity, share)) {
-          Side side = side(subject, width, Ladder.full("", sparsity), share);
-          if (best == null || side.bytesPerToken() < best.bytesPerToken()) {
-            best = side;
+          Configuration full = Ladder.full("", sparsity);
+          double bytes =
+              new Ladder(subject, width, options)
+                  .stream(full, share, Ladder.Effort.BRIEF)
+                  .figures()
+                  .bytesReadPerToken();
+          if (best == null || bytes < best.bytesPerToken()) {
+            best = new Candidate(full, bytes);
           }
         }
       }
@@ -109,12 +115,14 @@ final class Savings {
           String.format(Locale.ROOT, "no predictor fits in %.3f of its FFN", share),
           "bundle it with fewer --predictor-bits");
     }
-    return best;
+    return side(subject, width, best.configuration(), share);
   }
+
+  private record Candidate(Configuration configuration, double bytesPerToken) {}
 
   private Side side(Subject subject, BundleWidth width, Configuration configuration, double share) {
     Sparsity sparsity = configuration.sparsity();
-    Ladder.Streamed streamed = new Ladder(subject, width, options).stream(configuration, share);
+    Ladder.Streamed streamed = new Ladder(subject, width, options).stream(configuration, share, Ladder.Effort.FULL);
     return new Side(
         sparsity.rule().key(),
         sparsity.predictor().toString(),

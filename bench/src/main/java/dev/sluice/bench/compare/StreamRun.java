@@ -35,7 +35,7 @@ final class StreamRun {
 
   /** One line about how a run of this engine reads. */
   static String device(Engine engine, ReadPlanner.Limits limits) {
-    Residency none = new Residency(0, 0, new Window.Auto(), 64);
+    Residency none = new Residency(0, 0, Window.auto(), 64);
     try (Session session = new Session(engine, 1, none, limits)) {
       return session.describeReader();
     }

@@ -27,6 +27,7 @@ import java.util.OptionalDouble;
 final class Subject implements AutoCloseable {
   private static final double HIGHEST_CETT = 0.4;
   private static final int CETT_STEPS = 6;
+  private static final double NATS_TOLERANCE = 5e-4;
 
   private final String name;
   private final Store store;
@@ -167,17 +168,31 @@ final class Subject implements AutoCloseable {
     }
   }
 
-  /** The largest CETT target at which the loss stays within {@code nats}, sets taken by the rule alone; 0 if none does. */
+  /**
+   * The largest CETT target at which the loss stays within {@code nats}, sets taken by the rule alone, to within
+   * {@value #NATS_TOLERANCE} nats; 0 if none does. Loss grows smoothly with the target, so the bracket is cut where the chord
+   * meets the loss wanted.
+   */
   double cettAtLoss(ActiveRule rule, double nats, int tokens) {
     double low = 0;
+    double lowNats = perplexity(Sparsity.DENSE, tokens).nats();
     double high = HIGHEST_CETT;
-    for (int step = 0; step < CETT_STEPS; step++) {
-      double middle = (low + high) / 2;
-      if (perplexity(new Sparsity(rule, middle, PredictorChoice.ALL), tokens).nats() <= nats) {
-        low = middle;
+    double highNats = Double.NaN;
+    if (lowNats > nats) {
+      return 0;
+    }
+    double next = onePercentCett(rule);
+    for (int step = 0; step < CETT_STEPS && nats - lowNats > NATS_TOLERANCE; step++) {
+      double at = perplexity(new Sparsity(rule, next, PredictorChoice.ALL), tokens).nats();
+      if (at <= nats) {
+        low = next;
+        lowNats = at;
       } else {
-        high = middle;
+        high = next;
+        highNats = at;
       }
+      double share = Double.isNaN(highNats) ? 0.5 : (nats - lowNats) / (highNats - lowNats);
+      next = low + (high - low) * Math.clamp(share, 0.1, 0.9);
     }
     return low;
   }

@@ -79,7 +79,7 @@ public final class FfnStream implements AutoCloseable {
   /**
    * @param columnNorms layer × neuron; may be zeros with the exact and gate rules
    * @param reader open on the store's FFN file; taken over
-   * @param hotBundles layer · feedForward + disk position, most frequent first; as many as {@code residency} pins are used
+   * @param hotBundles layer · feedForward + disk position; the first of them, as many as {@code residency} says, are pinned
    */
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms, BlockReader reader,

@@ -60,7 +60,7 @@ public final class Session implements AutoCloseable {
     this.normed = new float[spec.hidden()];
     this.queries = new float[spec.heads() * spec.headSize()];
     this.logits = new float[spec.vocabulary()];
-    int[] hot = residency.pinned() > 0 ? hotBundles(engine.store()) : new int[0];
+    int[] hot = residency.pinned() > 0 ? pinned(engine.store(), residency.pinning()) : new int[0];
     this.ffn =
         new FfnStream(
             engine.store(),
@@ -75,8 +75,19 @@ public final class Session implements AutoCloseable {
             ledger);
   }
 
-  /** Bundles (layer · feedForward + disk position) by descending traced frequency. */
-  private static int[] hotBundles(Store store) {
+  /** All bundles (layer · feedForward + disk position) in the order in which they are pinned. */
+  private static int[] pinned(Store store, Residency.Pinning pinning) {
+    return switch (pinning) {
+      case MOST_FREQUENT -> mostFrequent(store);
+      case FIRST -> {
+        int layers = store.spec().layers();
+        int neurons = store.spec().feedForward();
+        yield IntStream.range(0, layers * neurons).map(i -> i % layers * neurons + i / layers).toArray();
+      }
+    };
+  }
+
+  private static int[] mostFrequent(Store store) {
     ModelSpec spec = store.spec();
     int neurons = spec.feedForward();
     float[] frequency =
