@@ -20,7 +20,7 @@ final class PromptOptions {
   private String ids;
 
   int[] ids(Store store) {
-    long given = (text == null ? 0 : 1) + (file == null ? 0 : 1) + (ids == null ? 0 : 1);
+    int given = (text == null ? 0 : 1) + (file == null ? 0 : 1) + (ids == null ? 0 : 1);
     if (given != 1) {
       throw new BadInputException("run", given == 0 ? "there is no prompt" : "there is more than one prompt", "give one of -p, -f, --prompt-ids");
     }

@@ -14,7 +14,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 
 /** One layer's bundles read from a store, verified, addressed by neuron. Memory belongs to the Arena given. */
 final class StoredLayer {

@@ -70,7 +70,7 @@ final class SegmentIndex {
 
   /** Notes that a segment was used without a change in what it holds. */
   void use(int segment) {
-    cache.getIfPresent(segments[segment].key);
+    var _ = cache.getIfPresent(segments[segment].key);
   }
 
   /** Notes that a segment now holds another number of bundles, at least 1. */

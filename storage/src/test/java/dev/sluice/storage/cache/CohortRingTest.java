@@ -28,7 +28,9 @@ class CohortRingTest {
         } else {
           long[] mask = random.longs(words).toArray();
           for (int i = 0; i < words; i++) {
-            mask[i] &= random.nextLong() & random.nextLong();
+            // One bit in eight.
+            long half = random.nextLong();
+            mask[i] &= half & random.nextLong();
             ring.current()[i] |= mask[i];
           }
           held.addLast(mask);
