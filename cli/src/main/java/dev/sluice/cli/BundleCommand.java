@@ -22,7 +22,8 @@ import picocli.CommandLine.Spec;
       "Repacks a store by a trace of it: neurons that fire together come to lie together.",
       "The new store also holds thresholds, the frequency of every neuron, and predictors fitted to the trace."
     },
-    footer = {"", "Example:", "  sluice bundle -m relu2.sluice --trace relu2.trace -o relu2-bundled.sluice"})
+    footer = {"", "Example:",
+      "  sluice bundle -m relu2.sluice --trace relu2.trace -o relu2-bundled.sluice"})
 final class BundleCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
@@ -33,7 +34,8 @@ final class BundleCommand implements Callable<Integer> {
   @Mixin
   private StoreOptions output;
 
-  @Option(names = "--trace", required = true, paramLabel = "FILE", description = "A trace of the store given with -m.")
+  @Option(names = "--trace", required = true, paramLabel = "FILE",
+      description = "A trace of the store given with -m.")
   private Path traceFile;
 
   @Option(
@@ -81,11 +83,14 @@ final class BundleCommand implements Callable<Integer> {
   public Integer call() {
     List<Integer> bits = predictorBits.stream().filter(b -> b != 0).distinct().toList();
     if (!List.of(1, 2, 4, 8).containsAll(bits)) {
-      throw new BadInputException("--predictor-bits " + predictorBits, "is not possible", "give any of 1, 2, 4, 8, or 0");
+      throw new BadInputException("--predictor-bits " + predictorBits, "is not possible",
+          "give any of 1, 2, 4, 8, or 0");
     }
-    if (!(recall > 0 && recall <= 1) || fitWindowTokens < 0 || (cett != null && !(cett >= 0 && cett < 1))) {
+    if (!(recall > 0 && recall <= 1) || fitWindowTokens < 0
+        || (cett != null && !(cett >= 0 && cett < 1))) {
       throw new BadInputException(
-          "--recall, --fit-window or --cett", "is out of range", "recall lies in (0, 1], the window is 0 or more, CETT in [0, 1)");
+          "--recall, --fit-window or --cett", "is out of range",
+          "recall lies in (0, 1], the window is 0 or more, CETT in [0, 1)");
     }
     Order chosen = Order.named(order, seed);
     try (Store opened = store.open();
@@ -94,9 +99,11 @@ final class BundleCommand implements Callable<Integer> {
       double target = cett != null ? cett : searched > 0 ? searched : 0.1;
       Bundler.Request request =
           new Bundler.Request(
-              output.target(), output.options(), chosen, target, fitWindowTokens, bits, recall, seed);
+              output.target(), output.options(), chosen, target, fitWindowTokens, bits, recall,
+              seed);
       try (ProgressBar bar = new ProgressBar()) {
-        Bundler.bundle(opened, trace, traceFile, request, (done, total) -> bar.report("bundling", done, total));
+        Bundler.bundle(opened, trace, traceFile, request,
+            (done, total) -> bar.report("bundling", done, total));
       }
       spec.commandLine()
           .getOut()

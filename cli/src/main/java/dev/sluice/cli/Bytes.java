@@ -13,7 +13,8 @@ import picocli.CommandLine.ITypeConverter;
  * @param count bytes
  */
 record Bytes(long count) {
-  private static final Pattern FORM = Pattern.compile("([0-9]+(?:\\.[0-9]+)?)\\s*([kmgt]?)(?:i?b)?", Pattern.CASE_INSENSITIVE);
+  private static final Pattern FORM =
+      Pattern.compile("([0-9]+(?:\\.[0-9]+)?)\\s*([kmgt]?)(?:i?b)?", Pattern.CASE_INSENSITIVE);
 
   /** For picocli. */
   static final class Converter implements ITypeConverter<Bytes> {

@@ -22,7 +22,8 @@ import picocli.CommandLine.Spec;
       "Compares two bundled stores: what each part of the method saves, and what the first model reads less than the second.",
       "Every figure is a real run with direct reads at the same RAM. Layouts that it needs are written to --work and kept."
     },
-    footer = {"", "Example:", "  sluice compare relu2-bundled.sluice swiglu-bundled.sluice --html report.html"})
+    footer = {"", "Example:",
+      "  sluice compare relu2-bundled.sluice swiglu-bundled.sluice --html report.html"})
 final class CompareCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
@@ -46,7 +47,8 @@ final class CompareCommand implements Callable<Integer> {
       description = "Where other layouts of the two stores are kept. Default: ${DEFAULT-VALUE}.")
   private Path work;
 
-  @Option(names = "--html", paramLabel = "FILE", description = "Also write the report as one HTML file.")
+  @Option(names = "--html", paramLabel = "FILE",
+      description = "Also write the report as one HTML file.")
   private Path html;
 
   @Option(names = "--json", description = "Print one JSON object instead of tables.")
@@ -66,14 +68,17 @@ final class CompareCommand implements Callable<Integer> {
     }
     spec.commandLine()
         .getOut()
-        .println(json ? JsonReport.json(comparison) : ConsoleReport.render(comparison, Terminal.columns()));
+        .println(json ? JsonReport.json(comparison)
+            : ConsoleReport.render(comparison, Terminal.columns()));
     return 0;
   }
 
   /** {@code relu2} for {@code …/relu2-bundled.sluice}. */
   private static String name(Path store) {
     String name = store.getFileName().toString();
-    name = name.endsWith(StoreFormat.FOLDER_SUFFIX) ? name.substring(0, name.length() - StoreFormat.FOLDER_SUFFIX.length()) : name;
-    return name.endsWith("-bundled") ? name.substring(0, name.length() - "-bundled".length()) : name;
+    name = name.endsWith(StoreFormat.FOLDER_SUFFIX)
+        ? name.substring(0, name.length() - StoreFormat.FOLDER_SUFFIX.length()) : name;
+    return name.endsWith("-bundled") ? name.substring(0, name.length() - "-bundled".length())
+        : name;
   }
 }

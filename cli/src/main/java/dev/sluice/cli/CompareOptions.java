@@ -36,14 +36,16 @@ final class CompareOptions {
   /** What `sluice compare` measures. */
   Comparer.Options thorough(Path work, ReadingOptions reading) {
     List<Double> shares = List.of(0.125, 0.25, 0.375, 0.5, 0.625, 0.75);
-    return options(work, reading, value(decoded, 256), value(evaluated, Integer.MAX_VALUE), 16_384, shares, shares);
+    return options(work, reading, value(decoded, 256), value(evaluated, Integer.MAX_VALUE), 16_384,
+        shares, shares);
   }
 
   /** What fits in a demonstration. */
   Comparer.Options brief(Path work, ReadingOptions reading) {
     List<Double> shares = List.of(0.125, 0.25, 0.5, 0.75);
     return options(
-        work, reading, value(decoded, 96), value(evaluated, 16_384), 8_192, shares, List.of(RAM_SHARE));
+        work, reading, value(decoded, 96), value(evaluated, 16_384), 8_192, shares,
+        List.of(RAM_SHARE));
   }
 
   private static int value(Integer given, int usual) {
@@ -51,11 +53,13 @@ final class CompareOptions {
   }
 
   private Comparer.Options options(
-      Path work, ReadingOptions reading, int tokens, int evalTokens, int matchedTokens, List<Double> shares,
+      Path work, ReadingOptions reading, int tokens, int evalTokens, int matchedTokens,
+      List<Double> shares,
       List<Double> ownWidthShares) {
     if (tokens < 8 || evalTokens < WINDOW_TOKENS) {
       throw new BadInputException(
-          "--tokens or --eval-tokens", "is too small", "decode at least 8 tokens and evaluate at least " + WINDOW_TOKENS);
+          "--tokens or --eval-tokens", "is too small",
+          "decode at least 8 tokens and evaluate at least " + WINDOW_TOKENS);
     }
     Path file = text == null ? Embedded.model("held-out.txt") : text;
     return new Comparer.Options(

@@ -63,7 +63,8 @@ final class DemoCommand implements Callable<Integer> {
       out.flush();
       spec.commandLine()
           .getParent()
-          .execute("run", "-m", first.toString(), "-p", PROMPT, "-n", "48", "--temp", "0.8", "--seed", "1");
+          .execute("run", "-m", first.toString(), "-p", PROMPT, "-n", "48", "--temp", "0.8",
+              "--seed", "1");
       out.printf("%ncomparing %s and %s, every figure a real run:%n", FIRST, SECOND);
       out.flush();
       comparison =
@@ -88,9 +89,11 @@ final class DemoCommand implements Callable<Integer> {
     long start = System.nanoTime();
     Path store =
         workshop.bundled(
-            name, Embedded.model(name), Embedded.model("calibration.txt"), Embedded.model("search.txt"));
+            name, Embedded.model(name), Embedded.model("calibration.txt"),
+            Embedded.model("search.txt"));
     bar.clear();
-    out.printf(Locale.ROOT, "%-6s imported, traced and bundled: %s (%.1f s)%n", name, store, (System.nanoTime() - start) / 1e9);
+    out.printf(Locale.ROOT, "%-6s imported, traced and bundled: %s (%.1f s)%n", name, store,
+        (System.nanoTime() - start) / 1e9);
     out.flush();
     return store;
   }

@@ -15,7 +15,8 @@ final class Embedded {
     String home = System.getProperty(HOME);
     Path path = Path.of(home == null ? "." : home, "models", name);
     if (!Files.exists(path)) {
-      throw new BadInputException(path, "it is not there", "start Sluice by its launcher ./sluice, or name a file");
+      throw new BadInputException(path, "it is not there",
+          "start Sluice by its launcher ./sluice, or name a file");
     }
     return path;
   }

@@ -35,7 +35,8 @@ final class ImportCommand implements Callable<Integer> {
     try (ProgressBar bar = new ProgressBar()) {
       report =
           Importer.importCheckpoint(
-              checkpoint, output.target(), output.options(), (done, total) -> bar.report("importing", done, total));
+              checkpoint, output.target(), output.options(),
+              (done, total) -> bar.report("importing", done, total));
     }
     spec.commandLine()
         .getOut()
@@ -50,7 +51,8 @@ final class ImportCommand implements Callable<Integer> {
             report.ffnBytes() / 1e6,
             report.spec().bundleBytes());
     if (!report.ignoredTensors().isEmpty()) {
-      spec.commandLine().getErr().println("not used: " + String.join(", ", report.ignoredTensors()));
+      spec.commandLine().getErr()
+          .println("not used: " + String.join(", ", report.ignoredTensors()));
     }
     return 0;
   }

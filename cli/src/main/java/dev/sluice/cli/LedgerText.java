@@ -15,7 +15,8 @@ final class LedgerText {
   static String line(Summary s, Session session, Engine engine, MemoryPlan plan) {
     if (s.tokens() == 0) {
       return String.format(
-          Locale.ROOT, "ledger: prompt read %.2f MB; no token was decoded after it", session.promptBytesRead() / 1e6);
+          Locale.ROOT, "ledger: prompt read %.2f MB; no token was decoded after it",
+          session.promptBytesRead() / 1e6);
     }
     return String.format(
         Locale.ROOT,

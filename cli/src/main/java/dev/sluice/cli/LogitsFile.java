@@ -26,9 +26,11 @@ final class LogitsFile implements AutoCloseable {
   static LogitsFile create(Path target) {
     Path partial = target.resolveSibling(target.getFileName() + ".partial");
     try {
-      return new LogitsFile(target, partial, new BufferedOutputStream(Files.newOutputStream(partial), 1 << 16));
+      return new LogitsFile(target, partial,
+          new BufferedOutputStream(Files.newOutputStream(partial), 1 << 16));
     } catch (IOException e) {
-      throw new BadInputException(target, "cannot be written (" + e + ")", "name a file in a folder that you may write to", e);
+      throw new BadInputException(target, "cannot be written (" + e + ")",
+          "name a file in a folder that you may write to", e);
     }
   }
 
@@ -45,14 +47,16 @@ final class LogitsFile implements AutoCloseable {
   void publish() {
     try {
       out.close();
-      Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE,
+          StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw failed(e);
     }
   }
 
   private FaultException failed(IOException e) {
-    return new FaultException(target, "cannot be written (" + e.getMessage() + ")", "free some space and try again", e);
+    return new FaultException(target, "cannot be written (" + e.getMessage() + ")",
+        "free some space and try again", e);
   }
 
   @Override

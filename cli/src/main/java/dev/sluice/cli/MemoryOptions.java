@@ -65,9 +65,11 @@ final class MemoryOptions {
         return Window.fixed(tokens);
       }
     } catch (NumberFormatException e) {
-      throw new BadInputException("--window " + window, "is no window", "give tokens, such as 5, or auto", e);
+      throw new BadInputException("--window " + window, "is no window",
+          "give tokens, such as 5, or auto", e);
     }
-    throw new BadInputException("--window " + window, "is out of range", "give 0 to " + LONGEST_WINDOW_TOKENS + ", or auto");
+    throw new BadInputException("--window " + window, "is out of range",
+        "give 0 to " + LONGEST_WINDOW_TOKENS + ", or auto");
   }
 
   private static double share(String flag, String text) {

@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
       "The text is cut into windows of --ctx-size tokens, each with an empty context; an incomplete last one is dropped; "
           + "positions 2 and on count. Runs dense unless --cett, --rule or --predictor is given."
     },
-    footer = {"", "Example:", "  sluice perplexity -m relu2-bundled.sluice --text held-out.txt --cett 0.1 --json"})
+    footer = {"", "Example:",
+      "  sluice perplexity -m relu2-bundled.sluice --text held-out.txt --cett 0.1 --json"})
 final class PerplexityCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
@@ -48,7 +49,8 @@ final class PerplexityCommand implements Callable<Integer> {
       description = "The text, UTF-8. Default: the held-out text that comes with Sluice.")
   private Path text;
 
-  @Option(names = "--tokens", paramLabel = "N", description = "Only the first N tokens of the text.")
+  @Option(names = "--tokens", paramLabel = "N",
+      description = "Only the first N tokens of the text.")
   private Integer tokens;
 
   @Option(
@@ -68,11 +70,13 @@ final class PerplexityCommand implements Callable<Integer> {
         Workers workers = reading.workers()) {
       if (windowTokens < 2 || windowTokens > opened.spec().contextLength()) {
         throw new BadInputException(
-            "--ctx-size " + windowTokens, "is not possible with this model", "give 2 to " + opened.spec().contextLength());
+            "--ctx-size " + windowTokens, "is not possible with this model",
+            "give 2 to " + opened.spec().contextLength());
       }
       PredictorChoice predictor = sparsity.predictorOr(PredictorChoice.ALL);
       Activity activity = sparsity.activityFor(opened, predictor);
-      int[] ids = TextSource.tokens(opened, file, tokens == null ? Integer.MAX_VALUE : tokens, windowTokens);
+      int[] ids = TextSource.tokens(opened, file, tokens == null ? Integer.MAX_VALUE : tokens,
+          windowTokens);
       try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor);
           LayerStream layers = engine.openLayers()) {
         Perplexity.Result result;
@@ -112,10 +116,13 @@ final class PerplexityCommand implements Callable<Integer> {
       object.put("active_share", LayerShares.meanActive(layers));
       object.put("active_share_by_layer", layers.stream().map(LayerShares::active).toList());
       object.put(
-          "predicted_share_by_layer", layers.stream().map(l -> oracle ? l.active() : l.predicted()).toList());
+          "predicted_share_by_layer",
+          layers.stream().map(l -> oracle ? l.active() : l.predicted()).toList());
       object.put("recall_of_magnitude", LayerShares.magnitudeRecall(layers));
-      object.put("recall_of_magnitude_by_layer", layers.stream().map(LayerShares::magnitudeRecall).toList());
-      object.put("recall_of_count_by_layer", layers.stream().map(LayerShares::countRecall).toList());
+      object.put("recall_of_magnitude_by_layer",
+          layers.stream().map(LayerShares::magnitudeRecall).toList());
+      object.put("recall_of_count_by_layer",
+          layers.stream().map(LayerShares::countRecall).toList());
       object.put("thresholds_by_layer", engine.activity().thresholds());
       object.put("ffn_bytes_read", bytesRead);
       spec.commandLine().getOut().println(Json.write(object));

@@ -21,7 +21,8 @@ final class ProgressBar implements Progress, AutoCloseable {
   private String stage = "";
 
   ProgressBar() {
-    this(System.err, System.console() != null && System.console().isTerminal() && System.getenv("TERM") != null);
+    this(System.err,
+        System.console() != null && System.console().isTerminal() && System.getenv("TERM") != null);
   }
 
   ProgressBar(PrintStream out, boolean visible) {
@@ -33,7 +34,8 @@ final class ProgressBar implements Progress, AutoCloseable {
   public synchronized void report(String stage, long done, long total) {
     long now = System.nanoTime();
     boolean changed = !stage.equals(this.stage);
-    if (!visible || now - started < QUIET_NANOS || (!changed && done < total && now - drawn < REDRAW_NANOS)) {
+    if (!visible || now - started < QUIET_NANOS
+        || (!changed && done < total && now - drawn < REDRAW_NANOS)) {
       return;
     }
     this.stage = stage;

@@ -13,16 +13,20 @@ final class PromptOptions {
   @Option(names = {"-p", "--prompt"}, paramLabel = "TEXT", description = "The prompt.")
   private String text;
 
-  @Option(names = {"-f", "--file"}, paramLabel = "FILE", description = "A file with the prompt, UTF-8.")
+  @Option(names = {"-f", "--file"}, paramLabel = "FILE",
+      description = "A file with the prompt, UTF-8.")
   private Path file;
 
-  @Option(names = "--prompt-ids", paramLabel = "IDS", description = "The prompt as token ids, such as 5,17,300.")
+  @Option(names = "--prompt-ids", paramLabel = "IDS",
+      description = "The prompt as token ids, such as 5,17,300.")
   private String ids;
 
   int[] ids(Store store) {
     int given = (text == null ? 0 : 1) + (file == null ? 0 : 1) + (ids == null ? 0 : 1);
     if (given != 1) {
-      throw new BadInputException("run", given == 0 ? "there is no prompt" : "there is more than one prompt", "give one of -p, -f, --prompt-ids");
+      throw new BadInputException("run",
+          given == 0 ? "there is no prompt" : "there is more than one prompt",
+          "give one of -p, -f, --prompt-ids");
     }
     if (ids != null) {
       return parse(store.spec().vocabulary());
@@ -33,7 +37,8 @@ final class PromptOptions {
     int[] all = Arrays.copyOf(first, first.length + encoded.length);
     System.arraycopy(encoded, 0, all, first.length, encoded.length);
     if (all.length == 0) {
-      throw new BadInputException(file == null ? "--prompt" : file, "the prompt is empty", "give some text");
+      throw new BadInputException(file == null ? "--prompt" : file, "the prompt is empty",
+          "give some text");
     }
     return all;
   }
@@ -45,11 +50,13 @@ final class PromptOptions {
       try {
         result[i] = Integer.parseInt(parts[i].strip());
       } catch (NumberFormatException e) {
-        throw new BadInputException("--prompt-ids", "'" + parts[i] + "' is no token id", "write ids like 5,17,300", e);
+        throw new BadInputException("--prompt-ids", "'" + parts[i] + "' is no token id",
+            "write ids like 5,17,300", e);
       }
       if (result[i] < 0 || result[i] >= vocabulary) {
         throw new BadInputException(
-            "--prompt-ids", result[i] + " is no token id of this model", "its ids are 0 to " + (vocabulary - 1));
+            "--prompt-ids", result[i] + " is no token id of this model",
+            "its ids are 0 to " + (vocabulary - 1));
       }
     }
     return result;

@@ -37,7 +37,8 @@ final class RawArguments {
     for (int i = 0; i < bytes.length; i++) {
       if (bytes[i] == 0) {
         try {
-          raw.add(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes, from, i - from)).toString());
+          raw.add(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes, from, i - from))
+              .toString());
         } catch (CharacterCodingException e) {
           bad = raw.size();
           raw.add("");
@@ -50,8 +51,10 @@ final class RawArguments {
       return decoded;
     }
     if (bad >= first) {
-      String where = bad > first && decoded[bad - first - 1].startsWith("-") ? decoded[bad - first - 1] : "argument " + (bad - first + 1);
-      throw new BadInputException(where, "its text is not UTF-8", "convert it, for example with iconv -t UTF-8");
+      String where = bad > first && decoded[bad - first - 1].startsWith("-")
+          ? decoded[bad - first - 1] : "argument " + (bad - first + 1);
+      throw new BadInputException(where, "its text is not UTF-8",
+          "convert it, for example with iconv -t UTF-8");
     }
     return raw.subList(first, raw.size()).toArray(String[]::new);
   }

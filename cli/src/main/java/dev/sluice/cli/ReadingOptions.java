@@ -27,14 +27,16 @@ final class ReadingOptions {
       case "io_uring" -> Backend.IO_URING;
       case "pread" -> Backend.PREAD;
       case "mmap" -> Backend.MMAP;
-      default -> throw new BadInputException("--io " + io, "there is no such backend", "use auto, io_uring, pread or mmap");
+      default -> throw new BadInputException("--io " + io, "there is no such backend",
+          "use auto, io_uring, pread or mmap");
     };
   }
 
   Workers workers() {
     int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
     if (count < 1 || count > 256) {
-      throw new BadInputException("--threads " + count, "is not possible", "give a number from 1 to 256");
+      throw new BadInputException("--threads " + count, "is not possible",
+          "give a number from 1 to 256");
     }
     return new Workers(count);
   }

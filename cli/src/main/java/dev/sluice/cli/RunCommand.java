@@ -37,7 +37,8 @@ import picocli.CommandLine.Spec;
       "Continues a prompt, reading FFN weights from flash as they are needed.",
       "Text goes to standard output as it comes; the last line, on standard error, says what was read for each token."
     },
-    footer = {"", "Example:", "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
+    footer = {"", "Example:",
+      "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
 final class RunCommand implements Callable<Integer> {
   private static final int GAP_BYTES = 16 * 1024;
   private static final int MAX_REQUEST_BYTES = 512 * 1024;
@@ -73,19 +74,24 @@ final class RunCommand implements Callable<Integer> {
       description = "Positions of context. Default: what prompt and --predict need, up to the model's own.")
   private Integer context;
 
-  @Option(names = {"-s", "--seed"}, paramLabel = "N", defaultValue = "1", description = "Seed of all draws. Default: ${DEFAULT-VALUE}.")
+  @Option(names = {"-s", "--seed"}, paramLabel = "N", defaultValue = "1",
+      description = "Seed of all draws. Default: ${DEFAULT-VALUE}.")
   private long seed;
 
-  @Option(names = "--temp", paramLabel = "T", defaultValue = "0.8", description = "Temperature; 0 always takes the most likely token. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--temp", paramLabel = "T", defaultValue = "0.8",
+      description = "Temperature; 0 always takes the most likely token. Default: ${DEFAULT-VALUE}.")
   private double temperature;
 
-  @Option(names = "--top-k", paramLabel = "K", defaultValue = "40", description = "Draw from the K most likely tokens; 0: from all. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--top-k", paramLabel = "K", defaultValue = "40",
+      description = "Draw from the K most likely tokens; 0: from all. Default: ${DEFAULT-VALUE}.")
   private int topK;
 
-  @Option(names = "--top-p", paramLabel = "P", defaultValue = "0.95", description = "Draw from the fewest tokens whose probabilities reach P. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--top-p", paramLabel = "P", defaultValue = "0.95",
+      description = "Draw from the fewest tokens whose probabilities reach P. Default: ${DEFAULT-VALUE}.")
   private double topP;
 
-  @Option(names = "--min-p", paramLabel = "P", defaultValue = "0.05", description = "Drop tokens less than P times as likely as the most likely one. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--min-p", paramLabel = "P", defaultValue = "0.05",
+      description = "Drop tokens less than P times as likely as the most likely one. Default: ${DEFAULT-VALUE}.")
   private double minP;
 
   @Option(
@@ -94,13 +100,15 @@ final class RunCommand implements Callable<Integer> {
       description = "Write the prompt's logits: positions × vocabulary, little-endian float32.")
   private Path logitsOut;
 
-  @Option(names = "--json", description = "Print one JSON object with token ids, text and ledger instead of the text.")
+  @Option(names = "--json",
+      description = "Print one JSON object with token ids, text and ledger instead of the text.")
   private boolean json;
 
   @Override
   public Integer call() throws Exception {
     if (count < 0) {
-      throw new BadInputException("--predict " + count, "is negative", "give how many tokens to generate");
+      throw new BadInputException("--predict " + count, "is negative",
+          "give how many tokens to generate");
     }
     SamplingOptions sampling = new SamplingOptions(temperature, topK, topP, minP, seed);
     try (Store opened = store.open();
@@ -134,17 +142,20 @@ final class RunCommand implements Callable<Integer> {
     int most = opened.spec().contextLength();
     long wanted = context == null ? Math.min(most, (long) promptTokens + count) : context;
     if (wanted < 1 || wanted > most) {
-      throw new BadInputException("--ctx-size " + wanted, "is not possible with this model", "give 1 to " + most);
+      throw new BadInputException("--ctx-size " + wanted, "is not possible with this model",
+          "give 1 to " + most);
     }
     if (promptTokens > wanted) {
       throw new BadInputException(
-          "prompt", "its " + promptTokens + " tokens do not fit in a context of " + wanted, "shorten it");
+          "prompt", "its " + promptTokens + " tokens do not fit in a context of " + wanted,
+          "shorten it");
     }
     return (int) wanted;
   }
 
   private void generate(
-      Session session, Engine engine, MemoryPlan plan, Optional<Tokenizer> tokenizer, int[] ids, SamplingOptions sampling)
+      Session session, Engine engine, MemoryPlan plan, Optional<Tokenizer> tokenizer, int[] ids,
+      SamplingOptions sampling)
       throws Exception {
     Sampler sampler = new Sampler(sampling, engine.store().spec().vocabulary());
     List<Integer> ends = engine.store().spec().endOfTextIds();
@@ -157,7 +168,8 @@ final class RunCommand implements Callable<Integer> {
       logits = session.prompt(ids, null);
     } else {
       try (LogitsFile file = LogitsFile.create(logitsOut)) {
-        logits = session.prompt(ids, (all, offset) -> file.write(all, offset, engine.store().spec().vocabulary()));
+        logits = session.prompt(ids,
+            (all, offset) -> file.write(all, offset, engine.store().spec().vocabulary()));
         file.publish();
       }
     }
@@ -177,7 +189,8 @@ final class RunCommand implements Callable<Integer> {
     show(utf8.flush(), text);
     Summary summary = Summary.of(session.ledger());
     if (json) {
-      spec.commandLine().getOut().println(Json.write(object(session, engine, plan, ids, generated, text, summary, promptNanos)));
+      spec.commandLine().getOut().println(
+          Json.write(object(session, engine, plan, ids, generated, text, summary, promptNanos)));
     } else {
       spec.commandLine().getOut().println();
       spec.commandLine().getOut().flush();
@@ -194,7 +207,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private static Map<String, Object> object(
-      Session session, Engine engine, MemoryPlan plan, int[] ids, List<Integer> generated, StringBuilder text,
+      Session session, Engine engine, MemoryPlan plan, int[] ids, List<Integer> generated,
+      StringBuilder text,
       Summary summary, long promptNanos) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("prompt_ids", ids);

@@ -44,10 +44,12 @@ final class SparsityOptions {
 
   Activity activity(Store store) {
     if (cett != null && !(cett >= 0 && cett < 1)) {
-      throw new BadInputException("--cett " + cett, "a CETT target lies between 0 and 1", "give one such as 0.1");
+      throw new BadInputException("--cett " + cett, "a CETT target lies between 0 and 1",
+          "give one such as 0.1");
     }
     return SparsityChoice.resolve(
-        store, rule(store), cett == null || cett == 0 ? OptionalDouble.empty() : OptionalDouble.of(cett));
+        store, rule(store),
+        cett == null || cett == 0 ? OptionalDouble.empty() : OptionalDouble.of(cett));
   }
 
   private ActiveRule rule(Store store) {
@@ -58,10 +60,12 @@ final class SparsityOptions {
       try {
         return ActiveRule.ofKey(rule);
       } catch (IllegalArgumentException e) {
-        throw new BadInputException("--rule " + rule, "there is no such rule", "use exact, output or gate", e);
+        throw new BadInputException("--rule " + rule, "there is no such rule",
+            "use exact, output or gate", e);
       }
     }
-    boolean known = cett != null || SparsityChoice.findOnePercentTarget(store, ActiveRule.OUTPUT).isPresent();
+    boolean known =
+        cett != null || SparsityChoice.findOnePercentTarget(store, ActiveRule.OUTPUT).isPresent();
     return known ? ActiveRule.OUTPUT : ActiveRule.EXACT;
   }
 
@@ -69,7 +73,8 @@ final class SparsityOptions {
     if (predictor != null) {
       return PredictorChoice.parse(predictor);
     }
-    return store.blob(StoreKeys.quantised(4)).isPresent() ? PredictorChoice.quantised(4) : PredictorChoice.ALL;
+    return store.blob(StoreKeys.quantised(4)).isPresent() ? PredictorChoice.quantised(4)
+        : PredictorChoice.ALL;
   }
 
   /** For checks that run everything unless asked otherwise: the rule alone decides. */

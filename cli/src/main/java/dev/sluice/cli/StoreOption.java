@@ -22,7 +22,8 @@ final class StoreOption {
   Store open() {
     if (Files.exists(folder.resolve("config.json"))) {
       throw new BadInputException(
-          folder, "it is a checkpoint, not a store", "import it first: sluice import " + folder + " -o NAME.sluice");
+          folder, "it is a checkpoint, not a store",
+          "import it first: sluice import " + folder + " -o NAME.sluice");
     }
     return Store.open(folder);
   }

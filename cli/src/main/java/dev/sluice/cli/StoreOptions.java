@@ -39,7 +39,8 @@ final class StoreOptions {
       description = "Bytes from bundle to bundle, to pad them to the width they have in a larger model; 0 for no padding.")
   private int strideBytes;
 
-  @Option(names = "--force", description = "Replace an existing store, at once and whole. Who has it open keeps the old one.")
+  @Option(names = "--force",
+      description = "Replace an existing store, at once and whole. Who has it open keeps the old one.")
   private boolean force;
 
   Path target() {
@@ -52,7 +53,8 @@ final class StoreOptions {
           case "file" -> Container.FILE;
           case "lmdb" -> Container.LMDB;
           default ->
-              throw new BadInputException("--container " + container, "there is no such container", "use file or lmdb");
+              throw new BadInputException("--container " + container, "there is no such container",
+                  "use file or lmdb");
         };
     Arrangement how =
         switch (arrangement) {
@@ -60,11 +62,14 @@ final class StoreOptions {
           case "split" -> Arrangement.SPLIT;
           default ->
               throw new BadInputException(
-                  "--arrangement " + arrangement, "there is no such arrangement", "use bundled or split");
+                  "--arrangement " + arrangement, "there is no such arrangement",
+                  "use bundled or split");
         };
     if (strideBytes < 0 || strideBytes > 1 << 26) {
-      throw new BadInputException("--stride " + strideBytes, "is not possible", "give 0 to 67108864 bytes");
+      throw new BadInputException("--stride " + strideBytes, "is not possible",
+          "give 0 to 67108864 bytes");
     }
-    return new StoreWriter.Options(where, how, strideBytes, force ? Existing.REPLACE : Existing.REFUSE);
+    return new StoreWriter.Options(where, how, strideBytes,
+        force ? Existing.REPLACE : Existing.REFUSE);
   }
 }

@@ -16,9 +16,9 @@ final class TextSource {
         store
             .tokenizerJson()
             .orElseThrow(
-                () ->
-                    new BadInputException(
-                        store.folder(), "it has no tokenizer", "give token ids, or import a checkpoint that has one"));
+                () -> new BadInputException(
+                    store.folder(), "it has no tokenizer",
+                    "give token ids, or import a checkpoint that has one"));
     return Tokenizer.parse(json, store.folder().toString());
   }
 
@@ -27,7 +27,8 @@ final class TextSource {
     int[] ids = tokenizer(store).encode(TextFile.read(file));
     if (ids.length < windowTokens) {
       throw new BadInputException(
-          file, "it has " + ids.length + " tokens, less than one window of " + windowTokens, "give a longer text");
+          file, "it has " + ids.length + " tokens, less than one window of " + windowTokens,
+          "give a longer text");
     }
     return Arrays.copyOf(ids, Math.min(ids.length, most));
   }

@@ -33,7 +33,8 @@ import picocli.CommandLine.Spec;
           + "records what really happens then.",
       "A trace that was interrupted goes on where it stopped when the same command is given again."
     },
-    footer = {"", "Example:", "  sluice trace -m relu2.sluice --text calibration.txt --search-text search.txt -o relu2.trace"})
+    footer = {"", "Example:",
+      "  sluice trace -m relu2.sluice --text calibration.txt --search-text search.txt -o relu2.trace"})
 final class TraceCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
@@ -95,7 +96,8 @@ final class TraceCommand implements Callable<Integer> {
   public Integer call() {
     if (windowTokens < 2 || windowTokens > 256 || tokens < windowTokens) {
       throw new BadInputException(
-          "--tokens " + tokens + " --ctx-size " + windowTokens, "is not possible", "give a window of 2 to 256 tokens and at least one window");
+          "--tokens " + tokens + " --ctx-size " + windowTokens, "is not possible",
+          "give a window of 2 to 256 tokens and at least one window");
     }
     Path calibration = text == null ? Embedded.model("calibration.txt") : text;
     Path search = searchText != null || text != null ? searchText : Embedded.model("search.txt");
@@ -105,7 +107,8 @@ final class TraceCommand implements Callable<Integer> {
       PredictorChoice predictor = sparsity.predictorOr(PredictorChoice.ALL);
       int[] ids = TextSource.tokens(opened, calibration, tokens, windowTokens);
       int[] searchIds =
-          search == null ? new int[0] : TextSource.tokens(opened, search, Math.multiplyExact(2, tokens), windowTokens);
+          search == null ? new int[0]
+              : TextSource.tokens(opened, search, Math.multiplyExact(2, tokens), windowTokens);
       try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor);
           LayerStream layers = engine.openLayers();
           ProgressBar bar = new ProgressBar()) {
@@ -147,7 +150,8 @@ final class TraceCommand implements Callable<Integer> {
     return switch (magnitude) {
       case "output" -> ActiveRule.OUTPUT;
       case "gate" -> ActiveRule.GATE;
-      default -> throw new BadInputException("--magnitude " + magnitude, "there is no such magnitude", "use output or gate");
+      default -> throw new BadInputException("--magnitude " + magnitude,
+          "there is no such magnitude", "use output or gate");
     };
   }
 }

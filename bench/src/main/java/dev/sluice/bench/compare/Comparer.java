@@ -44,8 +44,10 @@ public final class Comparer {
    * @param pinnedShare share of the slots that holds the most frequent bundles beside a window
    */
   public record Options(
-      Path work, String text, String textName, Backend backend, int windowTokens, int evaluatedTokens, int matchedTokens,
-      int decodedTokens, int warmTokens, int denseDecodedTokens, double ramShare, List<Double> savedShares,
+      Path work, String text, String textName, Backend backend, int windowTokens,
+      int evaluatedTokens, int matchedTokens,
+      int decodedTokens, int warmTokens, int denseDecodedTokens, double ramShare,
+      List<Double> savedShares,
       List<Double> ownWidthSavedShares, double pinnedShare) {}
 
   public Comparer(Options options, Workers workers, Progress progress) {
@@ -79,14 +81,16 @@ public final class Comparer {
           store
               .tokenizerJson()
               .orElseThrow(
-                  () -> new BadInputException(folder, "it has no tokenizer", "import a checkpoint that has one"));
+                  () -> new BadInputException(folder, "it has no tokenizer",
+                      "import a checkpoint that has one"));
       int[] text = Tokenizer.parse(json, folder.toString()).encode(options.text);
       if (text.length < options.windowTokens) {
         throw new BadInputException(
             options.textName, "it has only " + text.length + " tokens", "give a longer text");
       }
       return new Subject(
-          name, store, new Variants(store, options.work), workers, options.backend, text, options.windowTokens);
+          name, store, new Variants(store, options.work), workers, options.backend, text,
+          options.windowTokens);
     } catch (RuntimeException | Error e) {
       store.close();
       throw e;
@@ -103,11 +107,14 @@ public final class Comparer {
     return new Setting(
         "sluice compare",
         device,
-        System.getProperty("os.arch") + ", " + workers.threads() + " threads, " + Kernels.best().name()
+        System.getProperty("os.arch") + ", " + workers.threads() + " threads, "
+            + Kernels.best().name()
             + " kernels",
         options.textName,
-        Math.min(options.evaluatedTokens, subject.text().length) / options.windowTokens * options.windowTokens,
-        Math.min(options.matchedTokens, subject.text().length) / options.windowTokens * options.windowTokens,
+        Math.min(options.evaluatedTokens, subject.text().length) / options.windowTokens
+            * options.windowTokens,
+        Math.min(options.matchedTokens, subject.text().length) / options.windowTokens
+            * options.windowTokens,
         options.decodedTokens,
         options.warmTokens,
         options.denseDecodedTokens,
@@ -170,7 +177,8 @@ public final class Comparer {
     List<Configuration> without = Ladder.leaveOneOut(usual);
     List<Rung> rungs = new ArrayList<>();
     List<Rung> outs = new ArrayList<>();
-    String stage = "ladder of " + subject.name() + (width == Ladder.BundleWidth.PADDED ? ", padded" : "");
+    String stage =
+        "ladder of " + subject.name() + (width == Ladder.BundleWidth.PADDED ? ", padded" : "");
     int total = steps.size() + without.size();
     for (Configuration step : steps) {
       progress.report(stage, rungs.size(), total);

@@ -23,8 +23,10 @@ public record Comparison(Setting setting, List<ModelResult> models, List<Saved> 
    * @param pinnedShare share of the slots that hold the most frequent bundles when there is a window
    */
   public record Setting(
-      String madeBy, String device, String processor, String text, int evaluatedTokens, int matchedTokens,
-      int decodedTokens, int warmTokens, int denseDecodedTokens, double ramShare, double pinnedShare) {}
+      String madeBy, String device, String processor, String text, int evaluatedTokens,
+      int matchedTokens,
+      int decodedTokens, int warmTokens, int denseDecodedTokens, double ramShare,
+      double pinnedShare) {}
 
   /**
    * @param name short name of the model, such as {@code relu2}
@@ -34,12 +36,15 @@ public record Comparison(Setting setting, List<ModelResult> models, List<Saved> 
    * @param rules quality by rule and predictor, as evaluated layer by layer
    */
   public record ModelResult(
-      String name, String activation, int layers, int neurons, int hidden, long ffnBytes, int bundleBytes,
-      double densePerplexity, double denseNats, double onePercentCett, List<Quality> rules, List<Width> widths) {}
+      String name, String activation, int layers, int neurons, int hidden, long ffnBytes,
+      int bundleBytes,
+      double densePerplexity, double denseNats, double onePercentCett, List<Quality> rules,
+      List<Width> widths) {}
 
   /** Quality of one rule under one predictor. Recall and shares are over all evaluated positions. */
   public record Quality(
-      String rule, String predictor, double cett, double perplexity, double nats, double accuracy, double activeShare,
+      String rule, String predictor, double cett, double perplexity, double nats, double accuracy,
+      double activeShare,
       double predictedShare, double magnitudeRecall, double countRecall, long predictorBytes,
       List<Double> activeShareByLayer) {}
 
@@ -51,7 +56,8 @@ public record Comparison(Setting setting, List<ModelResult> models, List<Saved> 
    * @param budgetBytes slots and predictor, at this width
    */
   public record Width(
-      boolean padded, int bundleBytesOnDisk, long ffnBytesOnDisk, long budgetBytes, List<Rung> ladder,
+      boolean padded, int bundleBytesOnDisk, long ffnBytesOnDisk, long budgetBytes,
+      List<Rung> ladder,
       List<Rung> leaveOneOut) {}
 
   /**
@@ -62,7 +68,8 @@ public record Comparison(Setting setting, List<ModelResult> models, List<Saved> 
    * @param pinned of these, held for good
    */
   public record Rung(
-      String name, String layout, String order, String rule, String predictor, double cett, int slots, int pinned,
+      String name, String layout, String order, String rule, String predictor, double cett,
+      int slots, int pinned,
       String merging, double perplexity, Summary figures) {}
 
   /**
@@ -81,6 +88,7 @@ public record Comparison(Setting setting, List<ModelResult> models, List<Saved> 
 
   /** One side of a saving: its best configuration and what that read. */
   public record Side(
-      String rule, String predictor, double cett, double nats, double bytesPerToken, double requestsPerToken,
+      String rule, String predictor, double cett, double nats, double bytesPerToken,
+      double requestsPerToken,
       double ioMillisPerToken, double hitRate, String configuration) {}
 }

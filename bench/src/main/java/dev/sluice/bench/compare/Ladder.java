@@ -22,7 +22,8 @@ import java.util.Locale;
 /** The configurations of the ladder, and one real run of each. */
 final class Ladder {
   /** Joins ranges over gaps that a flash device reads faster than it takes another request. */
-  static final ReadPlanner.Limits MERGED = new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, 16 * 1024, 512 * 1024);
+  static final ReadPlanner.Limits MERGED =
+      new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, 16 * 1024, 512 * 1024);
 
   private static final ReadPlanner.Limits APART = MERGED.unmerged();
 
@@ -41,7 +42,8 @@ final class Ladder {
     PADDED;
 
     int strideBytes(Subject subject) {
-      return this == OWN ? subject.spec().bundleBytes() : WIDE_ROW_BYTES * subject.spec().rowsPerNeuron();
+      return this == OWN ? subject.spec().bundleBytes()
+          : WIDE_ROW_BYTES * subject.spec().rowsPerNeuron();
     }
   }
 
@@ -63,7 +65,8 @@ final class Ladder {
 
   /** One rung. */
   record Configuration(
-      String name, Sparsity sparsity, Arrangement arrangement, Rearrangement order, Resident resident,
+      String name, Sparsity sparsity, Arrangement arrangement, Rearrangement order,
+      Resident resident,
       ReadPlanner.Limits limits) {
 
     Layout layout(Subject subject, BundleWidth width) {
@@ -104,7 +107,8 @@ final class Ladder {
         new Configuration("predicted, rows apart", sparsity, rows, plain, Resident.PINNED, APART),
         new Configuration("+ row-column bundles", sparsity, bundles, plain, Resident.PINNED, APART),
         new Configuration("+ window", sparsity, bundles, plain, Resident.WINDOW, APART),
-        new Configuration("+ co-activation order", sparsity, bundles, Rearrangement.KEEP, Resident.WINDOW, APART),
+        new Configuration("+ co-activation order", sparsity, bundles, Rearrangement.KEEP,
+            Resident.WINDOW, APART),
         full("+ merged reads", sparsity));
   }
 
@@ -119,8 +123,10 @@ final class Ladder {
     Arrangement bundles = Arrangement.BUNDLED;
     Rearrangement ordered = Rearrangement.KEEP;
     return List.of(
-        new Configuration("without prediction", Sparsity.DENSE, bundles, ordered, Resident.WINDOW, MERGED),
-        new Configuration("without bundles", sparsity, Arrangement.SPLIT, ordered, Resident.WINDOW, MERGED),
+        new Configuration("without prediction", Sparsity.DENSE, bundles, ordered, Resident.WINDOW,
+            MERGED),
+        new Configuration("without bundles", sparsity, Arrangement.SPLIT, ordered, Resident.WINDOW,
+            MERGED),
         new Configuration("without window", sparsity, bundles, ordered, Resident.PINNED, MERGED),
         new Configuration(
             "without order", sparsity, bundles, Rearrangement.IDENTITY, Resident.WINDOW, MERGED),
@@ -132,14 +138,17 @@ final class Ladder {
 
   /** Runs a configuration with slots and predictor in {@code ramShare} of the FFN; no perplexity is measured. */
   Streamed stream(Configuration configuration, double ramShare, Effort effort) {
-    try (Engine engine = subject.engine(configuration.layout(subject, width), configuration.sparsity())) {
+    try (Engine engine =
+        subject.engine(configuration.layout(subject, width), configuration.sparsity())) {
       Residency residency = residency(engine, configuration, ramShare);
       int all = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
       int tokens = effort == Effort.FULL ? all : Math.max(8, all / 4);
-      int warm = configuration.readsAll() ? Math.min(4, options.warmTokens()) : options.warmTokens();
+      int warm =
+          configuration.readsAll() ? Math.min(4, options.warmTokens()) : options.warmTokens();
       Summary figures =
           StreamRun.measure(
-              engine, residency, configuration.limits(), subject.text(), options.windowTokens(), warm, tokens);
+              engine, residency, configuration.limits(), subject.text(), options.windowTokens(),
+              warm, tokens);
       return new Streamed(residency, figures);
     }
   }
@@ -159,7 +168,8 @@ final class Ladder {
         streamed.residency().pinned(),
         configuration.limits().gapBytes() < 0
             ? "none"
-            : String.format(Locale.ROOT, "gaps up to %d KiB", configuration.limits().gapBytes() / 1024),
+            : String.format(Locale.ROOT, "gaps up to %d KiB",
+                configuration.limits().gapBytes() / 1024),
         subject.perplexity(sparsity, options.evaluatedTokens()).perplexity(),
         streamed.figures());
   }
@@ -171,9 +181,11 @@ final class Ladder {
     }
     long budget = Math.round(MemoryPlan.ffnBytes(engine.store()) * ramShare);
     int slots = MemoryPlan.ofFfn(engine, budget, options.windowTokens()).slots();
-    int pinned = resident == Resident.PINNED ? slots : (int) Math.round(slots * options.pinnedShare());
+    int pinned =
+        resident == Resident.PINNED ? slots : (int) Math.round(slots * options.pinnedShare());
     Pinning pinning = configuration.readsAll() ? Pinning.FIRST : Pinning.MOST_FREQUENT;
-    return new Residency(slots, pinned, pinning, Window.auto(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
+    return new Residency(slots, pinned, pinning, Window.auto(),
+        WindowCache.DEFAULT_SEGMENT_BUNDLES);
   }
 
   /** Whether a predictor leaves room for at least one slot in {@code ramShare} of the FFN. */

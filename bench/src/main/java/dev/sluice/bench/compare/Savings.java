@@ -35,11 +35,15 @@ final class Savings {
     double nats = lossToMatch(first, second);
     List<Saved> result = new ArrayList<>();
     List<Double> usual = List.of(options.ramShare());
-    List<Double> shares = width == BundleWidth.PADDED ? options.savedShares() : options.ownWidthSavedShares();
-    result.add(curve("equal absolute loss", first, second, width, rule -> atLoss(rule, nats), shares));
+    List<Double> shares =
+        width == BundleWidth.PADDED ? options.savedShares() : options.ownWidthSavedShares();
     result.add(
-        curve("each at +1 % perplexity", first, second, width, rule -> subject -> subject.onePercentCett(rule), usual));
-    result.add(curve("equal CETT " + EQUAL_CETT, first, second, width, _ -> _ -> EQUAL_CETT, usual));
+        curve("equal absolute loss", first, second, width, rule -> atLoss(rule, nats), shares));
+    result.add(
+        curve("each at +1 % perplexity", first, second, width,
+            rule -> subject -> subject.onePercentCett(rule), usual));
+    result
+        .add(curve("equal CETT " + EQUAL_CETT, first, second, width, _ -> _ -> EQUAL_CETT, usual));
     if (!first.gated()) {
       result.add(exact(first, second, width));
     }
@@ -58,7 +62,8 @@ final class Savings {
 
   private double onePercentLoss(Subject subject) {
     Sparsity sparsity =
-        new Sparsity(ActiveRule.OUTPUT, subject.onePercentCett(ActiveRule.OUTPUT), PredictorChoice.ALL);
+        new Sparsity(ActiveRule.OUTPUT, subject.onePercentCett(ActiveRule.OUTPUT),
+            PredictorChoice.ALL);
     return subject.perplexity(sparsity, options.matchedTokens()).nats();
   }
 
@@ -86,11 +91,13 @@ final class Savings {
     return new Saved(
         "lossless: exact rule against dense",
         width == BundleWidth.PADDED,
-        List.of(new SavedPoint(options.ramShare(), a, b, 1 - a.bytesPerToken() / b.bytesPerToken())));
+        List.of(
+            new SavedPoint(options.ramShare(), a, b, 1 - a.bytesPerToken() / b.bytesPerToken())));
   }
 
   private Side best(
-      Subject subject, BundleWidth width, Function<ActiveRule, Function<Subject, Double>> cett, double share) {
+      Subject subject, BundleWidth width, Function<ActiveRule, Function<Subject, Double>> cett,
+      double share) {
     Candidate best = null;
     for (ActiveRule rule : subject.rules()) {
       double target = cett.apply(rule).apply(subject);
@@ -122,7 +129,8 @@ final class Savings {
 
   private Side side(Subject subject, BundleWidth width, Configuration configuration, double share) {
     Sparsity sparsity = configuration.sparsity();
-    Ladder.Streamed streamed = new Ladder(subject, width, options).stream(configuration, share, Ladder.Effort.FULL);
+    Ladder.Streamed streamed =
+        new Ladder(subject, width, options).stream(configuration, share, Ladder.Effort.FULL);
     return new Side(
         sparsity.rule().key(),
         sparsity.predictor().toString(),

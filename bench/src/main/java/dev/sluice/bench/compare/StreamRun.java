@@ -17,7 +17,8 @@ final class StreamRun {
    * @param count tokens measured after them
    */
   static Summary measure(
-      Engine engine, Residency residency, ReadPlanner.Limits limits, int[] tokens, int contextTokens, int warm,
+      Engine engine, Residency residency, ReadPlanner.Limits limits, int[] tokens,
+      int contextTokens, int warm,
       int count) {
     try (Session session = new Session(engine, contextTokens, residency, limits)) {
       for (int t = 0; t < warm + count; t++) {

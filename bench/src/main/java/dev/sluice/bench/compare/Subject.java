@@ -47,10 +47,12 @@ final class Subject implements AutoCloseable {
    * @param store bundled, with thresholds and predictors
    * @param text the held-out text's tokens
    */
-  Subject(String name, Store store, Variants variants, Workers workers, Backend backend, int[] text, int windowTokens) {
+  Subject(String name, Store store, Variants variants, Workers workers, Backend backend, int[] text,
+      int windowTokens) {
     if (!SparsityChoice.hasThresholds(store)) {
       throw new BadInputException(
-          store.folder(), "it has no thresholds yet", "run `sluice trace` on it, then `sluice bundle`");
+          store.folder(), "it has no thresholds yet",
+          "run `sluice trace` on it, then `sluice bundle`");
     }
     this.name = name;
     this.store = store;
@@ -119,7 +121,8 @@ final class Subject implements AutoCloseable {
     return SparsityChoice.resolve(
         store,
         sparsity.rule(),
-        sparsity.rule() == ActiveRule.EXACT ? OptionalDouble.empty() : OptionalDouble.of(sparsity.cett()));
+        sparsity.rule() == ActiveRule.EXACT ? OptionalDouble.empty()
+            : OptionalDouble.of(sparsity.cett()));
   }
 
   /** Perplexity over the first {@code tokens} tokens of the text; measured once. */
@@ -127,7 +130,9 @@ final class Subject implements AutoCloseable {
     return measured.computeIfAbsent(
         sparsity + "/" + tokens,
         _ -> {
-          try (Engine engine = new Engine(store, workers, backend, activity(sparsity), sparsity.predictor());
+          try (
+              Engine engine =
+                  new Engine(store, workers, backend, activity(sparsity), sparsity.predictor());
               LayerStream layers = engine.openLayers()) {
             return engine
                 .perplexity(layers, windowTokens)
@@ -146,7 +151,8 @@ final class Subject implements AutoCloseable {
     boolean foreseen = sparsity.predictor().kind() == PredictorChoice.Kind.QUANTISED;
     double active = LayerShares.meanActive(result.layers());
     double all = result.layers().stream().mapToDouble(layer -> layer.active()).sum();
-    double both = result.layers().stream().mapToDouble(layer -> layer.active() * layer.countRecall()).sum();
+    double both =
+        result.layers().stream().mapToDouble(layer -> layer.active() * layer.countRecall()).sum();
     return new Quality(
         sparsity.rule().key(),
         sparsity.predictor().toString(),
@@ -163,7 +169,8 @@ final class Subject implements AutoCloseable {
   }
 
   private long predictorBytes(Sparsity sparsity) {
-    try (Engine engine = new Engine(store, workers, backend, activity(sparsity), sparsity.predictor())) {
+    try (Engine engine =
+        new Engine(store, workers, backend, activity(sparsity), sparsity.predictor())) {
       return engine.predictorBytes();
     }
   }

@@ -60,7 +60,8 @@ final class Variants implements AutoCloseable {
         throw new UncheckedIOException(e);
       }
       StoreWriter.Options options =
-          new StoreWriter.Options(Container.FILE, layout.arrangement(), layout.strideBytes(), Existing.REFUSE);
+          new StoreWriter.Options(Container.FILE, layout.arrangement(), layout.strideBytes(),
+              Existing.REFUSE);
       Repacker.repack(base, target, options, layout.order(), ProgressListener.SILENT);
     }
     return Store.open(target);

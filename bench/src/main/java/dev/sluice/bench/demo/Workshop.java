@@ -63,7 +63,8 @@ public final class Workshop {
     if (!opens(imported)) {
       StoreWriter.Options options = options();
       Importer.importCheckpoint(
-          checkpoint, imported, options, (done, total) -> progress.report("importing " + name, done, total));
+          checkpoint, imported, options,
+          (done, total) -> progress.report("importing " + name, done, total));
     }
     try (Store store = Store.open(imported)) {
       if (!isTraceOf(trace, store)) {
@@ -81,7 +82,8 @@ public final class Workshop {
                 QuantisedFit.DEFAULT_RECALL,
                 SEED);
         Bundler.bundle(
-            store, reader, trace, request, (done, total) -> progress.report("bundling " + name, done, total));
+            store, reader, trace, request,
+            (done, total) -> progress.report("bundling " + name, done, total));
       }
     }
     return bundled;
@@ -97,10 +99,12 @@ public final class Workshop {
             store
                 .tokenizerJson()
                 .orElseThrow(
-                    () -> new BadInputException(store.folder(), "it has no tokenizer", "use a checkpoint with one")),
+                    () -> new BadInputException(store.folder(), "it has no tokenizer",
+                        "use a checkpoint with one")),
             store.folder().toString());
     try (Engine engine =
-            new Engine(store, workers, backend, Activity.exact(store.spec().layers()), PredictorChoice.ALL);
+        new Engine(store, workers, backend, Activity.exact(store.spec().layers()),
+            PredictorChoice.ALL);
         LayerStream layers = engine.openLayers()) {
       Tracer.Request request =
           new Tracer.Request(

@@ -60,17 +60,20 @@ public final class Bundler {
    *
    * @throws BadInputException if the trace is of another store
    */
-  public static void bundle(Store store, TraceReader trace, Path traceFile, Request request, ProgressListener progress) {
+  public static void bundle(Store store, TraceReader trace, Path traceFile, Request request,
+      ProgressListener progress) {
     ModelSpec spec = store.spec();
     requireFit(store, trace, traceFile);
     ActiveRule rule = ActiveRule.ofKey(trace.header().rule());
     Map<ActiveRule, List<CettCurve>> curves = curves(trace, spec);
     if (request.cett > 0 && !curves.containsKey(rule)) {
       throw new BadInputException(
-          traceFile, "it was recorded from a sparse run and has no CETT curves", "bundle with --cett 0");
+          traceFile, "it was recorded from a sparse run and has no CETT curves",
+          "bundle with --cett 0");
     }
     float[] thresholds =
-        request.cett == 0 ? new float[spec.layers()] : CettCurve.thresholdsAt(curves.get(rule), request.cett);
+        request.cett == 0 ? new float[spec.layers()]
+            : CettCurve.thresholdsAt(curves.get(rule), request.cett);
     try (Arena arena = Arena.ofShared();
         StoreWriter writer = StoreWriter.create(request.target, spec, request.options)) {
       ResidentCopy.copy(store, writer, arena);
@@ -88,7 +91,8 @@ public final class Bundler {
             frequencies[layer * spec.feedForward() + i] = stats.count(i) / (float) stats.tokens();
           }
           if (request.fittedWindowTokens > 0) {
-            stats = count(trace, layer, new FiringRule(thresholds[layer], request.fittedWindowTokens));
+            stats =
+                count(trace, layer, new FiringRule(thresholds[layer], request.fittedWindowTokens));
           }
           writer.ffnLayer(layer, request.order.arrange(stats), weights::copyBundle);
           if (!fits.isEmpty()) {
@@ -100,7 +104,8 @@ public final class Bundler {
       writer.blob(StoreKeys.FREQUENCY, Floats.toBytes(frequencies));
       copyMeasurements(trace, spec, curves, writer);
       for (int k = 0; k < fits.size(); k++) {
-        writer.blob(StoreKeys.quantised(request.predictorBits.get(k)), fits.get(k).result().encode());
+        writer.blob(StoreKeys.quantised(request.predictorBits.get(k)),
+            fits.get(k).result().encode());
       }
       writer.provenance(provenance(store, trace, request, rule));
       writer.publish();
@@ -114,7 +119,8 @@ public final class Bundler {
         || trace.header().layers() != spec.layers()
         || trace.header().neurons() != spec.feedForward()) {
       throw new BadInputException(
-          traceFile, "it was not recorded from " + store.folder(), "trace that store again, or name the right one");
+          traceFile, "it was not recorded from " + store.folder(),
+          "trace that store again, or name the right one");
     }
   }
 
@@ -132,7 +138,8 @@ public final class Bundler {
     return result;
   }
 
-  private static List<QuantisedFit.Target> targets(ModelSpec spec, Map<ActiveRule, List<CettCurve>> curves) {
+  private static List<QuantisedFit.Target> targets(ModelSpec spec,
+      Map<ActiveRule, List<CettCurve>> curves) {
     List<QuantisedFit.Target> targets = new ArrayList<>();
     if (spec.activation() == Activation.RELU || spec.activation() == Activation.RELU2) {
       targets.add(new QuantisedFit.Target(ActiveRule.EXACT, 0, new float[spec.layers()]));
@@ -147,7 +154,8 @@ public final class Bundler {
   }
 
   private static CoactivationStats count(TraceReader trace, int layer, FiringRule rule) {
-    Activity activity = Activity.read(trace, layer, new TokenRange(0, trace.header().tokens()), rule);
+    Activity activity =
+        Activity.read(trace, layer, new TokenRange(0, trace.header().tokens()), rule);
     int threads = Runtime.getRuntime().availableProcessors();
     return CoactivationStats.count(activity, CoactivationStats.DEFAULT_PARTNERS, threads);
   }
@@ -182,14 +190,16 @@ public final class Bundler {
   private static float value(MemorySegment values, TensorType type, int i) {
     ValueLayout.OfShort half = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     return switch (type) {
-      case F32 -> values.get(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4L * i);
+      case F32 ->
+          values.get(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4L * i);
       case F16 -> Float.float16ToFloat(values.get(half, 2L * i));
       case BF16 -> Float.intBitsToFloat(values.get(half, 2L * i) << 16);
     };
   }
 
   private static void copyMeasurements(
-      TraceReader trace, ModelSpec spec, Map<ActiveRule, List<CettCurve>> curves, StoreWriter writer) {
+      TraceReader trace, ModelSpec spec, Map<ActiveRule, List<CettCurve>> curves,
+      StoreWriter writer) {
     float[] norms = new float[spec.layers() * spec.feedForward()];
     for (int layer = 0; layer < spec.layers(); layer++) {
       float[] one = Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow());
@@ -200,7 +210,8 @@ public final class Bundler {
     trace.blob(TraceKeys.TARGETS).ifPresent(json -> writer.blob(StoreKeys.TARGETS, json));
   }
 
-  private static Provenance provenance(Store store, TraceReader trace, Request request, ActiveRule rule) {
+  private static Provenance provenance(Store store, TraceReader trace, Request request,
+      ActiveRule rule) {
     return new Provenance(
         store.provenance().source(),
         trace.digest(),

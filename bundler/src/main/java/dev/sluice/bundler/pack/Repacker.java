@@ -22,7 +22,8 @@ public final class Repacker {
 
   /** Copies {@code store} to {@code target}; {@code progress} counts layers. */
   public static void repack(
-      Store store, Path target, StoreWriter.Options options, Rearrangement rearrangement, ProgressListener progress) {
+      Store store, Path target, StoreWriter.Options options, Rearrangement rearrangement,
+      ProgressListener progress) {
     int layers = store.spec().layers();
     try (Arena arena = Arena.ofConfined();
         StoreWriter writer = StoreWriter.create(target, store.spec(), options)) {

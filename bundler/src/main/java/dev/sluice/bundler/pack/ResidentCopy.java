@@ -13,7 +13,8 @@ final class ResidentCopy {
   static void copy(Store store, StoreWriter writer, Arena arena) {
     MemorySegment dense = store.loadDense(arena);
     for (DenseTensor tensor : store.denseTensors()) {
-      writer.dense(tensor.name(), tensor.type(), tensor.shape(), dense.asSlice(tensor.offsetBytes(), tensor.bytes()));
+      writer.dense(tensor.name(), tensor.type(), tensor.shape(),
+          dense.asSlice(tensor.offsetBytes(), tensor.bytes()));
     }
     store.tokenizerJson().ifPresent(writer::tokenizerJson);
   }

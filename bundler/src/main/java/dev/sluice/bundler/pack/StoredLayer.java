@@ -43,28 +43,33 @@ final class StoredLayer {
         long lead = part.baseOffsetBytes() % PageChecksums.PAGE_BYTES;
         for (int p = 0; p < neurons; p++) {
           long to = (long) order[p] * spec.bundleBytes() + part.offsetInBundleBytes();
-          MemorySegment.copy(region, lead + (long) p * part.strideBytes(), bundles, to, part.bytes());
+          MemorySegment.copy(region, lead + (long) p * part.strideBytes(), bundles, to,
+              part.bytes());
         }
       }
     } catch (IOException e) {
       throw new FaultException(
-          store.ffn().file(), "cannot be read (" + e.getMessage() + ")", "check the disk and try again", e);
+          store.ffn().file(), "cannot be read (" + e.getMessage() + ")",
+          "check the disk and try again", e);
     }
     return new StoredLayer(spec, bundles);
   }
 
-  private static MemorySegment pages(Store store, FileChannel channel, Part part, int neurons, Arena arena)
+  private static MemorySegment pages(Store store, FileChannel channel, Part part, int neurons,
+      Arena arena)
       throws IOException {
     int page = PageChecksums.PAGE_BYTES;
     long from = part.baseOffsetBytes() / page * page;
-    long to = (part.baseOffsetBytes() + (long) neurons * part.strideBytes() + page - 1) / page * page;
+    long to =
+        (part.baseOffsetBytes() + (long) neurons * part.strideBytes() + page - 1) / page * page;
     MemorySegment region = arena.allocate(to - from, page);
-    for (long at = 0; at < to - from; ) {
+    for (long at = 0; at < to - from;) {
       ByteBuffer target = region.asSlice(at, Math.min(CHUNK_BYTES, to - from - at)).asByteBuffer();
       int read = channel.read(target, from + at);
       if (read <= 0) {
         throw new FaultException(
-            store.ffn().file(), "it ends at byte " + (from + at), "the store is damaged; import it again");
+            store.ffn().file(), "it ends at byte " + (from + at),
+            "the store is damaged; import it again");
       }
       at += read;
     }

@@ -51,10 +51,12 @@ public final class QuantisedFit {
    * @param inputs sampled FFN inputs, positions × hidden
    */
   public record LayerData(
-      float[] inner, float[] up, float[] innerBias, float[] upBias, float[] columnNorms, float[] inputs) {}
+      float[] inner, float[] up, float[] innerBias, float[] upBias, float[] columnNorms,
+      float[] inputs) {}
 
   /** Matrices live in {@code arena}. */
-  public QuantisedFit(ModelSpec spec, int bits, double recallTarget, List<Target> targets, Arena arena) {
+  public QuantisedFit(ModelSpec spec, int bits, double recallTarget, List<Target> targets,
+      Arena arena) {
     this.spec = spec;
     this.bits = bits;
     this.recallTarget = recallTarget;
@@ -131,7 +133,8 @@ public final class QuantisedFit {
   }
 
   private double[][] calibrateNeuron(
-      int layer, LayerData data, PackedRows inner, PackedRows up, QuantisedCopy judge, float[] inputNorms, int neuron) {
+      int layer, LayerData data, PackedRows inner, PackedRows up, QuantisedCopy judge,
+      float[] inputNorms, int neuron) {
     int hidden = spec.hidden();
     boolean gated = planes.size() == 2;
     double[][] result = new double[targets.size()][KAPPAS + 1];
@@ -145,8 +148,10 @@ public final class QuantisedFit {
     float upBias = data.upBias.length == 0 ? 0 : data.upBias[neuron];
     float norm = data.columnNorms[neuron];
     for (int s = 0; s < inputNorms.length; s++) {
-      float act = activate(dot(data.inner, neuron * hidden, data.inputs, s * hidden, hidden) + innerBias);
-      float h = gated ? act * (dot(data.up, neuron * hidden, data.inputs, s * hidden, hidden) + upBias) : act;
+      float act =
+          activate(dot(data.inner, neuron * hidden, data.inputs, s * hidden, hidden) + innerBias);
+      float h = gated
+          ? act * (dot(data.up, neuron * hidden, data.inputs, s * hidden, hidden) + upBias) : act;
       if (h == 0) {
         continue;
       }
@@ -166,7 +171,8 @@ public final class QuantisedFit {
             int middle = (low + high) >>> 1;
             float kappa = middle * KAPPA_STEP;
             if (judge.mayBeActive(
-                target.rule, packedInner, kappa * innerError, packedUp, kappa * upError, norm, threshold)) {
+                target.rule, packedInner, kappa * innerError, packedUp, kappa * upError, norm,
+                threshold)) {
               high = middle;
             } else {
               low = middle + 1;
@@ -199,7 +205,8 @@ public final class QuantisedFit {
       case RELU -> Math.max(0, z);
       case RELU2 -> Math.max(0, z) * Math.max(0, z);
       case SILU -> (float) (z / (1 + Math.exp(-z)));
-      case GELU_TANH -> (float) (0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))));
+      case GELU_TANH ->
+          (float) (0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))));
     };
   }
 

@@ -19,7 +19,8 @@ class ActivityTest {
   private static final int TOKENS = 50;
   private static final int WINDOW = 16;
 
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
   private final float[][][] magnitudes = new float[LAYERS][TOKENS][NEURONS];
   private Path file;
 
@@ -27,7 +28,8 @@ class ActivityTest {
   void trace() {
     SplittableRandom random = new SplittableRandom(31);
     file = folder.resolve("trace");
-    TraceHeader header = new TraceHeader("s", "t", LAYERS, NEURONS, TOKENS, WINDOW, "output", "dense");
+    TraceHeader header =
+        new TraceHeader("s", "t", LAYERS, NEURONS, TOKENS, WINDOW, "output", "dense");
     try (TraceWriter writer = TraceWriter.open(file, header, TraceWriter.Existing.REFUSE)) {
       TraceChunk chunk = new TraceChunk(WINDOW, NEURONS);
       for (int layer = 0; layer < LAYERS; layer++) {
@@ -73,7 +75,8 @@ class ActivityTest {
     FiringRule[] rules = {
       FiringRule.ALL, new FiringRule(1, 0), new FiringRule(0, 1), new FiringRule(0.5f, 5)
     };
-    TokenRange[] ranges = {new TokenRange(0, TOKENS), new TokenRange(3, 17), new TokenRange(30, 50)};
+    TokenRange[] ranges =
+        {new TokenRange(0, TOKENS), new TokenRange(3, 17), new TokenRange(30, 50)};
     try (TraceReader reader = TraceReader.open(file)) {
       for (FiringRule rule : rules) {
         for (TokenRange range : ranges) {

@@ -27,7 +27,8 @@ class CoactivationStatsTest {
   @Test
   void handMadeCounts() {
     Activity activity =
-        SyntheticActivity.tokens(4, new int[] {0, 1}, new int[] {0, 1, 3}, new int[] {3}, new int[] {});
+        SyntheticActivity.tokens(4, new int[] {0, 1}, new int[] {0, 1, 3}, new int[] {3},
+            new int[] {});
     CoactivationStats stats = CoactivationStats.count(activity, 2, 1);
     assertEquals(2, stats.count(0));
     assertEquals(0, stats.count(2));

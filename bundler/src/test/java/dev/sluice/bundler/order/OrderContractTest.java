@@ -19,7 +19,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** What every order promises. */
 class OrderContractTest {
   static Stream<Order> orders() {
-    return Stream.of("identity", "random", "frequency", "ripple").map(name -> Order.named(name, 42));
+    return Stream.of("identity", "random", "frequency", "ripple")
+        .map(name -> Order.named(name, 42));
   }
 
   static CoactivationStats stats(Activity activity) {

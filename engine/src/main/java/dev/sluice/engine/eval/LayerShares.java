@@ -27,7 +27,8 @@ public record LayerShares(
   /** Share of all layers' active output magnitude that was named. */
   public static double magnitudeRecall(List<LayerShares> layers) {
     double all = layers.stream().mapToDouble(LayerShares::magnitude).sum();
-    double kept = layers.stream().mapToDouble(layer -> layer.magnitude() * layer.magnitudeRecall()).sum();
+    double kept =
+        layers.stream().mapToDouble(layer -> layer.magnitude() * layer.magnitudeRecall()).sum();
     return all == 0 ? 1 : kept / all;
   }
 }

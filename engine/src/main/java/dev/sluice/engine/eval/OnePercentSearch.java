@@ -34,7 +34,8 @@ public final class OnePercentSearch {
   public double search(ActiveRule rule, List<CettCurve> curves, ProgressListener progress) {
     ProgressListener silent = (done, total) -> {};
     if (Double.isNaN(dense)) {
-      dense = perplexity.measure(tokens, windowTokens, Activity.exact(curves.size()), all, silent).perplexity();
+      dense = perplexity.measure(tokens, windowTokens, Activity.exact(curves.size()), all, silent)
+          .perplexity();
     }
     double low = 0;
     double high = HIGHEST_TARGET;

@@ -33,7 +33,8 @@ public final class Perplexity {
    * @param positions tokens predicted
    */
   public record Result(
-      double perplexity, double nats, double accuracy, long positions, int windows, List<LayerShares> layers) {}
+      double perplexity, double nats, double accuracy, long positions, int windows,
+      List<LayerShares> layers) {}
 
   public Perplexity(Model model, Sweep sweep, Workers workers) {
     this.model = model;
@@ -48,7 +49,8 @@ public final class Perplexity {
    * @throws IllegalArgumentException if the text is shorter than one window
    */
   public Result measure(
-      int[] tokens, int windowTokens, Activity activity, ActivePredictor predictor, ProgressListener progress) {
+      int[] tokens, int windowTokens, Activity activity, ActivePredictor predictor,
+      ProgressListener progress) {
     int windows = tokens.length / windowTokens;
     if (windowTokens < 2 || windows == 0) {
       throw new IllegalArgumentException(
@@ -73,7 +75,8 @@ public final class Perplexity {
         nats += score.nats;
         correct += score.correct;
       }
-      progress.progress((long) Math.min(windows, from + perSweep) * windowTokens, (long) windows * windowTokens);
+      progress.progress((long) Math.min(windows, from + perSweep) * windowTokens,
+          (long) windows * windowTokens);
     }
     long positions = (long) windows * (windowTokens - 1);
     double mean = nats / positions;

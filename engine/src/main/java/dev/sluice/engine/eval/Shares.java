@@ -64,11 +64,13 @@ final class Shares implements LayerObserver {
   }
 
   private static double magnitude(Block block, int neuron, int active) {
-    return active == 0 ? 0 : block.columnNorms()[neuron] * sum(block, neuron, Sweep.ACTIVE, Sweep.ACTIVE);
+    return active == 0 ? 0
+        : block.columnNorms()[neuron] * sum(block, neuron, Sweep.ACTIVE, Sweep.ACTIVE);
   }
 
   private static double missed(Block block, int neuron) {
-    return block.columnNorms()[neuron] * sum(block, neuron, Sweep.ACTIVE | Sweep.PREDICTED, Sweep.ACTIVE);
+    return block.columnNorms()[neuron]
+        * sum(block, neuron, Sweep.ACTIVE | Sweep.PREDICTED, Sweep.ACTIVE);
   }
 
   /** Sum of |h| of one neuron over the positions whose verdict, masked, is {@code wanted}. */

@@ -36,7 +36,8 @@ public record Activity(ActiveRule rule, double cett, float[] thresholds) {
    * The same for {@code count} positions of one neuron: {@code verdicts} come in as predicted or not (not 0 or 0) and leave as
    * {@link Sweep#ACTIVE} and {@link Sweep#PREDICTED} bits. One loop a rule, without branches inside.
    */
-  void judge(int layer, float[] inner, float[] h, int from, int count, float columnNorm, byte[] verdicts) {
+  void judge(int layer, float[] inner, float[] h, int from, int count, float columnNorm,
+      byte[] verdicts) {
     float threshold = thresholds[layer];
     switch (rule) {
       case EXACT -> {

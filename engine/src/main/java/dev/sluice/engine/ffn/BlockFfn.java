@@ -69,14 +69,16 @@ public final class BlockFfn {
     for (int from = 0; from < neurons; from += TILE_NEURONS) {
       int some = Math.min(TILE_NEURONS, neurons - from);
       for (int i = 0; i < some; i++) {
-        kernels.widen(type, weights.memory(), weights.innerOffsetBytes(from + i), wide, i * hidden, hidden);
+        kernels.widen(type, weights.memory(), weights.innerOffsetBytes(from + i), wide, i * hidden,
+            hidden);
       }
       kernels.dotTile(wide, 0, some, arranged, 0, count, inner, from * count, count, hidden);
       addBias(inner, gated ? bias[0] : bias[1], from, some);
       Activations.apply(spec.activation(), inner, from * count, some * count);
       if (gated) {
         for (int i = 0; i < some; i++) {
-          kernels.widen(type, weights.memory(), weights.upOffsetBytes(from + i), wide, i * hidden, hidden);
+          kernels.widen(type, weights.memory(), weights.upOffsetBytes(from + i), wide, i * hidden,
+              hidden);
         }
         kernels.dotTile(wide, 0, some, arranged, 0, count, outputs, from * count, count, hidden);
         addBias(outputs, bias[1], from, some);
@@ -110,7 +112,8 @@ public final class BlockFfn {
     for (int from = 0; from < neurons; from += TILE_NEURONS) {
       int some = Math.min(TILE_NEURONS, neurons - from);
       for (int i = 0; i < some; i++) {
-        kernels.widen(type, weights.memory(), weights.downOffsetBytes(from + i), wide, i * hidden, hidden);
+        kernels.widen(type, weights.memory(), weights.downOffsetBytes(from + i), wide, i * hidden,
+            hidden);
       }
       kernels.axpyTile(wide, 0, some, outputs, from * count, count, sums, 0, count, hidden);
     }

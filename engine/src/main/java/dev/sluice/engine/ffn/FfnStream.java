@@ -82,7 +82,8 @@ public final class FfnStream implements AutoCloseable {
    * @param hotBundles layer · feedForward + disk position; the first of them, as many as {@code residency} says, are pinned
    */
   public FfnStream(
-      Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms, BlockReader reader,
+      Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
+      BlockReader reader,
       Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Ledger ledger) {
     this.store = store;
     this.spec = store.spec();
@@ -107,7 +108,8 @@ public final class FfnStream implements AutoCloseable {
     }
     cache =
         new WindowCache(
-            new WindowCache.Shape(layers, neurons), residency.segmentBundles(), slots, residency.window());
+            new WindowCache.Shape(layers, neurons), residency.segmentBundles(), slots,
+            residency.window());
     planner = new ReadPlanner(limits);
     int words = (neurons + 63) / 64;
     predicted = new byte[neurons];
@@ -286,7 +288,7 @@ public final class FfnStream implements AutoCloseable {
 
   /** Takes completions as they come: verify, move home, compute bundles that are whole. */
   private void land(int layer, List<Part> parts, int firstRange, Landing landing) {
-    for (; ; ) {
+    for (;;) {
       long waiting = System.nanoTime();
       int request = reader.next();
       long landed = System.nanoTime();
@@ -297,7 +299,8 @@ public final class FfnStream implements AutoCloseable {
       store
           .ffnChecksums()
           .verify(
-              layout.file(), batch.fileOffsetBytes(request), batch.target(), batch.targetOffsetBytes(request),
+              layout.file(), batch.fileOffsetBytes(request), batch.target(),
+              batch.targetOffsetBytes(request),
               batch.lengthBytes(request));
       int from = firstRangeOf(request, firstRange);
       int to = from;
@@ -340,7 +343,8 @@ public final class FfnStream implements AutoCloseable {
     Part part = parts.get(range / rangesPerPart);
     int m = range % rangesPerPart;
     long to = (long) missHome[m] * bundleBytes + part.offsetInBundleBytes();
-    MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes, to, part.bytes());
+    MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes, to,
+        part.bytes());
   }
 
   /** Computes h of the neuron whose bundle is at {@code home}; true if it is active. */

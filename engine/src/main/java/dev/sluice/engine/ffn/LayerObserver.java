@@ -27,7 +27,8 @@ public interface LayerObserver {
    * @param verdicts per neuron and position the bits {@link Sweep#ACTIVE} and {@link Sweep#PREDICTED}
    */
   record Block(
-      LayerWeights weights, float[] columnNorms, int sequence, int firstToken, int count, float[] normed, float[] inner,
+      LayerWeights weights, float[] columnNorms, int sequence, int firstToken, int count,
+      float[] normed, float[] inner,
       float[] outputs, byte[] verdicts) {}
 
   /** Before any block of the layer; called by one thread. */

@@ -88,7 +88,8 @@ public final class LayerStream implements AutoCloseable {
       store
           .ffnChecksums()
           .verify(
-              layout.file(), batch.fileOffsetBytes(i), buffers[half], batch.targetOffsetBytes(i), batch.lengthBytes(i));
+              layout.file(), batch.fileOffsetBytes(i), buffers[half], batch.targetOffsetBytes(i),
+              batch.lengthBytes(i));
     }
     inFlight = -1;
     if (nextLayer >= 0 && (nextLayer & 1) != half) {

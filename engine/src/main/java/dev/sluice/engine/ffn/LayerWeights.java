@@ -17,7 +17,8 @@ public final class LayerWeights {
    * @param parts where the parts of bundle 0 begin in {@code memory} and how far apart bundles are
    * @param positionOf neuron -> disk position
    */
-  LayerWeights(ModelSpec spec, int layer, MemorySegment memory, List<Part> parts, long[] partBases, int[] positionOf) {
+  LayerWeights(ModelSpec spec, int layer, MemorySegment memory, List<Part> parts, long[] partBases,
+      int[] positionOf) {
     this.layer = layer;
     this.memory = memory;
     this.positionOf = positionOf;

@@ -26,7 +26,8 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
   private final long bytes;
 
   /** Reads all FFN weights of {@code store} through {@code reader}, which it closes. */
-  public OraclePredictor(Store store, Model model, Activity activity, float[][] columnNorms, BlockReader reader) {
+  public OraclePredictor(Store store, Model model, Activity activity, float[][] columnNorms,
+      BlockReader reader) {
     this.activity = activity;
     this.columnNorms = columnNorms;
     this.model = model;
@@ -47,9 +48,11 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
           long at = (long) i * bundleBytes;
           MemorySegment.copy(from.memory(), from.innerOffsetBytes(i), memory, at, rowBytes);
           if (gated) {
-            MemorySegment.copy(from.memory(), from.upOffsetBytes(i), memory, at + rowBytes, rowBytes);
+            MemorySegment.copy(from.memory(), from.upOffsetBytes(i), memory, at + rowBytes,
+                rowBytes);
           }
-          MemorySegment.copy(from.memory(), from.downOffsetBytes(i), memory, at + bundleBytes - rowBytes, rowBytes);
+          MemorySegment.copy(from.memory(), from.downOffsetBytes(i), memory,
+              at + bundleBytes - rowBytes, rowBytes);
         }
         layers.add(LayerWeights.packed(spec, layer, memory, identity));
       }
@@ -72,7 +75,8 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
 
   @Override
   public void predict(
-      int layer, float[] normed, int offset, int count, byte[] predicted, PredictorScratch scratch) {
+      int layer, float[] normed, int offset, int count, byte[] predicted,
+      PredictorScratch scratch) {
     BlockFfn block = blocks.get();
     block.activate(layers.get(layer), normed, offset, count);
     float[] inner = block.inner();
@@ -81,7 +85,8 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
     for (int i = 0; i < neurons; i++) {
       for (int t = 0; t < count; t++) {
         int at = i * count + t;
-        predicted[at] = (byte) (activity.holds(layer, inner[at], outputs[at], columnNorms[layer][i]) ? 1 : 0);
+        predicted[at] =
+            (byte) (activity.holds(layer, inner[at], outputs[at], columnNorms[layer][i]) ? 1 : 0);
       }
     }
   }

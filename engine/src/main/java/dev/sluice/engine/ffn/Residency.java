@@ -21,7 +21,6 @@ public record Residency(int slots, int pinned, Pinning pinning, Window window, i
     FIRST
   }
 
-
   /** The same with the most frequent bundles pinned. */
   public Residency(int slots, int pinned, Window window, int segmentBundles) {
     this(slots, pinned, Pinning.MOST_FREQUENT, window, segmentBundles);

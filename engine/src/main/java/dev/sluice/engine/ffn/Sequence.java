@@ -16,7 +16,8 @@ public final class Sequence {
   private KvCache.Layer scratchLayer;
 
   /** Positions whose keys and values stay in {@code cache}, beginning at {@code firstPosition}. */
-  public static Sequence continuing(int[] tokens, int firstPosition, KvCache cache, int hidden, int querySize) {
+  public static Sequence continuing(int[] tokens, int firstPosition, KvCache cache, int hidden,
+      int querySize) {
     return new Sequence(tokens, firstPosition, cache, hidden, querySize);
   }
 

@@ -49,7 +49,8 @@ public final class Sweep {
   }
 
   /** Embeds the tokens and runs all layers. */
-  public void run(List<Sequence> sequences, Activity activity, ActivePredictor predictor, LayerObserver observer) {
+  public void run(List<Sequence> sequences, Activity activity, ActivePredictor predictor,
+      LayerObserver observer) {
     run(sequences, 0, activity, predictor, observer);
   }
 
@@ -58,12 +59,14 @@ public final class Sweep {
    * otherwise (first layer 0) they are set from the embedding.
    */
   public void run(
-      List<Sequence> sequences, int firstLayer, Activity activity, ActivePredictor predictor, LayerObserver observer) {
+      List<Sequence> sequences, int firstLayer, Activity activity, ActivePredictor predictor,
+      LayerObserver observer) {
     List<Task> tasks = new ArrayList<>();
     for (int s = 0; s < sequences.size(); s++) {
       Sequence sequence = sequences.get(s);
       for (int from = 0; from < sequence.tokens.length; from += blockPositions) {
-        tasks.add(new Task(s, sequence, from, Math.min(blockPositions, sequence.tokens.length - from)));
+        tasks.add(
+            new Task(s, sequence, from, Math.min(blockPositions, sequence.tokens.length - from)));
       }
     }
     if (firstLayer == 0) {
@@ -75,7 +78,8 @@ public final class Sweep {
       float[] columnNorms = columnNorms(weights);
       observer.layerStarts(weights, columnNorms);
       forEach(tasks, (task, buffers) -> project(current, task, buffers));
-      forEach(tasks, (task, buffers) -> feed(task, buffers, weights, columnNorms, activity, predictor, observer));
+      forEach(tasks, (task, buffers) -> feed(task, buffers, weights, columnNorms, activity,
+          predictor, observer));
       observer.layerEnds(layer);
     }
   }
@@ -115,7 +119,8 @@ public final class Sweep {
 
   private void embed(Task task, Buffers buffers) {
     for (int t = task.from; t < task.from + task.count; t++) {
-      model.embed(task.sequence.tokens[t], task.sequence.hidden, t * spec.hidden(), buffers.scratch);
+      model.embed(task.sequence.tokens[t], task.sequence.hidden, t * spec.hidden(),
+          buffers.scratch);
     }
   }
 
@@ -135,7 +140,8 @@ public final class Sweep {
   }
 
   private void feed(
-      Task task, Buffers buffers, LayerWeights weights, float[] columnNorms, Activity activity, ActivePredictor predictor,
+      Task task, Buffers buffers, LayerWeights weights, float[] columnNorms, Activity activity,
+      ActivePredictor predictor,
       LayerObserver observer) {
     Sequence sequence = task.sequence;
     int layer = weights.layer();
@@ -161,12 +167,14 @@ public final class Sweep {
     judge(layer, ffn, columnNorms, activity, verdicts);
     observer.observe(
         new LayerObserver.Block(
-            weights, columnNorms, task.index, task.from, count, normed, ffn.inner(), ffn.outputs(), verdicts));
+            weights, columnNorms, task.index, task.from, count, normed, ffn.inner(), ffn.outputs(),
+            verdicts));
     silence(ffn.outputs(), verdicts, spec.feedForward() * count);
     ffn.accumulate(weights, sequence.hidden, at);
   }
 
-  private void judge(int layer, BlockFfn ffn, float[] columnNorms, Activity activity, byte[] verdicts) {
+  private void judge(int layer, BlockFfn ffn, float[] columnNorms, Activity activity,
+      byte[] verdicts) {
     float[] inner = ffn.inner();
     float[] outputs = ffn.outputs();
     int count = ffn.count();

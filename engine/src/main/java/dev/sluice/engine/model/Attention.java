@@ -21,7 +21,8 @@ final class Attention {
   private final Linear output;
 
   Attention(
-      ModelSpec spec, Kernels kernels, RopeTable rope, Norm norm, Linear queries, Linear keys, Linear values,
+      ModelSpec spec, Kernels kernels, RopeTable rope, Norm norm, Linear queries, Linear keys,
+      Linear values,
       Linear output) {
     this.spec = spec;
     this.kernels = kernels;
@@ -41,7 +42,8 @@ final class Attention {
    * @param kv receives keys and values at firstPosition and on
    */
   void project(
-      float[] x, int xOffset, int firstPosition, int count, float[] q, int qOffset, KvCache.Layer kv, Workers workers,
+      float[] x, int xOffset, int firstPosition, int count, float[] q, int qOffset,
+      KvCache.Layer kv, Workers workers,
       Scratch scratch) {
     int hidden = spec.hidden();
     int kvSize = spec.kvHeads() * spec.headSize();
@@ -68,7 +70,8 @@ final class Attention {
 
   /** Attends for {@code count} positions and adds the output projection to the hidden states {@code x}. */
   void mix(
-      float[] q, int qOffset, int firstPosition, int count, KvCache.Layer kv, float[] x, int xOffset, Workers workers,
+      float[] q, int qOffset, int firstPosition, int count, KvCache.Layer kv, float[] x,
+      int xOffset, Workers workers,
       Scratch scratch) {
     int headSize = spec.headSize();
     int qSize = spec.heads() * headSize;

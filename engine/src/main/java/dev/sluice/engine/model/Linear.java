@@ -11,14 +11,16 @@ import java.lang.foreign.MemorySegment;
  * @param memory native memory that holds the matrix at {@code offsetBytes}
  * @param bias one value per row, or empty
  */
-record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows, int cols, float[] bias) {
+record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows, int cols,
+    float[] bias) {
   // Rows widened at a time for a block of positions: few enough to stay in L1 beside the activations.
   private static final int TILE_ROWS = 32;
   // Below this many multiplications a second thread costs more than it brings.
   private static final long PARALLEL_PRODUCTS = 1 << 19;
 
   /** Applies the matrix to one vector; splits rows over the workers when the matrix is large. */
-  void applyOne(Kernels kernels, Workers workers, float[] x, int xOffset, float[] y, int yOffset, Scratch scratch) {
+  void applyOne(Kernels kernels, Workers workers, float[] x, int xOffset, float[] y, int yOffset,
+      Scratch scratch) {
     float[] arranged = scratch.arranged(cols);
     kernels.arrange(type, x, xOffset, arranged, 0, cols);
     if ((long) rows * cols < PARALLEL_PRODUCTS || workers.threads() == 1) {
@@ -31,7 +33,8 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
             int from = (int) ((long) rows * part / parts);
             int to = (int) ((long) rows * (part + 1) / parts);
             kernels.dots(
-                type, memory, offsetBytes + from * rowBytes(), rowBytes(), to - from, arranged, 0, y, yOffset + from,
+                type, memory, offsetBytes + from * rowBytes(), rowBytes(), to - from, arranged, 0,
+                y, yOffset + from,
                 cols);
           });
     }
@@ -39,7 +42,8 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
   }
 
   /** Applies the matrix to {@code count} consecutive vectors; {@code ys} gets count × rows. Single-threaded. */
-  void applyBlock(Kernels kernels, float[] xs, int xOffset, int count, float[] ys, int yOffset, Scratch scratch) {
+  void applyBlock(Kernels kernels, float[] xs, int xOffset, int count, float[] ys, int yOffset,
+      Scratch scratch) {
     float[] arranged = scratch.arranged(count * cols);
     for (int t = 0; t < count; t++) {
       kernels.arrange(type, xs, xOffset + t * cols, arranged, t * cols, cols);

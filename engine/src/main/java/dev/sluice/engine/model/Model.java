@@ -41,7 +41,8 @@ public final class Model implements AutoCloseable {
     int qSize = spec.heads() * spec.headSize();
     int kvSize = spec.kvHeads() * spec.headSize();
     embedding = linear("embed", spec.vocabulary(), hidden);
-    head = spec.head() == ModelSpec.HeadKind.TIED ? embedding : linear("head", spec.vocabulary(), hidden);
+    head = spec.head() == ModelSpec.HeadKind.TIED ? embedding
+        : linear("head", spec.vocabulary(), hidden);
     finalNorm = norm("norm");
     RopeTable rope = new RopeTable(spec.rope());
     for (int layer = 0; layer < spec.layers(); layer++) {
@@ -95,23 +96,28 @@ public final class Model implements AutoCloseable {
 
   /** See {@link Attention#project}. */
   public void projectAttention(
-      int layer, float[] x, int xOffset, int firstPosition, int count, float[] q, int qOffset, KvCache.Layer kv,
+      int layer, float[] x, int xOffset, int firstPosition, int count, float[] q, int qOffset,
+      KvCache.Layer kv,
       Workers workers, Scratch scratch) {
-    attention.get(layer).project(x, xOffset, firstPosition, count, q, qOffset, kv, workers, scratch);
+    attention.get(layer).project(x, xOffset, firstPosition, count, q, qOffset, kv, workers,
+        scratch);
   }
 
   /** See {@link Attention#mix}. */
   public void mixAttention(
-      int layer, float[] q, int qOffset, int firstPosition, int count, KvCache.Layer kv, float[] x, int xOffset,
+      int layer, float[] q, int qOffset, int firstPosition, int count, KvCache.Layer kv, float[] x,
+      int xOffset,
       Workers workers, Scratch scratch) {
     attention.get(layer).mix(q, qOffset, firstPosition, count, kv, x, xOffset, workers, scratch);
   }
 
   /** The FFN's input: the layer's second norm over {@code count} positions. */
-  public void normFfn(int layer, float[] x, int xOffset, int count, float[] normed, int normedOffset) {
+  public void normFfn(int layer, float[] x, int xOffset, int count, float[] normed,
+      int normedOffset) {
     int hidden = spec.hidden();
     for (int t = 0; t < count; t++) {
-      ffnNorms.get(layer).apply(kernels, x, xOffset + t * hidden, normed, normedOffset + t * hidden);
+      ffnNorms.get(layer).apply(kernels, x, xOffset + t * hidden, normed,
+          normedOffset + t * hidden);
     }
   }
 
@@ -163,7 +169,8 @@ public final class Model implements AutoCloseable {
     if (!tensor.shape().equals(List.of(rows, cols))) {
       throw new BadInputException(
           store.folder(),
-          "tensor " + tensor.name() + " has shape " + tensor.shape() + " where the model needs [" + rows + ", " + cols
+          "tensor " + tensor.name() + " has shape " + tensor.shape() + " where the model needs ["
+              + rows + ", " + cols
               + "]",
           "import the checkpoint again");
     }

@@ -17,5 +17,6 @@ public interface ActivePredictor {
    * @param normed the FFN's input, count × hidden, from {@code offset}
    * @param predicted receives 1 (may be active) or 0 for neuron i at position t in element i·count + t
    */
-  void predict(int layer, float[] normed, int offset, int count, byte[] predicted, PredictorScratch scratch);
+  void predict(int layer, float[] normed, int offset, int count, byte[] predicted,
+      PredictorScratch scratch);
 }

@@ -22,7 +22,8 @@ public final class AllNeurons implements ActivePredictor {
 
   @Override
   public void predict(
-      int layer, float[] normed, int offset, int count, byte[] predicted, PredictorScratch scratch) {
+      int layer, float[] normed, int offset, int count, byte[] predicted,
+      PredictorScratch scratch) {
     Arrays.fill(predicted, 0, neurons * count, (byte) 1);
   }
 }

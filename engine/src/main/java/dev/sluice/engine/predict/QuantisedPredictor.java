@@ -27,7 +27,8 @@ public final class QuantisedPredictor implements ActivePredictor {
    * @param biases per layer: gate, up; empty arrays when the model has none
    */
   public QuantisedPredictor(
-      QuantisedCopy copy, Kernels kernels, ActiveRule rule, float[] thresholds, float[] kappas, float[][] columnNorms,
+      QuantisedCopy copy, Kernels kernels, ActiveRule rule, float[] thresholds, float[] kappas,
+      float[][] columnNorms,
       float[][][] biases) {
     this.copy = copy;
     this.kernels = kernels;
@@ -50,7 +51,8 @@ public final class QuantisedPredictor implements ActivePredictor {
 
   @Override
   public void predict(
-      int layer, float[] normed, int offset, int count, byte[] predicted, PredictorScratch scratch) {
+      int layer, float[] normed, int offset, int count, byte[] predicted,
+      PredictorScratch scratch) {
     PackedRows inner = copy.inner(layer);
     boolean second = copy.planesFor(rule) == 2;
     PackedRows up = second ? copy.up(layer) : inner;
@@ -59,7 +61,8 @@ public final class QuantisedPredictor implements ActivePredictor {
     float[] norms = scratch.norms(count);
     System.arraycopy(normed, offset, xs, 0, count * hidden);
     for (int t = 0; t < count; t++) {
-      norms[t] = kappas[layer] * (float) Math.sqrt(kernels.sumOfSquares(xs, t * hidden, hidden) / hidden);
+      norms[t] =
+          kappas[layer] * (float) Math.sqrt(kernels.sumOfSquares(xs, t * hidden, hidden) / hidden);
     }
     float[] wide = scratch.rows(TILE_NEURONS * hidden);
     float[] innerDots = scratch.inner(TILE_NEURONS * count);
@@ -98,7 +101,8 @@ public final class QuantisedPredictor implements ActivePredictor {
     return second || rule == ActiveRule.GATE ? 0 : 1;
   }
 
-  private void dots(PackedRows rows, int from, int some, float[] xs, int count, float[] wide, float[] out) {
+  private void dots(PackedRows rows, int from, int some, float[] xs, int count, float[] wide,
+      float[] out) {
     int hidden = rows.cols();
     for (int i = 0; i < some; i++) {
       rows.unpack(from + i, wide, i * hidden);

@@ -47,7 +47,8 @@ public final class Engine implements AutoCloseable {
    * @param activity see {@link SparsityChoice#resolve}
    * @throws BadInputException if the store lacks what the rule or the predictor needs
    */
-  public Engine(Store store, Workers workers, Backend backend, Activity activity, PredictorChoice choice) {
+  public Engine(Store store, Workers workers, Backend backend, Activity activity,
+      PredictorChoice choice) {
     this.store = store;
     this.workers = workers;
     this.backend = backend;
@@ -58,7 +59,8 @@ public final class Engine implements AutoCloseable {
       ModelSpec spec = store.spec();
       this.columnNorms = columnNorms(store);
       this.blockPredictor =
-          choice.kind() == PredictorChoice.Kind.QUANTISED ? quantised() : new AllNeurons(spec.feedForward());
+          choice.kind() == PredictorChoice.Kind.QUANTISED ? quantised()
+              : new AllNeurons(spec.feedForward());
     } catch (RuntimeException | Error e) {
       close();
       throw e;
@@ -71,14 +73,16 @@ public final class Engine implements AutoCloseable {
     if (from.blob(StoreKeys.COLUMN_NORMS).isPresent()) {
       float[] all = Floats.fromBytes(from.blob(StoreKeys.COLUMN_NORMS).get());
       if (all.length != spec.layers() * spec.feedForward()) {
-        throw new BadInputException(from.folder(), "its column norms do not fit its layers", "bundle it again");
+        throw new BadInputException(from.folder(), "its column norms do not fit its layers",
+            "bundle it again");
       }
       for (int layer = 0; layer < norms.length; layer++) {
         System.arraycopy(all, layer * spec.feedForward(), norms[layer], 0, spec.feedForward());
       }
     } else if (activity.rule() == ActiveRule.OUTPUT) {
       throw new BadInputException(
-          from.folder(), "it has no thresholds yet", "run `sluice trace` on it, then `sluice bundle`");
+          from.folder(), "it has no thresholds yet",
+          "run `sluice trace` on it, then `sluice bundle`");
     }
     return norms;
   }
@@ -88,11 +92,10 @@ public final class Engine implements AutoCloseable {
         store
             .blob(StoreKeys.quantised(choice.bits()))
             .orElseThrow(
-                () ->
-                    new BadInputException(
-                        store.folder(),
-                        "it has no predictor " + choice,
-                        "bundle it with --predictor-bits " + choice.bits()));
+                () -> new BadInputException(
+                    store.folder(),
+                    "it has no predictor " + choice,
+                    "bundle it with --predictor-bits " + choice.bits()));
     ModelSpec spec = store.spec();
     QuantisedCopy copy;
     try {
@@ -103,10 +106,12 @@ public final class Engine implements AutoCloseable {
         biases[layer] = new float[][] {model.ffnBias(layer, "gate"), model.ffnBias(layer, "up")};
       }
       return new QuantisedPredictor(
-          copy, model.kernels(), activity.rule(), activity.thresholds(), kappas, columnNorms, biases);
+          copy, model.kernels(), activity.rule(), activity.thresholds(), kappas, columnNorms,
+          biases);
     } catch (IllegalArgumentException e) {
       throw new BadInputException(
-          store.folder(), "predictor " + choice + " cannot be used: " + e.getMessage(), "bundle the store again", e);
+          store.folder(), "predictor " + choice + " cannot be used: " + e.getMessage(),
+          "bundle the store again", e);
     }
   }
 

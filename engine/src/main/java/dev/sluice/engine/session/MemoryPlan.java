@@ -21,7 +21,8 @@ import dev.sluice.storage.store.Store;
  * @param allBundles bundles of the whole model
  */
 public record MemoryPlan(
-    long denseBytes, long keyValueBytes, long streamBytes, long runtimeBytes, long predictorBytes, int slots,
+    long denseBytes, long keyValueBytes, long streamBytes, long runtimeBytes, long predictorBytes,
+    int slots,
     long slotBytes, int allBundles) {
 
   /** Resident set of a JVM that has loaded Sluice and runs a model, without the model's own memory; measured, rounded up. */
@@ -29,7 +30,8 @@ public record MemoryPlan(
 
   /** Total bytes of FFN weights at their width on disk: what budgets are a share of. */
   public static long ffnBytes(Store store) {
-    return (long) store.spec().layers() * store.spec().feedForward() * FfnStream.widthBytes(store.ffn());
+    return (long) store.spec().layers() * store.spec().feedForward()
+        * FfnStream.widthBytes(store.ffn());
   }
 
   /**
@@ -58,11 +60,13 @@ public record MemoryPlan(
   public static MemoryPlan ofProcess(Engine engine, long ramBytes, int context) {
     MemoryPlan fixed = fixed(engine, context);
     long floor =
-        fixed.denseBytes + fixed.keyValueBytes + fixed.streamBytes + fixed.runtimeBytes + fixed.predictorBytes;
+        fixed.denseBytes + fixed.keyValueBytes + fixed.streamBytes + fixed.runtimeBytes
+            + fixed.predictorBytes;
     if (ramBytes < floor) {
       throw new BadInputException(
           "--ram",
-          megabytes(ramBytes) + " MB are less than the " + megabytes(floor) + " MB that this model needs before any "
+          megabytes(ramBytes) + " MB are less than the " + megabytes(floor)
+              + " MB that this model needs before any "
               + "FFN weight is kept",
           "give at least --ram " + (floor / (1 << 20) + 1) + "M");
     }
@@ -90,7 +94,8 @@ public record MemoryPlan(
   private MemoryPlan withSlots(long bytes) {
     long fit = Math.min(allBundles, bytes / slotBytes);
     return new MemoryPlan(
-        denseBytes, keyValueBytes, streamBytes, runtimeBytes, predictorBytes, (int) fit, slotBytes, allBundles);
+        denseBytes, keyValueBytes, streamBytes, runtimeBytes, predictorBytes, (int) fit, slotBytes,
+        allBundles);
   }
 
   private static long megabytes(long bytes) {

@@ -82,7 +82,8 @@ public final class Session implements AutoCloseable {
       case FIRST -> {
         int layers = store.spec().layers();
         int neurons = store.spec().feedForward();
-        yield IntStream.range(0, layers * neurons).map(i -> i % layers * neurons + i / layers).toArray();
+        yield IntStream.range(0, layers * neurons).map(i -> i % layers * neurons + i / layers)
+            .toArray();
       }
     };
   }
@@ -95,11 +96,12 @@ public final class Session implements AutoCloseable {
             .blob(StoreKeys.FREQUENCY)
             .map(Floats::fromBytes)
             .orElseThrow(
-                () ->
-                    new BadInputException(
-                        store.folder(), "it knows no hot bundles to pin", "trace and bundle it, or pin none"));
+                () -> new BadInputException(
+                    store.folder(), "it knows no hot bundles to pin",
+                    "trace and bundle it, or pin none"));
     if (frequency.length != spec.layers() * neurons) {
-      throw new BadInputException(store.folder(), "its frequencies do not fit its layers", "bundle it again");
+      throw new BadInputException(store.folder(), "its frequencies do not fit its layers",
+          "bundle it again");
     }
     float[] byPosition = new float[frequency.length];
     for (int layer = 0; layer < spec.layers(); layer++) {
@@ -151,7 +153,8 @@ public final class Session implements AutoCloseable {
     requireTokens(tokens);
     try (LayerStream layers = engine.openLayers()) {
       Sequence sequence =
-          Sequence.continuing(tokens, position, keyValues, spec.hidden(), spec.heads() * spec.headSize());
+          Sequence.continuing(tokens, position, keyValues, spec.hidden(),
+              spec.heads() * spec.headSize());
       engine
           .promptSweep(layers)
           .run(List.of(sequence), engine.activity(), engine.blockPredictor(), LayerObserver.NONE);
@@ -176,7 +179,8 @@ public final class Session implements AutoCloseable {
     model.embed(token, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
       KvCache.Layer kv = keyValues.layer(layer);
-      model.projectAttention(layer, hidden, 0, position, 1, queries, 0, kv, engine.workers(), scratch);
+      model.projectAttention(layer, hidden, 0, position, 1, queries, 0, kv, engine.workers(),
+          scratch);
       model.mixAttention(layer, queries, 0, position, 1, kv, hidden, 0, engine.workers(), scratch);
       model.normFfn(layer, hidden, 0, 1, normed, 0);
       ffn.apply(layer, normed, hidden);
@@ -206,10 +210,12 @@ public final class Session implements AutoCloseable {
   }
 
   private void requireTokens(int[] tokens) {
-    int worst = Arrays.stream(tokens).filter(id -> id < 0 || id >= spec.vocabulary()).findFirst().orElse(0);
+    int worst =
+        Arrays.stream(tokens).filter(id -> id < 0 || id >= spec.vocabulary()).findFirst().orElse(0);
     if (worst != 0) {
       throw new BadInputException(
-          "token id " + worst, "the model's vocabulary has ids 0 to " + (spec.vocabulary() - 1), "use ids within it");
+          "token id " + worst, "the model's vocabulary has ids 0 to " + (spec.vocabulary() - 1),
+          "use ids within it");
     }
   }
 

@@ -31,7 +31,8 @@ public final class SparsityChoice {
     if (rule == ActiveRule.EXACT) {
       Activation activation = store.spec().activation();
       if (activation != Activation.RELU && activation != Activation.RELU2 && cett.isPresent()) {
-        throw new BadInputException("--rule exact", "it has no CETT target", "leave out --cett, or use --rule output");
+        throw new BadInputException("--rule exact", "it has no CETT target",
+            "leave out --cett, or use --rule output");
       }
       return Activity.exact(layers);
     }
@@ -39,11 +40,10 @@ public final class SparsityChoice {
         store
             .blob(StoreKeys.curve(rule))
             .orElseThrow(
-                () ->
-                    new BadInputException(
-                        store.folder(),
-                        "it has no thresholds of the rule " + rule.key(),
-                        "run `sluice trace` on it, then `sluice bundle`"));
+                () -> new BadInputException(
+                    store.folder(),
+                    "it has no thresholds of the rule " + rule.key(),
+                    "run `sluice trace` on it, then `sluice bundle`"));
     double target = cett.orElseGet(() -> onePercentTarget(store, rule));
     List<CettCurve> curves;
     try {
@@ -52,7 +52,8 @@ public final class SparsityChoice {
       throw new BadInputException(store.folder(), e.getMessage(), "bundle it again", e);
     }
     if (curves.size() != layers) {
-      throw new BadInputException(store.folder(), "its thresholds do not fit its layers", "bundle it again");
+      throw new BadInputException(store.folder(), "its thresholds do not fit its layers",
+          "bundle it again");
     }
     return new Activity(rule, target, CettCurve.thresholdsAt(curves, target));
   }
@@ -61,11 +62,10 @@ public final class SparsityChoice {
   public static double onePercentTarget(Store store, ActiveRule rule) {
     return findOnePercentTarget(store, rule)
         .orElseThrow(
-            () ->
-                new BadInputException(
-                    store.folder(),
-                    "no one-per-cent target was searched for the rule " + rule.key(),
-                    "give --cett, or trace with --search-text"));
+            () -> new BadInputException(
+                store.folder(),
+                "no one-per-cent target was searched for the rule " + rule.key(),
+                "give --cett, or trace with --search-text"));
   }
 
   /** The same, if the store has one. */

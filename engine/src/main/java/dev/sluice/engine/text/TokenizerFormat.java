@@ -245,9 +245,8 @@ final class TokenizerFormat {
         .codePoints()
         .limit(MAX_QUOTED_CHARACTERS)
         .forEach(
-            c ->
-                shown.appendCodePoint(
-                    Character.isISOControl(c) || c == 0x2028 || c == 0x2029 ? '?' : c));
+            c -> shown.appendCodePoint(
+                Character.isISOControl(c) || c == 0x2028 || c == 0x2029 ? '?' : c));
     return shown
         .append(value.codePointCount(0, value.length()) > MAX_QUOTED_CHARACTERS ? "…\"" : "\"")
         .toString();

@@ -34,12 +34,11 @@ final class TokenizerReader {
 
   private static final JsonMapper MAPPER =
       JsonMapper.builder(
-              JsonFactory.builder()
-                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                  .disable(
-                      TokenStreamFactory.Feature
-                          .CANONICALIZE_PROPERTY_NAMES) // 128k of them are seen once each
-                  .build())
+          JsonFactory.builder()
+              .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+              .disable(
+                  TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES) // 128k of them are seen once each
+              .build())
           .build();
 
   private final byte[] json;

@@ -91,7 +91,8 @@ final class CettMeter {
           for (int k = from; k < to; k++) {
             int i = sorted[k];
             float h = block.outputs()[i * count + t];
-            kernels.axpy(type, h, block.weights().memory(), block.weights().downOffsetBytes(i), partial, 0, hidden);
+            kernels.axpy(type, h, block.weights().memory(), block.weights().downOffsetBytes(i),
+                partial, 0, hidden);
           }
           norm = (float) Math.sqrt(kernels.sumOfSquares(partial, 0, hidden));
           from = to;
@@ -120,7 +121,8 @@ final class CettMeter {
       binOf[i] = -1;
       if (h != 0) {
         float magnitude =
-            rule == ActiveRule.GATE ? Math.abs(block.inner()[at]) : Math.abs(h) * block.columnNorms()[i];
+            rule == ActiveRule.GATE ? Math.abs(block.inner()[at])
+                : Math.abs(h) * block.columnNorms()[i];
         largest = Math.max(largest, magnitude);
         int bin = (Float.floatToIntBits(magnitude) >>> BIN_SHIFT) - LOWEST_BIN;
         binOf[i] = Math.clamp(bin, 0, BINS - 1);

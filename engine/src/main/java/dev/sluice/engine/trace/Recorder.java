@@ -49,7 +49,8 @@ final class Recorder implements LayerObserver {
   private int nextWindow;
 
   Recorder(
-      Model model, TraceWriter writer, Tracer.Request request, List<Sequence> sequences, List<ActiveRule> curves,
+      Model model, TraceWriter writer, Tracer.Request request, List<Sequence> sequences,
+      List<ActiveRule> curves,
       int tokens, ProgressListener progress) {
     this.spec = model.spec();
     this.writer = writer;
@@ -99,7 +100,8 @@ final class Recorder implements LayerObserver {
     int first = block.sequence() * request.windowTokens();
     for (int t = 0; t < block.count(); t++) {
       if ((first + t) % sampleStride == 0) {
-        System.arraycopy(block.normed(), t * hidden, inputs, (first + t) / sampleStride * hidden, hidden);
+        System.arraycopy(block.normed(), t * hidden, inputs, (first + t) / sampleStride * hidden,
+            hidden);
       }
     }
   }

@@ -11,7 +11,8 @@ final class TextDigest {
   private TextDigest() {}
 
   static String of(int[] tokens, int count, int[] searchTokens) {
-    ByteBuffer ids = ByteBuffer.allocate(4 * (2 + count + searchTokens.length)).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer ids =
+        ByteBuffer.allocate(4 * (2 + count + searchTokens.length)).order(ByteOrder.LITTLE_ENDIAN);
     ids.putInt(count);
     for (int i = 0; i < count; i++) {
       ids.putInt(tokens[i]);

@@ -68,10 +68,12 @@ public final class Tracer {
     ModelSpec spec = model.spec();
     int windows = request.tokens.length / request.windowTokens;
     if (windows == 0) {
-      throw new IllegalArgumentException("the text is shorter than one window of " + request.windowTokens + " tokens");
+      throw new IllegalArgumentException(
+          "the text is shorter than one window of " + request.windowTokens + " tokens");
     }
     int tokens = windows * request.windowTokens;
-    boolean dense = request.activity.rule() == ActiveRule.EXACT && request.predictor.name().equals("all");
+    boolean dense =
+        request.activity.rule() == ActiveRule.EXACT && request.predictor.name().equals("all");
     TraceHeader header =
         new TraceHeader(
             request.storeDigest,
@@ -84,7 +86,8 @@ public final class Tracer {
             dense ? "dense" : describe(request));
     try (TraceWriter writer = TraceWriter.open(request.target, header, request.existing)) {
       int done = writer.completedLayers();
-      List<Sequence> sequences = sequences(request, windows, done == 0 ? new byte[0] : writer.state());
+      List<Sequence> sequences =
+          sequences(request, windows, done == 0 ? new byte[0] : writer.state());
       List<ActiveRule> curves = dense ? curveRules(spec) : List.of();
       Recorder recorder = new Recorder(model, writer, request, sequences, curves, tokens, progress);
       sweep.run(sequences, done, request.activity, request.predictor, recorder);
@@ -102,14 +105,16 @@ public final class Tracer {
       byte[] bytes =
           trace
               .blob(TraceKeys.curve(rule, layer))
-              .orElseThrow(() -> new IllegalArgumentException("the trace has no curve of the rule " + rule.key()));
+              .orElseThrow(() -> new IllegalArgumentException(
+                  "the trace has no curve of the rule " + rule.key()));
       result.addAll(CettCurve.decode(bytes));
     }
     return result;
   }
 
   private static String describe(Request request) {
-    return request.predictor.name() + ", " + request.activity.rule().key() + " at CETT " + request.activity.cett();
+    return request.predictor.name() + ", " + request.activity.rule().key() + " at CETT "
+        + request.activity.cett();
   }
 
   private static List<ActiveRule> curveRules(ModelSpec spec) {
@@ -139,7 +144,8 @@ public final class Tracer {
     ModelSpec spec = model.spec();
     Perplexity perplexity = new Perplexity(model, sweep, workers);
     OnePercentSearch search =
-        new OnePercentSearch(perplexity, request.searchTokens, request.windowTokens, spec.feedForward());
+        new OnePercentSearch(perplexity, request.searchTokens, request.windowTokens,
+            spec.feedForward());
     Map<ActiveRule, Double> targets = new EnumMap<>(ActiveRule.class);
     for (ActiveRule rule : rules) {
       List<CettCurve> curves = recorder.curves(rule);
@@ -148,9 +154,9 @@ public final class Tracer {
           search.search(
               rule,
               curves,
-              (done, total) ->
-                  progress.progress(
-                      spec.layers() + before * total + done, spec.layers() + (long) rules.size() * total));
+              (done, total) -> progress.progress(
+                  spec.layers() + before * total + done,
+                  spec.layers() + (long) rules.size() * total));
       targets.put(rule, target);
     }
     return new OnePercentTargets(targets);

@@ -88,8 +88,7 @@ class SamplerTest {
   void filtersKeepWhatTheyShould(int topK, double topP, double minP, String ids) {
     Set<Integer> expected = new TreeSet<>();
     ids.chars().forEach(c -> expected.add(c - '0'));
-    for (double temperature :
-        new double[] {1, 3}) { // last of all, so it does not change what is kept
+    for (double temperature : new double[] {1, 3}) { // last of all, so it does not change what is kept
       assertEquals(expected, kept(new SamplingOptions(temperature, topK, topP, minP, 8), HALVES));
     }
   }
@@ -201,8 +200,8 @@ class SamplerTest {
   @ParameterizedTest
   @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY})
   void brokenLogitsAreAFault(float broken) {
-    for (SamplingOptions options :
-        new SamplingOptions[] {SamplingOptions.greedy(), SamplingOptions.usual(1)}) {
+    for (SamplingOptions options : new SamplingOptions[] {SamplingOptions.greedy(),
+      SamplingOptions.usual(1)}) {
       Sampler sampler = new Sampler(options, 3);
       String message =
           assertThrows(FaultException.class, () -> sampler.next(new float[] {0, broken, 1}))

@@ -14,16 +14,16 @@ class SamplingOptionsTest {
   @ParameterizedTest
   @CsvSource({
     "-0.1, 0, 1, 0, --temp", "NaN, 0, 1, 0, --temp", "Infinity, 0, 1, 0, --temp",
-        "1, -1, 1, 0, --top-k",
+    "1, -1, 1, 0, --top-k",
     "1, 0, 0, 0, --top-p", "1, 0, 1.01, 0, --top-p", "1, 0, NaN, 0, --top-p",
-        "1, 0, 1, -0.1, --min-p",
+    "1, 0, 1, -0.1, --min-p",
     "1, 0, 1, 1.1, --min-p", "1, 0, 1, NaN, --min-p"
   })
   void namesTheFlagAtFault(double temperature, int topK, double topP, double minP, String flag) {
     String message =
         assertThrows(
-                BadInputException.class,
-                () -> new SamplingOptions(temperature, topK, topP, minP, 1))
+            BadInputException.class,
+            () -> new SamplingOptions(temperature, topK, topP, minP, 1))
             .getMessage();
     assertTrue(message.startsWith(flag + ": "), message);
   }

@@ -19,7 +19,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class TextFileTest {
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   private static String refusal(Path file, long limitBytes) {
     return assertThrows(BadInputException.class, () -> TextFile.read(file, limitBytes))

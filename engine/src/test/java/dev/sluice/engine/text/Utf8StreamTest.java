@@ -81,7 +81,7 @@ class Utf8StreamTest {
       }
       Utf8Stream stream = new Utf8Stream();
       StringBuilder text = new StringBuilder();
-      for (int at = 0; at < all.length; ) {
+      for (int at = 0; at < all.length;) {
         int end = Math.min(all.length, at + random.nextInt(6));
         String more = stream.push(Arrays.copyOfRange(all, at, end));
         assertEquals(-1, Utf8.firstLoneSurrogate(more));

@@ -193,21 +193,19 @@ final class Ring implements AutoCloseable {
 
   /** Waits for completions without submitting. */
   int await(int minComplete) {
-    return (int)
-        Libc.syscall(
-            Libc.SYS_IO_URING_ENTER,
-            ringFd,
-            0,
-            minComplete,
-            IoUringAbi.ENTER_GETEVENTS,
-            0,
-            0);
+    return (int) Libc.syscall(
+        Libc.SYS_IO_URING_ENTER,
+        ringFd,
+        0,
+        minComplete,
+        IoUringAbi.ENTER_GETEVENTS,
+        0,
+        0);
   }
 
   private int enter(int submit, int minComplete) {
     int flags = minComplete > 0 ? IoUringAbi.ENTER_GETEVENTS : 0;
-    return (int)
-        Libc.syscall(Libc.SYS_IO_URING_ENTER, ringFd, submit, minComplete, flags, 0, 0);
+    return (int) Libc.syscall(Libc.SYS_IO_URING_ENTER, ringFd, submit, minComplete, flags, 0, 0);
   }
 
   boolean hasCompletion() {

@@ -111,7 +111,8 @@ public final class ReadPlanner {
     }
     if (batch.size() == 0) {
       throw new IllegalArgumentException(
-          "a staging buffer of " + room + " bytes cannot hold a range of " + lengths[planned] + " bytes");
+          "a staging buffer of " + room + " bytes cannot hold a range of " + lengths[planned]
+              + " bytes");
     }
     return true;
   }

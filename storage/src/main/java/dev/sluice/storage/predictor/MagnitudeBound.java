@@ -25,7 +25,8 @@ public final class MagnitudeBound {
     };
   }
 
-  private static float dipped(float atLow, float atHigh, float low, float high, float dipAt, float dip) {
+  private static float dipped(float atLow, float atHigh, float low, float high, float dipAt,
+      float dip) {
     float ends = Math.max(Math.abs(atLow), Math.abs(atHigh));
     return low < dipAt && dipAt < high ? Math.max(ends, dip) : ends;
   }

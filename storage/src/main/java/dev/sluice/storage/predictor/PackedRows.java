@@ -42,17 +42,20 @@ public final class PackedRows {
     this.rowBytes = rowBytes(cols, bits);
     if (memory.byteSize() < (long) rows * rowBytes) {
       throw new IllegalArgumentException(
-          rows + " packed rows need " + (long) rows * rowBytes + " bytes, not " + memory.byteSize());
+          rows + " packed rows need " + (long) rows * rowBytes + " bytes, not "
+              + memory.byteSize());
     }
   }
 
   /** Bytes that one row takes. */
   public static int rowBytes(int cols, int bits) {
     if (bits != 1 && bits != 2 && bits != 4 && bits != 8) {
-      throw new IllegalArgumentException("packed rows have 1, 2, 4 or 8 bits an element, not " + bits);
+      throw new IllegalArgumentException(
+          "packed rows have 1, 2, 4 or 8 bits an element, not " + bits);
     }
     if (cols <= 0 || cols % 8 != 0) {
-      throw new IllegalArgumentException("packed rows need a width that is a multiple of 8, not " + cols);
+      throw new IllegalArgumentException(
+          "packed rows need a width that is a multiple of 8, not " + cols);
     }
     return cols / 8 * bits + groups(cols) * 2 + 4;
   }

@@ -46,7 +46,8 @@ public final class QuantisedCopy {
    * @param recallTarget share of active magnitude that the margins were calibrated to keep
    */
   public QuantisedCopy(
-      Activation activation, List<List<PackedRows>> planes, List<Margin> margins, double recallTarget) {
+      Activation activation, List<List<PackedRows>> planes, List<Margin> margins,
+      double recallTarget) {
     this.activation = activation;
     this.planes = planes.stream().map(List::copyOf).toList();
     this.margins = List.copyOf(margins);
@@ -135,7 +136,8 @@ public final class QuantisedCopy {
    * @param threshold ε of the layer; ignored by the exact rule
    */
   public boolean mayBeActive(
-      ActiveRule rule, float inner, float innerError, float up, float upError, float columnNorm, float threshold) {
+      ActiveRule rule, float inner, float innerError, float up, float upError, float columnNorm,
+      float threshold) {
     float bound = MagnitudeBound.ofActivation(activation, inner - innerError, inner + innerError);
     if (rule == ActiveRule.EXACT) {
       return bound > 0;
@@ -190,7 +192,8 @@ public final class QuantisedCopy {
     int cols = in.getInt();
     int marginCount = in.getInt();
     double recallTarget = in.getDouble();
-    if (planeCount < 1 || planeCount > 2 || layers < 1 || layers > MAX_LAYERS || rows < 1 || marginCount < 0
+    if (planeCount < 1 || planeCount > 2 || layers < 1 || layers > MAX_LAYERS || rows < 1
+        || marginCount < 0
         || marginCount > MAX_MARGINS || (long) marginCount * (12 + 4L * layers) > in.remaining()) {
       throw new IllegalArgumentException("a quantised copy with impossible counts");
     }

@@ -8,7 +8,8 @@ public final class Floats {
   private Floats() {}
 
   public static byte[] toBytes(float[] values) {
-    ByteBuffer out = ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer out = ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES))
+        .order(ByteOrder.LITTLE_ENDIAN);
     out.asFloatBuffer().put(values);
     return out.array();
   }
@@ -18,7 +19,8 @@ public final class Floats {
    */
   public static float[] fromBytes(byte[] bytes) {
     if (bytes.length % Float.BYTES != 0) {
-      throw new IllegalArgumentException(bytes.length + " bytes are no whole number of float32 values");
+      throw new IllegalArgumentException(
+          bytes.length + " bytes are no whole number of float32 values");
     }
     float[] values = new float[bytes.length / Float.BYTES];
     ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);

@@ -86,7 +86,8 @@ public final class CettCurve {
     for (CettCurve curve : layers) {
       bytes += 8 + 8 * curve.thresholds.length;
     }
-    ByteBuffer out = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(layers.size());
+    ByteBuffer out =
+        ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(layers.size());
     for (CettCurve curve : layers) {
       out.putInt(curve.thresholds.length).putFloat(curve.largest);
       for (float threshold : curve.thresholds) {
@@ -125,7 +126,8 @@ public final class CettCurve {
       result.add(new CettCurve(thresholds, cetts, largest));
     }
     if (in.hasRemaining()) {
-      throw new IllegalArgumentException("CETT curves are followed by " + in.remaining() + " unknown bytes");
+      throw new IllegalArgumentException(
+          "CETT curves are followed by " + in.remaining() + " unknown bytes");
     }
     return result;
   }

@@ -111,7 +111,8 @@ final class ChunkCodec {
   private void unpack(ChunkHead head) {
     raw = atLeast(raw, head.rawBytes());
     try {
-      int unpacked = decompressor.decompress(packed, 0, head.storedBytes(), raw, 0, head.rawBytes());
+      int unpacked =
+          decompressor.decompress(packed, 0, head.storedBytes(), raw, 0, head.rawBytes());
       if (unpacked != head.rawBytes()) {
         throw new IllegalArgumentException("unpacks to " + unpacked + " bytes");
       }

@@ -77,7 +77,8 @@ record ChunkHead(
             && tokens == header.tokensOf(firstToken / header.chunkTokens());
     if (!inGrid) {
       throw new IllegalArgumentException(
-          "claims layer " + layer + " and tokens from " + firstToken + ", which the header rules out");
+          "claims layer " + layer + " and tokens from " + firstToken
+              + ", which the header rules out");
     }
     if (firings < 0 || firings > (long) tokens * header.neurons()) {
       throw new IllegalArgumentException("claims " + firings + " firings");

@@ -132,7 +132,7 @@ final class RecordScan {
   private int crc(long offset, long length) {
     CRC32C crc = new CRC32C();
     long at = offset;
-    for (long left = length; left > 0; ) {
+    for (long left = length; left > 0;) {
       int step = (int) Math.min(left, PIECE_BYTES);
       channel.read(at, piece, step);
       crc.update(piece, 0, step);

@@ -31,7 +31,8 @@ record ResumeState(int layer, long goodBytes, byte[] state) {
     Path fresh = file.resolveSibling(file.getFileName() + ".new");
     byte[] headBytes = new byte[HEAD_BYTES];
     ByteBuffer head = TraceFormat.wrap(headBytes);
-    head.putLong(MAGIC).putInt(TraceFormat.VERSION).putInt(layer).putLong(goodBytes).putInt(state.length);
+    head.putLong(MAGIC).putInt(TraceFormat.VERSION).putInt(layer).putLong(goodBytes)
+        .putInt(state.length);
     head.put(digest(header));
     CRC32C crc = new CRC32C();
     crc.update(headBytes);

@@ -59,7 +59,8 @@ final class TraceChannel implements AutoCloseable {
       while (buffer.hasRemaining()) {
         int read = channel.read(buffer, at);
         if (read < 0) {
-          throw new BadInputException(file, "ends at byte " + at, "it became shorter while it was read");
+          throw new BadInputException(file, "ends at byte " + at,
+              "it became shorter while it was read");
         }
         at += read;
       }
@@ -110,7 +111,8 @@ final class TraceChannel implements AutoCloseable {
     try {
       Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (AtomicMoveNotSupportedException e) {
-      throw new FaultException(to, "the file system cannot rename atomically", "use another folder", e);
+      throw new FaultException(to, "the file system cannot rename atomically", "use another folder",
+          e);
     } catch (IOException e) {
       throw fault(to, "rename", e);
     }
@@ -139,7 +141,8 @@ final class TraceChannel implements AutoCloseable {
         switch (origin) {
           case AccessDeniedException denied -> "permission denied";
           case FileSystemException e when e.getReason() != null -> e.getReason();
-          default -> origin.getMessage() == null ? origin.getClass().getSimpleName() : origin.getMessage();
+          default ->
+              origin.getMessage() == null ? origin.getClass().getSimpleName() : origin.getMessage();
         };
     String action =
         reason.contains("No space left")

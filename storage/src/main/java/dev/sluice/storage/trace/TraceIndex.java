@@ -43,7 +43,8 @@ final class TraceIndex {
 
   /** Whether a chunk is the one that comes next. */
   boolean expects(ChunkHead chunk) {
-    return chunk.layer() == nextLayer() && chunk.firstToken() == header.firstToken(nextChunkIndex());
+    return chunk.layer() == nextLayer()
+        && chunk.firstToken() == header.firstToken(nextChunkIndex());
   }
 
   long offset(int layer, int chunkIndex) {

@@ -73,7 +73,8 @@ public final class TraceReader implements AutoCloseable {
     }
     channel.read(0, prefixBytes, prefixBytes.length);
     if (prefix.getLong() != TraceFormat.MAGIC) {
-      throw new BadInputException(file, "is not a Sluice trace", "give the file that `sluice trace` wrote");
+      throw new BadInputException(file, "is not a Sluice trace",
+          "give the file that `sluice trace` wrote");
     }
     int version = prefix.getInt();
     if (version < TraceFormat.OLDEST_VERSION || version > TraceFormat.VERSION) {
@@ -230,7 +231,8 @@ public final class TraceReader implements AutoCloseable {
             && scan.key().equals(key)
             && scan.blob().equals(entry);
     if (!sound) {
-      throw damaged(channel.file(), "blob " + key + " at byte " + entry.offset() + " is wrong", null);
+      throw damaged(channel.file(), "blob " + key + " at byte " + entry.offset() + " is wrong",
+          null);
     }
     byte[] value = new byte[entry.valueBytes()];
     channel.read(

@@ -94,7 +94,8 @@ public final class TraceWriter implements AutoCloseable {
 
   private static void refuseTarget(Path target, Existing existing) {
     if (existing == Existing.REFUSE && Files.exists(target)) {
-      throw new BadInputException(target, "exists already", "name another file or ask to replace it");
+      throw new BadInputException(target, "exists already",
+          "name another file or ask to replace it");
     }
   }
 
@@ -181,7 +182,8 @@ public final class TraceWriter implements AutoCloseable {
     }
     if (chunk.neurons() != header.neurons() || chunk.tokens() != header.tokensOf(next)) {
       throw new IllegalArgumentException(
-          "chunk of " + chunk.tokens() + " tokens and " + chunk.neurons() + " neurons does not fit");
+          "chunk of " + chunk.tokens() + " tokens and " + chunk.neurons()
+              + " neurons does not fit");
     }
     ChunkCodec.Encoded encoded = codec.encode(layer, firstToken, chunk);
     byte[] head = encoded.head().encode();
@@ -263,7 +265,8 @@ public final class TraceWriter implements AutoCloseable {
   public void finish() {
     requireUnfinished();
     if (completedLayers != header.layers()) {
-      throw new IllegalStateException(completedLayers + " of " + header.layers() + " layers traced");
+      throw new IllegalStateException(
+          completedLayers + " of " + header.layers() + " layers traced");
     }
     byte[] tail = index.encode(position);
     channel.write(position, tail, tail.length);

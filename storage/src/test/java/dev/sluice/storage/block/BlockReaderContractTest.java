@@ -28,7 +28,8 @@ abstract class BlockReaderContractTest {
   private static final int PAGE = 4096;
   private static final byte POISON = (byte) 0xA5;
 
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
   Path file;
   byte[] content;
 

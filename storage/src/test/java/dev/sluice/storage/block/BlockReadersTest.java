@@ -19,7 +19,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 final class BlockReadersTest {
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   @Test
   void autoTakesADirectBackend() throws IOException {

@@ -225,8 +225,8 @@ public final class FaultyBlockReader implements BlockReader {
   }
 
   private int expected(int index) {
-    return (int)
-        Math.min(batch.lengthBytes(index), content.byteSize() - batch.fileOffsetBytes(index));
+    return (int) Math.min(batch.lengthBytes(index),
+        content.byteSize() - batch.fileOffsetBytes(index));
   }
 
   private void deliver(int index, long offset, int bytes) {

@@ -20,7 +20,8 @@ final class ReadProgressTest {
   private static final int PAGE = 4096;
   private static final int FILE_BYTES = 3 * PAGE + 100;
 
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
   private final Arena arena = Arena.ofConfined();
   private SourceFile file;
   private ReadProgress progress;

@@ -78,7 +78,7 @@ class ReadPlannerTest {
   }
 
   private static void checkRequests(
-    Limits limits, ReadPlanner planner, ReadBatch batch, int taken, long staging) {
+      Limits limits, ReadPlanner planner, ReadBatch batch, int taken, long staging) {
     long at = 0;
     for (int r = 0; r < batch.size(); r++) {
       int members = members(planner, taken, r);
@@ -109,13 +109,15 @@ class ReadPlannerTest {
     long at = planner.targetOffsetBytes(batch, i);
     for (int k = 0; k < range.length; k++) {
       assertEquals(
-          content(range.offset + k), batch.target().get(ValueLayout.JAVA_BYTE, at + k), "byte " + k);
+          content(range.offset + k), batch.target().get(ValueLayout.JAVA_BYTE, at + k),
+          "byte " + k);
     }
   }
 
   /** What could have been merged was, and a batch ends only where the next range does not fit. */
   private static void checkGreedy(
-    Limits limits, ReadPlanner planner, ReadBatch batch, List<Range> ranges, int taken, long room) {
+      Limits limits, ReadPlanner planner, ReadBatch batch, List<Range> ranges, int taken,
+      long room) {
     long used = 0;
     for (int r = 0; r < batch.size(); r++) {
       used += batch.lengthBytes(r);
@@ -148,7 +150,8 @@ class ReadPlannerTest {
   }
 
   private static long pagesOf(Range range, int page) {
-    return Math.ceilDiv(range.offset + range.length, (long) page) * page - range.offset / page * page;
+    return Math.ceilDiv(range.offset + range.length, (long) page) * page
+        - range.offset / page * page;
   }
 
   private static void read(ReadBatch batch) {

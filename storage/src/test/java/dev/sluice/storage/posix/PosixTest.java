@@ -13,7 +13,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 final class PosixTest {
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   @Test
   void errnosHaveTheSystemsText() {

@@ -44,7 +44,8 @@ class MagnitudeBoundTest {
       float bound = MagnitudeBound.ofActivation(activation, low, high);
       String where = activation + " over [" + low + ", " + high + "]";
       assertTrue(largest <= bound * (1 + 1e-6) + TAIL, where + ": " + largest + " > " + bound);
-      assertTrue(largest >= bound * 0.99 - TAIL, where + ": a loose bound " + bound + " for " + largest);
+      assertTrue(largest >= bound * 0.99 - TAIL,
+          where + ": a loose bound " + bound + " for " + largest);
     }
   }
 

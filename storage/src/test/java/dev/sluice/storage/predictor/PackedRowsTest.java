@@ -53,7 +53,8 @@ class PackedRowsTest {
           }
           // 1 % for the scale's own rounding to float16; the last term for its subnormals.
           assertTrue(
-              Math.sqrt(lost) <= 1.01 * Math.sqrt(allowed) + 1e-6, "row " + r + ", " + cols + " columns");
+              Math.sqrt(lost) <= 1.01 * Math.sqrt(allowed) + 1e-6,
+              "row " + r + ", " + cols + " columns");
           assertEquals(Math.sqrt(lost), packed.errorNorm(r), 1e-3 * Math.sqrt(lost) + 1e-9);
         }
       }

@@ -54,7 +54,8 @@ class QuantisedCopyTest {
         assertEquals(0.997, back.recallTarget());
         assertEquals(planes, back.planesFor(ActiveRule.OUTPUT));
         assertEquals(1, back.planesFor(ActiveRule.GATE));
-        assertEquals(copy.residentBytes(ActiveRule.GATE), back.residentBytes(ActiveRule.OUTPUT) / planes);
+        assertEquals(copy.residentBytes(ActiveRule.GATE),
+            back.residentBytes(ActiveRule.OUTPUT) / planes);
         assertArrayEquals(bytes, back.encode());
         float[] want = new float[COLS];
         float[] got = new float[COLS];

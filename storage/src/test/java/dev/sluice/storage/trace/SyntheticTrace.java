@@ -12,7 +12,8 @@ import java.util.SplittableRandom;
 record SyntheticTrace(TraceHeader header, long seed, double active) {
   static final SyntheticTrace SMALL =
       new SyntheticTrace(
-          new TraceHeader("store-digest", "text-digest", 3, 100, 70, 32, "output", "dense"), 7, 0.2);
+          new TraceHeader("store-digest", "text-digest", 3, 100, 70, 32, "output", "dense"), 7,
+          0.2);
 
   TraceChunk chunk(int layer, int chunkIndex) {
     SplittableRandom random = new SplittableRandom(seed * 1_000_003 + layer * 1009L + chunkIndex);

@@ -23,7 +23,8 @@ class TraceDamageTest {
   /** Far above what a file of 20 kB can need, far below what a lying length would take. */
   private static final long ALLOCATION_LIMIT_BYTES = 4 << 20;
 
-  @TempDir(factory = MemoryFolder.class) Path folder;
+  @TempDir(factory = MemoryFolder.class)
+  Path folder;
   private final SyntheticTrace trace = SyntheticTrace.SMALL;
   private byte[] good;
   private int headerBytes;

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Files of version 1 as they were first written. They are never made anew: code changes, these do not. */
 class TraceFrozenTest {
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   private Path frozen(String name) throws IOException {
     Path file = folder.resolve(name);

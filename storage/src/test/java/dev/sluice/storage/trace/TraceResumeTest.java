@@ -22,7 +22,8 @@ import org.junit.jupiter.api.io.TempDir;
 class TraceResumeTest {
   private static final int CUTS = 200;
 
-  @TempDir(factory = MemoryFolder.class) Path folder;
+  @TempDir(factory = MemoryFolder.class)
+  Path folder;
   private final SyntheticTrace trace = SyntheticTrace.SMALL;
   private final List<byte[]> states = new ArrayList<>();
   private final List<Long> goodBytes = new ArrayList<>();
@@ -151,7 +152,8 @@ class TraceResumeTest {
     TraceHeader h = trace.header();
     TraceHeader other =
         new TraceHeader(
-            h.storeDigest(), h.textDigest(), h.layers(), h.neurons(), h.tokens(), h.windowTokens(), "gate", "dense");
+            h.storeDigest(), h.textDigest(), h.layers(), h.neurons(), h.tokens(), h.windowTokens(),
+            "gate", "dense");
     Path target = crash(0, partial, states.get(2));
     assertThrows(
         BadInputException.class,

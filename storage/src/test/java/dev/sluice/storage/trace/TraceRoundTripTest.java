@@ -21,7 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TraceRoundTripTest {
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   static void assertHolds(SyntheticTrace expected, TraceReader reader) {
     TraceHeader header = expected.header();
