@@ -10,6 +10,7 @@ import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Residency;
+import dev.sluice.engine.ffn.Residency.Pinning;
 import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.Scratch;
@@ -53,7 +54,7 @@ class SameBitsTest {
   private static final List<String> ORDERS = List.of("identity", "ripple", "random");
   private static final List<Window> WINDOWS =
       List.of(Window.fixed(0), Window.fixed(2), Window.auto());
-  private static final int[] LEVELS = {3, 2, 2, 3, 3, 3, 3, 2, 2, 2, 2};
+  private static final int[] LEVELS = {3, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2};
 
   @TempDir static Path folder;
 
@@ -97,7 +98,8 @@ class SameBitsTest {
 
     Residency residency(int bundles) {
       int slots = new int[] {0, 300, bundles}[slotLevel];
-      return new Residency(slots, pinnedLevel == 0 ? 0 : slots / 2, window, segmentBundles);
+      Pinning pinning = pinnedLevel == 1 ? Pinning.MOST_FREQUENT : Pinning.FIRST;
+      return new Residency(slots, pinnedLevel == 0 ? 0 : slots / 2, pinning, window, segmentBundles);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
+import dev.sluice.storage.FaultException;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.cache.WindowCache;
@@ -75,6 +76,7 @@ public final class FfnStream implements AutoCloseable {
   private final float[] restored;
   private final PredictorScratch predictorScratch = new PredictorScratch();
   private int rangesPerPart;
+  private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
 
   /**
    * @param columnNorms layer × neuron; may be zeros with the exact and gate rules
@@ -180,9 +182,14 @@ public final class FfnStream implements AutoCloseable {
    *
    * @param normed the FFN's input, {@code hidden} elements
    * @param x the hidden state, {@code hidden} elements
-   * @throws dev.sluice.storage.FaultException if a read fails or a page does not match its checksum
+   * @throws FaultException if a read fails or a page does not match its checksum, and at every call after that
    */
   public void apply(int layer, float[] normed, float[] x) {
+    if (!whole) {
+      throw new FaultException(
+          layout.file(), "an earlier read of it failed, so what is cached is not whole", "start again");
+    }
+    whole = false;
     long start = System.nanoTime();
     predictor.predict(layer, normed, 0, 1, predicted, predictorScratch);
     int named = toDiskOrder(layer);
@@ -205,6 +212,7 @@ public final class FfnStream implements AutoCloseable {
     Arrays.fill(active, 0);
     read(layer, missing, Landing.COMPUTE);
     accumulate(layer, x);
+    whole = true;
   }
 
   /** Token boundary: slots may change hands. */

@@ -22,6 +22,7 @@ import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.tensor.Floats;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
+import java.util.Optional;
 
 /**
  * A model ready to run: open store, resident weights, the rule that decides activity and the predictor that chooses reads.
@@ -70,14 +71,10 @@ public final class Engine implements AutoCloseable {
   private float[][] columnNorms(Store from) {
     ModelSpec spec = from.spec();
     float[][] norms = new float[spec.layers()][spec.feedForward()];
-    if (from.blob(StoreKeys.COLUMN_NORMS).isPresent()) {
-      float[] all = Floats.fromBytes(from.blob(StoreKeys.COLUMN_NORMS).get());
-      if (all.length != spec.layers() * spec.feedForward()) {
-        throw new BadInputException(from.folder(), "its column norms do not fit its layers",
-            "bundle it again");
-      }
+    Optional<float[]> all = perNeuron(from, StoreKeys.COLUMN_NORMS);
+    if (all.isPresent()) {
       for (int layer = 0; layer < norms.length; layer++) {
-        System.arraycopy(all, layer * spec.feedForward(), norms[layer], 0, spec.feedForward());
+        System.arraycopy(all.get(), layer * spec.feedForward(), norms[layer], 0, spec.feedForward());
       }
     } else if (activity.rule() == ActiveRule.OUTPUT) {
       throw new BadInputException(
@@ -85,6 +82,17 @@ public final class Engine implements AutoCloseable {
           "run `sluice trace` on it, then `sluice bundle`");
     }
     return norms;
+  }
+
+  /** A value that a store keeps for each neuron of each layer, if it does. */
+  static Optional<float[]> perNeuron(Store store, String key) {
+    Optional<byte[]> bytes = store.blob(key);
+    long expected = (long) Float.BYTES * store.spec().layers() * store.spec().feedForward();
+    if (bytes.isPresent() && bytes.get().length != expected) {
+      throw new BadInputException(
+          store.folder(), "its " + key + " does not fit its layers", "bundle it again");
+    }
+    return bytes.map(Floats::fromBytes);
   }
 
   private ActivePredictor quantised() {

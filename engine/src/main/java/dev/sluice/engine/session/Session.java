@@ -14,7 +14,6 @@ import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
-import dev.sluice.storage.tensor.Floats;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -92,17 +91,11 @@ public final class Session implements AutoCloseable {
     ModelSpec spec = store.spec();
     int neurons = spec.feedForward();
     float[] frequency =
-        store
-            .blob(StoreKeys.FREQUENCY)
-            .map(Floats::fromBytes)
+        Engine.perNeuron(store, StoreKeys.FREQUENCY)
             .orElseThrow(
-                () -> new BadInputException(
-                    store.folder(), "it knows no hot bundles to pin",
-                    "trace and bundle it, or pin none"));
-    if (frequency.length != spec.layers() * neurons) {
-      throw new BadInputException(store.folder(), "its frequencies do not fit its layers",
-          "bundle it again");
-    }
+                () ->
+                    new BadInputException(
+                        store.folder(), "it knows no hot bundles to pin", "trace and bundle it, or pin none"));
     float[] byPosition = new float[frequency.length];
     for (int layer = 0; layer < spec.layers(); layer++) {
       int[] order = store.order(layer);

@@ -70,9 +70,13 @@ public final class SparsityChoice {
 
   /** The same, if the store has one. */
   public static OptionalDouble findOnePercentTarget(Store store, ActiveRule rule) {
-    return store
-        .blob(StoreKeys.TARGETS)
-        .map(json -> OnePercentTargets.decode(json).of(rule))
-        .orElse(OptionalDouble.empty());
+    try {
+      return store
+          .blob(StoreKeys.TARGETS)
+          .map(json -> OnePercentTargets.decode(json).of(rule))
+          .orElse(OptionalDouble.empty());
+    } catch (IllegalArgumentException e) {
+      throw new BadInputException(store.folder(), e.getMessage(), "bundle it again", e);
+    }
   }
 }
