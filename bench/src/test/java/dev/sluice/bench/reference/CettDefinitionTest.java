@@ -32,7 +32,8 @@ class CettDefinitionTest {
 
   @ParameterizedTest
   @CsvSource({"arcee-relu2,OUTPUT", "arcee-relu,OUTPUT", "llama-silu,OUTPUT", "llama-silu,GATE"})
-  void aTargetsThresholdIsTheLargestThatKeepsIt(String name, ActiveRule rule, @TempDir Path folder) {
+  void aTargetsThresholdIsTheLargestThatKeepsIt(String name, ActiveRule rule,
+      @TempDir Path folder) {
     try (Store store = Store.open(Checkpoints.imported(name))) {
       int[] tokens = new Random(12).ints(WINDOW * WINDOWS, 0, store.spec().vocabulary()).toArray();
       List<CettCurve> curves = curves(store, tokens, folder.resolve("t.trace"), rule);
@@ -52,10 +53,11 @@ class CettDefinitionTest {
 
   private static List<CettCurve> curves(Store store, int[] tokens, Path target, ActiveRule rule) {
     try (Workers workers = new Workers(2);
-      Engine engine =
-          new Engine(
-              store, workers, Backend.AUTO, Activity.exact(store.spec().layers()), PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Engine engine =
+            new Engine(
+                store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
+                PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       Tracer.Request request =
           new Tracer.Request(
               target,
@@ -67,7 +69,8 @@ class CettDefinitionTest {
               ActiveRule.OUTPUT,
               engine.activity(),
               engine.blockPredictor());
-      new Tracer(engine.model(), engine.sweep(layers, WINDOW), workers).trace(request, (d, t) -> {});
+      new Tracer(engine.model(), engine.sweep(layers, WINDOW), workers).trace(request,
+          (d, t) -> {});
     }
     try (TraceReader trace = TraceReader.open(target)) {
       return Tracer.curves(trace, rule);

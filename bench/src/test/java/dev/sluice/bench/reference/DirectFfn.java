@@ -45,10 +45,11 @@ final class DirectFfn implements LayerObserver {
   static DirectFfn of(Store store, int[] tokens, int windowTokens, int windows) {
     DirectFfn direct = new DirectFfn(store.spec(), windows * windowTokens, windowTokens);
     try (Workers workers = new Workers(1);
-      Engine engine =
-          new Engine(
-              store, workers, Backend.AUTO, Activity.exact(store.spec().layers()), PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Engine engine =
+            new Engine(
+                store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
+                PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       Sweep sweep = engine.sweep(layers, windowTokens);
       List<Sequence> sequences = new ArrayList<>();
       for (int w = 0; w < windows; w++) {
@@ -82,7 +83,8 @@ final class DirectFfn implements LayerObserver {
           switch (spec.weightType()) {
             case F32 ->
                 memory.get(
-                    ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), at + 4L * j);
+                    ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN),
+                    at + 4L * j);
             case F16 -> Float.float16ToFloat(half(memory, at + 2L * j));
             case BF16 -> Float.intBitsToFloat(half(memory, at + 2L * j) << 16);
           };

@@ -40,21 +40,25 @@ class DirectReadTest {
   private static final int WARM_TOKENS = 8;
   private static final int TOKENS = 64;
 
-  @TempDir static Path folder;
+  @TempDir
+  static Path folder;
 
   @ParameterizedTest
   @CsvSource({
-    "IO_URING,FILE,BUNDLED,0", "IO_URING,LMDB,SPLIT,0", "PREAD,FILE,BUNDLED,10240", "PREAD,LMDB,BUNDLED,0"
+    "IO_URING,FILE,BUNDLED,0", "IO_URING,LMDB,SPLIT,0", "PREAD,FILE,BUNDLED,10240",
+    "PREAD,LMDB,BUNDLED,0"
   })
   void ledgerBytesAreTheKernelsBytes(
-    Backend backend, Container container, Arrangement arrangement, int stride) throws IOException {
+      Backend backend, Container container, Arrangement arrangement, int stride)
+      throws IOException {
     Twin twin = Twin.of("relu2");
     int[] tokens = twin.tokens("held-out");
     Path target = folder.resolve(String.join("-", backend.name(), container.name(), "" + stride));
-    repack(twin.bundled(), target, new StoreWriter.Options(container, arrangement, stride, Existing.REFUSE));
+    repack(twin.bundled(), target,
+        new StoreWriter.Options(container, arrangement, stride, Existing.REFUSE));
     try (Workers workers = new Workers(1);
-      Store store = Store.open(target);
-      Engine engine = engine(store, workers, backend, PredictorChoice.quantised(4))) {
+        Store store = Store.open(target);
+        Engine engine = engine(store, workers, backend, PredictorChoice.quantised(4))) {
       try (BlockReader reader = engine.openReader()) {
         assumeTrue(reader.access() == Access.DIRECT, reader.describe());
       }
@@ -70,8 +74,9 @@ class DirectReadTest {
         }
         long kernel = kernelReadBytes() - kernelBefore;
         long ledger = session.ledger().total(Quantity.BYTES_READ) - ledgerBefore;
-        assertTrue(ledger > 10_000_000, "a loop that reads next to nothing shows nothing: " + ledger);
-        assertEquals(kernel, ledger, 0.01 * kernel);
+        assertTrue(ledger > 10_000_000,
+            "a loop that reads next to nothing shows nothing: " + ledger);
+        assertEquals(1, ledger / (double) kernel, 0.01);
       }
     }
   }
@@ -92,20 +97,21 @@ class DirectReadTest {
     "oracle,BUNDLED,-1,700,0", "oracle,SPLIT,-1,0,0", "all,BUNDLED,0,4000,100"
   })
   void figuresOfEveryTokenAndLayerAddUp(
-    String predictor, Arrangement arrangement, int gapBytes, int slots, int pinned) {
+      String predictor, Arrangement arrangement, int gapBytes, int slots, int pinned) {
     Twin twin = Twin.of("relu2");
     int[] tokens = twin.tokens("held-out");
     Path target = folder.resolve(String.join("-", predictor, arrangement.name(), "" + slots));
-    repack(twin.bundled(), target, new StoreWriter.Options(Container.FILE, arrangement, 0, Existing.REFUSE));
+    repack(twin.bundled(), target,
+        new StoreWriter.Options(Container.FILE, arrangement, 0, Existing.REFUSE));
     try (Workers workers = new Workers(1);
-      Store store = Store.open(target);
-      Engine engine = engine(store, workers, Backend.AUTO, PredictorChoice.parse(predictor));
-      Session session =
-          new Session(
-              engine,
-              20,
-              new Residency(slots, pinned, Window.auto(), 64),
-              new ReadPlanner.Limits(4096, gapBytes, 512 * 1024))) {
+        Store store = Store.open(target);
+        Engine engine = engine(store, workers, Backend.AUTO, PredictorChoice.parse(predictor));
+        Session session =
+            new Session(
+                engine,
+                20,
+                new Residency(slots, pinned, Window.auto(), 64),
+                new ReadPlanner.Limits(4096, gapBytes, 512 * 1024))) {
       for (int t = 0; t < 20; t++) {
         session.step(tokens[t]);
       }
@@ -129,7 +135,7 @@ class DirectReadTest {
   }
 
   private static void checkCell(
-    Ledger ledger, int token, int layer, int parts, long width, int gapBytes) {
+      Ledger ledger, int token, int layer, int parts, long width, int gapBytes) {
     String where = "token " + token + ", layer " + layer;
     long misses = ledger.of(token, layer, Quantity.MISSES);
     long predicted = ledger.of(token, layer, Quantity.PREDICTED);
@@ -150,7 +156,8 @@ class DirectReadTest {
       assertEquals(misses == 0, requests == 0, where);
     }
     assertEquals(requests == 0, bytes == 0, where);
-    for (Quantity time : List.of(Quantity.IO_NANOS, Quantity.PREDICT_NANOS, Quantity.COMPUTE_NANOS)) {
+    for (Quantity time : List.of(Quantity.IO_NANOS, Quantity.PREDICT_NANOS,
+        Quantity.COMPUTE_NANOS)) {
       assertTrue(ledger.of(token, layer, time) >= 0, where);
     }
   }
@@ -160,8 +167,8 @@ class DirectReadTest {
     Twin twin = Twin.of("relu2");
     int[] tokens = twin.tokens("held-out");
     try (Workers workers = new Workers(1);
-      Store store = Store.open(twin.bundled());
-      Engine engine = engine(store, workers, Backend.AUTO, PredictorChoice.ALL)) {
+        Store store = Store.open(twin.bundled());
+        Engine engine = engine(store, workers, Backend.AUTO, PredictorChoice.ALL)) {
       int bundles = store.spec().layers() * store.spec().feedForward();
       Residency residency = new Residency(bundles, 0, Window.auto(), 64);
       try (Session session = new Session(engine, 3, residency, MERGED)) {
@@ -181,8 +188,8 @@ class DirectReadTest {
     Twin twin = Twin.of("relu2");
     int[] tokens = twin.tokens("held-out");
     try (Workers workers = new Workers(1);
-      Store store = Store.open(twin.bundled());
-      Engine engine = engine(store, workers, Backend.AUTO, PredictorChoice.ALL)) {
+        Store store = Store.open(twin.bundled());
+        Engine engine = engine(store, workers, Backend.AUTO, PredictorChoice.ALL)) {
       Residency residency = new Residency(1000, 1000, Window.auto(), 64);
       try (Session session = new Session(engine, 2, residency, MERGED)) {
         assertEquals(0, session.ledger().total(Quantity.BYTES_READ));
@@ -195,7 +202,7 @@ class DirectReadTest {
   }
 
   private static Engine engine(
-    Store store, Workers workers, Backend backend, PredictorChoice predictor) {
+      Store store, Workers workers, Backend backend, PredictorChoice predictor) {
     return new Engine(
         store, workers, backend, Twin.activity(store, ActiveRule.OUTPUT, 0.1), predictor);
   }

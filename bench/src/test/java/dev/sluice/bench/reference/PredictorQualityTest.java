@@ -81,12 +81,12 @@ class PredictorQualityTest {
   }
 
   private static Perplexity.Result measure(
-    Twin twin, ActiveRule rule, PredictorChoice predictor, int[] tokens) {
+      Twin twin, ActiveRule rule, PredictorChoice predictor, int[] tokens) {
     double cett = rule == ActiveRule.EXACT ? 0 : twin.onePercentTarget(rule);
     try (Store store = Store.open(twin.bundled());
-      Engine engine =
-          new Engine(store, workers, Backend.AUTO, Twin.activity(store, rule, cett), predictor);
-      LayerStream layers = engine.openLayers()) {
+        Engine engine =
+            new Engine(store, workers, Backend.AUTO, Twin.activity(store, rule, cett), predictor);
+        LayerStream layers = engine.openLayers()) {
       return engine
           .perplexity(layers, Twin.WINDOW_TOKENS)
           .measure(
@@ -103,13 +103,13 @@ class PredictorQualityTest {
   void oneAndManyPositionsGetTheSameAnswer(String name) {
     Twin twin = Twin.of(name);
     try (Store store = Store.open(twin.bundled());
-      Engine engine =
-          new Engine(
-              store,
-              workers,
-              Backend.AUTO,
-              Twin.activity(store, ActiveRule.OUTPUT, 0.1),
-              PredictorChoice.quantised(4))) {
+        Engine engine =
+            new Engine(
+                store,
+                workers,
+                Backend.AUTO,
+                Twin.activity(store, ActiveRule.OUTPUT, 0.1),
+                PredictorChoice.quantised(4))) {
       ActivePredictor predictor = engine.blockPredictor();
       ModelSpec spec = store.spec();
       int count = 13;
@@ -133,7 +133,8 @@ class PredictorQualityTest {
         }
       }
       assertEquals("quantised-4", predictor.name());
-      assertTrue(predictor.residentBytes() < store.spec().ffnBytes() / 3, "a 4-bit copy of f16 rows");
+      assertTrue(predictor.residentBytes() < store.spec().ffnBytes() / 3,
+          "a 4-bit copy of f16 rows");
     }
   }
 }

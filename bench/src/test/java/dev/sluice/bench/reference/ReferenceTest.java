@@ -61,7 +61,8 @@ class ReferenceTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "arcee-relu", "arcee-relu2", "llama-llama3rope", "llama-relu", "llama-silu", "relu2", "swiglu",
+        "arcee-relu", "arcee-relu2", "llama-llama3rope", "llama-relu", "llama-silu", "relu2",
+        "swiglu",
         "reglu", "relu"
       })
   void logitsAndGreedyContinuation(String name) {
@@ -70,13 +71,15 @@ class ReferenceTest {
     int[] ids = Checkpoints.ints(prompt.get("input_ids"));
     int[] greedy = Checkpoints.ints(prompt.get("greedy"));
     try (Store store = Store.open(Checkpoints.imported(name));
-      Engine engine = dense(store);
-      Session session = session(engine, 300)) {
+        Engine engine = dense(store);
+        Session session = session(engine, 300)) {
       List<Integer> best = new ArrayList<>();
       float[] logits = session.prompt(ids, (all, offset) -> best.add(argmax(all)));
       assertClose(Checkpoints.doubles(prompt.get("logits_last")), logits);
-      assertEquals(Arrays.stream(Checkpoints.ints(prompt.get("logits_argmax"))).boxed().toList(), best);
-      assertArrayEquals(greedy, continuation(session, logits, greedy.length), "after a swept prompt");
+      assertEquals(Arrays.stream(Checkpoints.ints(prompt.get("logits_argmax"))).boxed().toList(),
+          best);
+      assertArrayEquals(greedy, continuation(session, logits, greedy.length),
+          "after a swept prompt");
 
       session.restart();
       best.clear();
@@ -85,7 +88,8 @@ class ReferenceTest {
         best.add(argmax(logits));
       }
       assertClose(Checkpoints.doubles(prompt.get("logits_last")), logits);
-      assertEquals(Arrays.stream(Checkpoints.ints(prompt.get("logits_argmax"))).boxed().toList(), best);
+      assertEquals(Arrays.stream(Checkpoints.ints(prompt.get("logits_argmax"))).boxed().toList(),
+          best);
       assertArrayEquals(greedy, continuation(session, logits, greedy.length), "after single steps");
       assertTrue(session.ledger().total(Quantity.BYTES_READ) > 0, "weights came from the disk");
     }
@@ -133,10 +137,11 @@ class ReferenceTest {
   private static void checkDensePerplexity(String name) {
     Twin twin = Twin.of(name);
     try (Store store = Store.open(twin.bundled());
-      Engine engine = dense(store)) {
+        Engine engine = dense(store)) {
       Perplexity.Result result = measure(engine, twin.tokens("held-out"));
       JsonNode dense = twin.expected().get("dense");
-      assertRelative(dense.get("perplexity").doubleValue(), result.perplexity(), PERPLEXITY_TOLERANCE);
+      assertRelative(dense.get("perplexity").doubleValue(), result.perplexity(),
+          PERPLEXITY_TOLERANCE);
       assertEquals(dense.get("accuracy").doubleValue(), result.accuracy(), 1e-3);
       double[] zeros = Checkpoints.doubles(dense.get("zero_share"));
       for (int layer = 0; layer < zeros.length; layer++) {
@@ -196,8 +201,8 @@ class ReferenceTest {
     Twin twin = Twin.of(name);
     JsonNode all = twin.expected().get("thresholded");
     try (Store store = Store.open(twin.bundled());
-      Engine engine = dense(store);
-      LayerStream layers = engine.openLayers()) {
+        Engine engine = dense(store);
+        LayerStream layers = engine.openLayers()) {
       List<Activity> activities = new ArrayList<>();
       for (String key : all.propertyNames()) {
         JsonNode one = all.get(key);
@@ -246,7 +251,8 @@ class ReferenceTest {
           target == 0
               ? Activity.exact(store.spec().layers())
               : Twin.activity(store, ActiveRule.ofKey(expected.get("rule").stringValue()), target);
-      try (Engine engine = new Engine(store, workers, Backend.AUTO, activity, PredictorChoice.ORACLE)) {
+      try (Engine engine =
+          new Engine(store, workers, Backend.AUTO, activity, PredictorChoice.ORACLE)) {
         Perplexity.Result result = measure(engine, twin.tokens("held-out"));
         assertRelative(
             expected.get("perplexity").doubleValue(), result.perplexity(), PERPLEXITY_TOLERANCE);
@@ -265,8 +271,8 @@ class ReferenceTest {
   void theOnePercentSearchFindsTheReferencesTarget(String name, @TempDir Path folder) {
     Twin twin = Twin.of(name);
     try (Store store = Store.open(Checkpoints.imported(name));
-      Engine engine = dense(store);
-      LayerStream layers = engine.openLayers()) {
+        Engine engine = dense(store);
+        LayerStream layers = engine.openLayers()) {
       Path target = folder.resolve("searched.trace");
       Tracer.Request request =
           new Tracer.Request(
@@ -283,8 +289,7 @@ class ReferenceTest {
           .trace(request, (done, total) -> {});
       try (TraceReader trace = TraceReader.open(target)) {
         assertEquals(
-            twin.onePercentTarget(ActiveRule.OUTPUT),
-            Bundler.onePercentTarget(trace));
+            twin.onePercentTarget(ActiveRule.OUTPUT), Bundler.onePercentTarget(trace), 1e-12);
       }
     }
   }

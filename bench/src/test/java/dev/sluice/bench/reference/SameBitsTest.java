@@ -56,7 +56,8 @@ class SameBitsTest {
       List.of(Window.fixed(0), Window.fixed(2), Window.auto());
   private static final int[] LEVELS = {3, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2};
 
-  @TempDir static Path folder;
+  @TempDir
+  static Path folder;
 
   private static List<Workers> workers; // one thread, two threads
 
@@ -72,9 +73,10 @@ class SameBitsTest {
 
   /** One way of storing, reading and keeping; the fields are indices or values of the factors. */
   private record Way(
-    PredictorChoice predictor, Container container, Arrangement arrangement, String order, Backend backend,
-    Window window, int slotLevel, int pinnedLevel, ReadPlanner.Limits limits, int threads,
-    int segmentBundles) {
+      PredictorChoice predictor, Container container, Arrangement arrangement, String order,
+      Backend backend,
+      Window window, int slotLevel, int pinnedLevel, ReadPlanner.Limits limits, int threads,
+      int segmentBundles) {
 
     static Way of(int[] row) {
       ReadPlanner.Limits merged = new ReadPlanner.Limits(4096, 16_384, 128 * 1024);
@@ -99,7 +101,8 @@ class SameBitsTest {
     Residency residency(int bundles) {
       int slots = new int[] {0, 300, bundles}[slotLevel];
       Pinning pinning = pinnedLevel == 1 ? Pinning.MOST_FREQUENT : Pinning.FIRST;
-      return new Residency(slots, pinnedLevel == 0 ? 0 : slots / 2, pinning, window, segmentBundles);
+      return new Residency(slots, pinnedLevel == 0 ? 0 : slots / 2, pinning, window,
+          segmentBundles);
     }
   }
 
@@ -136,7 +139,7 @@ class SameBitsTest {
     PredictorChoice choice = PredictorChoice.parse(predictor);
     for (int threads = 1; threads <= 2; threads++) {
       try (Store store = Store.open(store(name, Container.FILE, Arrangement.BUNDLED, "ripple"));
-        Engine engine = engine(store, Backend.AUTO, choice, threads)) {
+          Engine engine = engine(store, Backend.AUTO, choice, threads)) {
         float[][] expected = steps(engine, tokens);
         for (int cut : new int[] {1, 7, tokens.length - 1, tokens.length}) {
           assertSame(expected, prompted(engine, tokens, cut), "cut at " + cut);
@@ -175,7 +178,7 @@ class SameBitsTest {
 
   private static float[][] decode(String name, Way way, int[] tokens) {
     try (Store store = Store.open(store(name, way.container, way.arrangement, way.order));
-      Engine engine = engine(store, way.backend, way.predictor, way.threads)) {
+        Engine engine = engine(store, way.backend, way.predictor, way.threads)) {
       int bundles = store.spec().layers() * store.spec().feedForward();
       try (Session session = new Session(engine, TOKENS, way.residency(bundles), way.limits)) {
         float[][] logits = new float[way.tokens()][];
@@ -237,13 +240,15 @@ class SameBitsTest {
     }
   }
 
-  private static Engine engine(Store store, Backend backend, PredictorChoice predictor, int threads) {
+  private static Engine engine(Store store, Backend backend, PredictorChoice predictor,
+      int threads) {
     Activity activity = Twin.activity(store, ActiveRule.OUTPUT, CETT);
     return new Engine(store, workers.get(threads - 1), backend, activity, predictor);
   }
 
   /** A twin's store in this container, arrangement and order, written when first asked for. */
-  private static Path store(String name, Container container, Arrangement arrangement, String order) {
+  private static Path store(String name, Container container, Arrangement arrangement,
+      String order) {
     Twin twin = Twin.of(name);
     Path base = twin.bundled();
     if (order.equals("random")) {
@@ -252,7 +257,8 @@ class SameBitsTest {
         twin.bundle(base, order);
       }
     }
-    Path target = folder.resolve(String.join("-", name, order, container.name(), arrangement.name()));
+    Path target =
+        folder.resolve(String.join("-", name, order, container.name(), arrangement.name()));
     if (!Files.exists(target)) {
       try (Store from = Store.open(base)) {
         Repacker.repack(

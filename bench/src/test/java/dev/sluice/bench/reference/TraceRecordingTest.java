@@ -45,7 +45,8 @@ class TraceRecordingTest {
   private static final int WINDOW = 32;
   private static final int WINDOWS = 6;
 
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   private static final class Killed extends RuntimeException {
     private static final long serialVersionUID = 1;
@@ -65,7 +66,8 @@ class TraceRecordingTest {
 
     @Override
     public void predict(
-      int layer, float[] normed, int offset, int count, byte[] predicted, PredictorScratch scratch) {
+        int layer, float[] normed, int offset, int count, byte[] predicted,
+        PredictorScratch scratch) {
       if (calls.decrementAndGet() == 0) {
         throw new Killed();
       }
@@ -78,11 +80,11 @@ class TraceRecordingTest {
   }
 
   private static void trace(
-    Store store, Path target, int threads, Activity activity, int callsUntilKilled, int[] search,
-    ProgressListener progress) {
+      Store store, Path target, int threads, Activity activity, int callsUntilKilled, int[] search,
+      ProgressListener progress) {
     try (Workers workers = new Workers(threads);
-      Engine engine = new Engine(store, workers, Backend.AUTO, activity, PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Engine engine = new Engine(store, workers, Backend.AUTO, activity, PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       AllNeurons all = new AllNeurons(store.spec().feedForward());
       Tracer.Request request =
           new Tracer.Request(
@@ -101,7 +103,8 @@ class TraceRecordingTest {
 
   private static void dense(Store store, Path target, int threads) {
     trace(
-        store, target, threads, Activity.exact(store.spec().layers()), -1, new int[0], (d, t) -> {});
+        store, target, threads, Activity.exact(store.spec().layers()), -1, new int[0],
+        (d, t) -> {});
   }
 
   @ParameterizedTest
@@ -151,11 +154,12 @@ class TraceRecordingTest {
 
   /** The first progress report of a killed run says with which layer it began. */
   private static void kill(
-    Store store, Path target, int threads, Activity activity, int calls, int[] search,
-    List<Long> firsts) {
+      Store store, Path target, int threads, Activity activity, int calls, int[] search,
+      List<Long> firsts) {
     List<Long> seen = new ArrayList<>();
     assertKilled(
-        () -> trace(store, target, threads, activity, calls, search, (done, total) -> seen.add(done)));
+        () -> trace(store, target, threads, activity, calls, search,
+            (done, total) -> seen.add(done)));
     firsts.add(seen.getFirst());
   }
 
@@ -285,10 +289,11 @@ class TraceRecordingTest {
 
   private static void traceSparse(Store store, Path target, Activity activity) {
     try (Workers workers = new Workers(2);
-      Engine engine =
-          new Engine(
-              store, workers, Backend.AUTO, Activity.exact(store.spec().layers()), PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Engine engine =
+            new Engine(
+                store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
+                PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       Tracer.Request request =
           new Tracer.Request(
               target,
@@ -300,7 +305,8 @@ class TraceRecordingTest {
               ActiveRule.OUTPUT,
               activity,
               engine.blockPredictor());
-      new Tracer(engine.model(), engine.sweep(layers, WINDOW), workers).trace(request, (d, t) -> {});
+      new Tracer(engine.model(), engine.sweep(layers, WINDOW), workers).trace(request,
+          (d, t) -> {});
     }
   }
 
@@ -324,11 +330,12 @@ class TraceRecordingTest {
   @Test
   void aTextShorterThanAWindowIsRefused() {
     try (Store store = Store.open(Checkpoints.imported("arcee-relu2"));
-      Workers workers = new Workers(1);
-      Engine engine =
-          new Engine(
-              store, workers, Backend.AUTO, Activity.exact(store.spec().layers()), PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Workers workers = new Workers(1);
+        Engine engine =
+            new Engine(
+                store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
+                PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       Tracer.Request request =
           new Tracer.Request(
               folder.resolve("short.trace"),

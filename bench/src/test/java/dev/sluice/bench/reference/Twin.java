@@ -49,11 +49,12 @@ final class Twin {
     this.trace = ScratchFolder.get().resolve(name + ".trace");
     this.bundled = ScratchFolder.get().resolve(name + "-ripple.sluice");
     try (Store store = Store.open(Checkpoints.imported(name));
-      Workers workers = new Workers(2);
-      Engine engine =
-          new Engine(
-              store, workers, Backend.AUTO, Activity.exact(store.spec().layers()), PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Workers workers = new Workers(2);
+        Engine engine =
+            new Engine(
+                store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
+                PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       tokenizer = Tokenizer.parse(store.tokenizerJson().orElseThrow(), name);
       Tracer.Request request =
           new Tracer.Request(
@@ -79,7 +80,7 @@ final class Twin {
   /** Writes a bundled store in some order, with a 4-bit predictor. */
   void bundle(Path target, String order) {
     try (Store store = Store.open(Checkpoints.imported(name));
-      TraceReader reader = TraceReader.open(trace)) {
+        TraceReader reader = TraceReader.open(trace)) {
       Bundler.Request request =
           new Bundler.Request(
               target,
@@ -109,7 +110,8 @@ final class Twin {
 
   /** The reference's CETT-PPL-1 % target. */
   double onePercentTarget(ActiveRule rule) {
-    return expected.get("thresholded").get("ppl_1pct_" + rule.key()).get("cett_target").doubleValue();
+    return expected.get("thresholded").get("ppl_1pct_" + rule.key()).get("cett_target")
+        .doubleValue();
   }
 
   /** All tokens of {@code models/TEXT.txt}. */

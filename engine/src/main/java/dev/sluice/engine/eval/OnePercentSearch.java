@@ -14,7 +14,8 @@ import java.util.List;
 public final class OnePercentSearch {
   private static final double HIGHEST_TARGET = 0.2;
   private static final int STEPS = 5;
-  private static final double RISE = 1.01;
+  // One per cent, and a millionth so that the rounding of float sums does not decide.
+  private static final double RISE = 1.01 + 1e-6;
 
   private final Perplexity perplexity;
   private final int[] tokens;

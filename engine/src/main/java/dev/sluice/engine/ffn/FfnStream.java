@@ -187,7 +187,8 @@ public final class FfnStream implements AutoCloseable {
   public void apply(int layer, float[] normed, float[] x) {
     if (!whole) {
       throw new FaultException(
-          layout.file(), "an earlier read of it failed, so what is cached is not whole", "start again");
+          layout.file(), "an earlier read of it failed, so what is cached is not whole",
+          "start again");
     }
     whole = false;
     long start = System.nanoTime();

@@ -74,7 +74,8 @@ public final class Engine implements AutoCloseable {
     Optional<float[]> all = perNeuron(from, StoreKeys.COLUMN_NORMS);
     if (all.isPresent()) {
       for (int layer = 0; layer < norms.length; layer++) {
-        System.arraycopy(all.get(), layer * spec.feedForward(), norms[layer], 0, spec.feedForward());
+        System.arraycopy(all.get(), layer * spec.feedForward(), norms[layer], 0,
+            spec.feedForward());
       }
     } else if (activity.rule() == ActiveRule.OUTPUT) {
       throw new BadInputException(

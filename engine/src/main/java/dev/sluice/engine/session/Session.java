@@ -93,9 +93,9 @@ public final class Session implements AutoCloseable {
     float[] frequency =
         Engine.perNeuron(store, StoreKeys.FREQUENCY)
             .orElseThrow(
-                () ->
-                    new BadInputException(
-                        store.folder(), "it knows no hot bundles to pin", "trace and bundle it, or pin none"));
+                () -> new BadInputException(
+                    store.folder(), "it knows no hot bundles to pin",
+                    "trace and bundle it, or pin none"));
     float[] byPosition = new float[frequency.length];
     for (int layer = 0; layer < spec.layers(); layer++) {
       int[] order = store.order(layer);

@@ -37,7 +37,8 @@ class PerplexityTest {
   private static final int WINDOW = 12;
   private static final int WINDOWS = 5;
 
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   private static int[] tokens() {
     return new Random(21).ints(WINDOW * WINDOWS + 7, 0, TinyStore.VOCABULARY).toArray();
@@ -56,7 +57,7 @@ class PerplexityTest {
               : SparsityChoice.resolve(store, rule, OptionalDouble.of(0.125));
       PredictorChoice choice = PredictorChoice.parse(predictor);
       try (Engine engine = new Engine(store, workers, Backend.AUTO, activity, choice);
-        LayerStream layers = engine.openLayers()) {
+          LayerStream layers = engine.openLayers()) {
         Perplexity.Result result =
             engine
                 .perplexity(layers, WINDOW)
@@ -65,7 +66,8 @@ class PerplexityTest {
         long[] active = new long[TinyStore.LAYERS];
         long[] predicted = new long[TinyStore.LAYERS];
         for (int w = 0; w < WINDOWS; w++) {
-          step(engine, Arrays.copyOfRange(tokens(), w * WINDOW, (w + 1) * WINDOW), nats, active, predicted);
+          step(engine, Arrays.copyOfRange(tokens(), w * WINDOW, (w + 1) * WINDOW), nats, active,
+              predicted);
         }
         double mean = nats[0] / (WINDOWS * (WINDOW - 1));
         assertEquals(WINDOWS * (WINDOW - 1), result.positions());
@@ -74,7 +76,8 @@ class PerplexityTest {
         assertEquals(Math.exp(mean), result.perplexity(), 1e-4 * Math.exp(mean));
         checkShares(result.layers(), active, predicted);
         if (choice.kind() == PredictorChoice.Kind.QUANTISED) {
-          assertEquals(1, LayerShares.magnitudeRecall(result.layers()), "a certain margin misses nothing");
+          assertEquals(1, LayerShares.magnitudeRecall(result.layers()),
+              "a certain margin misses nothing");
           result.layers().forEach(layer -> assertEquals(1, layer.countRecall()));
         }
       }
@@ -82,9 +85,10 @@ class PerplexityTest {
   }
 
   private static void step(
-    Engine engine, int[] window, double[] nats, long[] active, long[] predicted) {
+      Engine engine, int[] window, double[] nats, long[] active, long[] predicted) {
     ReadPlanner.Limits limits = new ReadPlanner.Limits(4096, 0, 65_536);
-    try (Session session = new Session(engine, WINDOW, new Residency(50, 0, Window.auto(), 64), limits)) {
+    try (Session session =
+        new Session(engine, WINDOW, new Residency(50, 0, Window.auto(), 64), limits)) {
       for (int t = 0; t < WINDOW; t++) {
         float[] logits = session.step(window[t]);
         if (t + 1 < WINDOW) {
@@ -117,9 +121,9 @@ class PerplexityTest {
         TinyStore.of(FfnForm.GATED).write(folder.resolve("tiny"), StoreWriter.Options.DEFAULT);
     Activity exact = Activity.exact(TinyStore.LAYERS);
     try (Store store = Store.open(path);
-      Workers workers = new Workers(1);
-      Engine engine = new Engine(store, workers, Backend.AUTO, exact, PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Workers workers = new Workers(1);
+        Engine engine = new Engine(store, workers, Backend.AUTO, exact, PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       Perplexity perplexity = engine.perplexity(layers, WINDOW);
       assertThrows(
           IllegalArgumentException.class,
@@ -138,9 +142,9 @@ class PerplexityTest {
         TinyStore.of(FfnForm.UNGATED).write(folder.resolve("tiny"), StoreWriter.Options.DEFAULT);
     Activity exact = Activity.exact(TinyStore.LAYERS);
     try (Store store = Store.open(path);
-      Workers workers = new Workers(2);
-      Engine engine = new Engine(store, workers, Backend.AUTO, exact, PredictorChoice.ALL);
-      LayerStream layers = engine.openLayers()) {
+        Workers workers = new Workers(2);
+        Engine engine = new Engine(store, workers, Backend.AUTO, exact, PredictorChoice.ALL);
+        LayerStream layers = engine.openLayers()) {
       // A curve so flat that perplexity passes the limit within the targets that are searched.
       CettCurve curve = new CettCurve(new float[] {1e-4f, 100}, new float[] {1e-6f, 0.2f}, 100);
       List<CettCurve> curves = List.of(curve, curve, curve);
@@ -162,7 +166,8 @@ class PerplexityTest {
   private static int[] ownText(Engine engine) {
     int[] tokens = new int[WINDOW * WINDOWS];
     ReadPlanner.Limits limits = new ReadPlanner.Limits(4096, 0, 65_536);
-    try (Session session = new Session(engine, WINDOW, new Residency(0, 0, Window.auto(), 64), limits)) {
+    try (Session session =
+        new Session(engine, WINDOW, new Residency(0, 0, Window.auto(), 64), limits)) {
       for (int w = 0; w < WINDOWS; w++) {
         session.restart();
         tokens[w * WINDOW] = 11 * w;
@@ -184,7 +189,7 @@ class PerplexityTest {
   }
 
   private static double at(
-    Perplexity perplexity, Engine engine, int[] tokens, Activity activity) {
+      Perplexity perplexity, Engine engine, int[] tokens, Activity activity) {
     return perplexity
         .measure(tokens, WINDOW, activity, engine.blockPredictor(), (done, total) -> {})
         .perplexity();

@@ -41,7 +41,8 @@ class FaultTest {
 
   private static Workers workers;
 
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   @BeforeAll
   static void start() {
@@ -85,11 +86,12 @@ class FaultTest {
     "GATED,LMDB,BUNDLED,PREAD", "GATED,FILE,BUNDLED,MMAP"
   })
   void aFlippedBitIsAFaultThatNamesThePageAndEndsTheSession(
-    FfnForm form, Container container, Arrangement arrangement, Backend backend) throws IOException {
+      FfnForm form, Container container, Arrangement arrangement, Backend backend)
+      throws IOException {
     Path path = tiny(form, container, arrangement);
     try (Store store = Store.open(path);
-      Engine engine = engine(store, backend);
-      Session session = new Session(engine, 8, RESIDENCY, LIMITS)) {
+        Engine engine = engine(store, backend);
+        Session session = new Session(engine, 8, RESIDENCY, LIMITS)) {
       long page = damage(store.ffn(), 1, new Random(backend.ordinal()));
       FaultException fault = assertThrows(FaultException.class, () -> session.step(3));
       assertNames(fault, store.ffn().file(), page);
@@ -115,8 +117,8 @@ class FaultTest {
   void aFileCutShortWhileOpenEndsTheSession(Backend backend) throws IOException {
     Path path = tiny(FfnForm.UNGATED, Container.FILE, Arrangement.BUNDLED);
     try (Store store = Store.open(path);
-      Engine engine = engine(store, backend);
-      Session session = new Session(engine, 8, RESIDENCY, LIMITS)) {
+        Engine engine = engine(store, backend);
+        Session session = new Session(engine, 8, RESIDENCY, LIMITS)) {
       long cut = store.ffn().layers().get(1).getFirst().offsetBytes(TinyStore.NEURONS / 2);
       try (FileChannel file = FileChannel.open(store.ffn().file(), StandardOpenOption.WRITE)) {
         file.truncate(cut / 4096 * 4096);
@@ -124,7 +126,8 @@ class FaultTest {
       FaultException fault = assertThrows(FaultException.class, () -> session.step(3));
       assertTrue(fault.getMessage().startsWith(store.ffn().file().toString()), fault.getMessage());
       for (int again = 0; again < 3; again++) {
-        assertThrows(RuntimeException.class, () -> session.step(3), "a token out of a broken cache");
+        assertThrows(RuntimeException.class, () -> session.step(3),
+            "a token out of a broken cache");
       }
     }
   }
@@ -152,8 +155,9 @@ class FaultTest {
   void layersAskedForInAnyOrderAreTheRightOnes(Backend backend) {
     Path path = tiny(FfnForm.UNGATED, Container.FILE, Arrangement.SPLIT);
     try (Store store = Store.open(path);
-      LayerStream calm = new LayerStream(store, BlockReaders.open(store.ffn().file(), backend));
-      LayerStream erratic = new LayerStream(store, BlockReaders.open(store.ffn().file(), backend))) {
+        LayerStream calm = new LayerStream(store, BlockReaders.open(store.ffn().file(), backend));
+        LayerStream erratic =
+            new LayerStream(store, BlockReaders.open(store.ffn().file(), backend))) {
       Random random = new Random(2);
       for (int k = 0; k < 60; k++) {
         int layer = random.nextInt(TinyStore.LAYERS);

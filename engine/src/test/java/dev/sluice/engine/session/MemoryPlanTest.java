@@ -26,7 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class MemoryPlanTest {
   private static final int CONTEXT = 100;
 
-  @TempDir Path folder;
+  @TempDir
+  Path folder;
 
   private interface Check {
     void on(Engine engine);
@@ -37,9 +38,9 @@ class MemoryPlanTest {
         new StoreWriter.Options(Container.FILE, Arrangement.BUNDLED, strideBytes, Existing.REFUSE);
     Path path = TinyStore.of(FfnForm.UNGATED).write(folder.resolve("tiny"), options);
     try (Workers workers = new Workers(1);
-      Store store = Store.open(path);
-      Engine engine =
-          new Engine(store, workers, Backend.AUTO, Activity.exact(TinyStore.LAYERS), predictor)) {
+        Store store = Store.open(path);
+        Engine engine =
+            new Engine(store, workers, Backend.AUTO, Activity.exact(TinyStore.LAYERS), predictor)) {
       check.on(engine);
     }
   }
@@ -107,9 +108,9 @@ class MemoryPlanTest {
         stride == 0 ? 0 : stride,
         PredictorChoice.quantised(4),
         engine -> {
-          int bundle = TinyStore.HIDDEN * 2 * 2;
+          long bundle = TinyStore.HIDDEN * 2 * 2;
           long predictor = (TinyStore.HIDDEN / 2 + 2 + 4L) * TinyStore.NEURONS * TinyStore.LAYERS;
-          long all = (long) bundle * times * TinyStore.NEURONS * TinyStore.LAYERS;
+          long all = bundle * times * TinyStore.NEURONS * TinyStore.LAYERS;
           MemoryPlan plan = MemoryPlan.ofFfn(engine, all / 2, CONTEXT);
           assertEquals(bundle * times, plan.slotBytes());
           assertEquals(predictor * times, plan.predictorBytes());

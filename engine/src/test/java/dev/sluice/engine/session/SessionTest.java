@@ -32,7 +32,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SessionTest {
   private static final ReadPlanner.Limits LIMITS = new ReadPlanner.Limits(4096, 16_384, 512 * 1024);
 
-  @TempDir static Path folder;
+  @TempDir
+  static Path folder;
 
   private static Workers workers;
   private static Path tiny;
@@ -167,7 +168,8 @@ class SessionTest {
     Activity activity = SparsityChoice.resolve(store, ActiveRule.OUTPUT, OptionalDouble.empty());
     assertEquals(0.125, activity.cett(), "the searched target");
     assertArrayEquals(new float[] {1, 1, 1}, activity.thresholds());
-    assertEquals(OptionalDouble.empty(), SparsityChoice.findOnePercentTarget(store, ActiveRule.GATE));
+    assertEquals(OptionalDouble.empty(),
+        SparsityChoice.findOnePercentTarget(store, ActiveRule.GATE));
     assertThrows(
         BadInputException.class,
         () -> SparsityChoice.resolve(store, ActiveRule.GATE, OptionalDouble.empty()));
@@ -183,7 +185,8 @@ class SessionTest {
         "predictor/quantised-4"
       })
   void whatAStoreLacksOrHoldsDamagedIsNamed(String key) {
-    byte[][] values = {{}, {1, 2, 3}, {4, 0, 0, 0}, "{\"output\": []}".getBytes(StandardCharsets.UTF_8)};
+    byte[][] values =
+        {{}, {1, 2, 3}, {4, 0, 0, 0}, "{\"output\": []}".getBytes(StandardCharsets.UTF_8)};
     for (int k = 0; k < values.length; k++) {
       Path path = folder.resolve(key.replace('/', '-') + k);
       TinyStore.of(FfnForm.UNGATED).with(key, values[k]).write(path, StoreWriter.Options.DEFAULT);
@@ -199,7 +202,7 @@ class SessionTest {
     Activity activity = SparsityChoice.resolve(store, ActiveRule.OUTPUT, OptionalDouble.empty());
     PredictorChoice predictor = PredictorChoice.quantised(4);
     try (Engine engine = new Engine(store, workers, Backend.AUTO, activity, predictor);
-      Session session = new Session(engine, 4, new Residency(9, 4, Window.auto(), 64), LIMITS)) {
+        Session session = new Session(engine, 4, new Residency(9, 4, Window.auto(), 64), LIMITS)) {
       session.step(1);
     }
   }

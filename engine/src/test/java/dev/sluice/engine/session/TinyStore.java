@@ -86,7 +86,7 @@ public final class TinyStore {
   /** Writes and publishes the store. */
   public Path write(Path target, StoreWriter.Options options) {
     try (StoreWriter writer = StoreWriter.create(target, spec, options);
-      Arena arena = Arena.ofConfined()) {
+        Arena arena = Arena.ofConfined()) {
       dense(writer);
       float[] norms = new float[LAYERS * NEURONS];
       List<List<PackedRows>> planes = new ArrayList<>();
@@ -134,7 +134,8 @@ public final class TinyStore {
     for (int extent : shape) {
       size *= extent;
     }
-    writer.dense(name, TensorType.F16, List.of(shape), MemorySegment.ofArray(halves(values(size, scale))));
+    writer.dense(name, TensorType.F16, List.of(shape),
+        MemorySegment.ofArray(halves(values(size, scale))));
   }
 
   /** Values that float16 holds exactly. */
@@ -200,7 +201,8 @@ public final class TinyStore {
     List<QuantisedCopy.Margin> margins = new ArrayList<>();
     List<Float> certain = new ArrayList<>();
     for (int layer = 0; layer < LAYERS; layer++) {
-      curves.add(new CettCurve(new float[] {0.1f, 1, 10}, new float[] {0.01f, 0.125f, 1}, 65_536 / 128f));
+      curves.add(
+          new CettCurve(new float[] {0.1f, 1, 10}, new float[] {0.01f, 0.125f, 1}, 65_536 / 128f));
       // A thousandth more than √hidden, for rounding.
       certain.add((float) Math.sqrt(HIDDEN) * 1.001f);
     }
