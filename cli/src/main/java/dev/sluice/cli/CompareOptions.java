@@ -30,7 +30,7 @@ final class CompareOptions {
   @Option(
       names = "--eval-tokens",
       paramLabel = "N",
-      description = "Tokens behind each perplexity. Default: the whole text; demo: 16384.")
+      description = "Tokens behind each perplexity. Default: the whole text; demo: 8192.")
   private Integer evaluated;
 
   /** What `sluice compare` measures. */
@@ -44,7 +44,7 @@ final class CompareOptions {
   Comparer.Options brief(Path work, ReadingOptions reading) {
     List<Double> shares = List.of(0.125, 0.25, 0.5, 0.75);
     return options(
-        work, reading, value(decoded, 96), value(evaluated, 16_384), 8_192, shares,
+        work, reading, value(decoded, 96), value(evaluated, 8_192), 8_192, shares,
         List.of(RAM_SHARE));
   }
 

@@ -43,7 +43,8 @@ public final class Sequence {
     return tokens;
   }
 
-  KvCache.Layer kv(int layer, ModelSpec spec) {
+  /** Asked by the threads of all blocks of the sequence, which must get the same one. */
+  synchronized KvCache.Layer kv(int layer, ModelSpec spec) {
     if (cache != null) {
       return cache.layer(layer);
     }

@@ -1,6 +1,7 @@
 package dev.sluice.engine.kernel;
 
 import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 
@@ -67,6 +68,12 @@ public interface Kernels {
   /** Writes n weights as exact float32 values in the arranged layout. */
   void widen(TensorType type, MemorySegment weights, long offsetBytes, float[] row, int rowOffset,
       int n);
+
+  /**
+   * Writes a packed row as float32 in the arranged layout of 16-bit types. Both implementations give the
+   * same bits as {@link PackedRows#unpack}.
+   */
+  void unpack(PackedRows rows, int row, float[] arranged, int offset);
 
   /** y = fma(a, w, y) for n elements; y is in the arranged layout. */
   void axpy(TensorType type, float a, MemorySegment weights, long offsetBytes, float[] y,

@@ -1,6 +1,7 @@
 package dev.sluice.engine.kernel;
 
 import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -71,6 +72,16 @@ final class ScalarKernels implements Kernels {
       }
     } finally {
       Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
+  public void unpack(PackedRows rows, int row, float[] arranged, int offset) {
+    rows.unpack(row, arranged, offset);
+    float[] block = new float[16];
+    for (int from = offset; from + 16 <= offset + rows.cols(); from += 16) {
+      System.arraycopy(arranged, from, block, 0, 16);
+      BlockLayout.arrange(TensorType.F16, block, 0, arranged, from, 16);
     }
   }
 

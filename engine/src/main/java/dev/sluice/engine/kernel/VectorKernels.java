@@ -1,6 +1,7 @@
 package dev.sluice.engine.kernel;
 
 import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -79,6 +80,15 @@ final class VectorKernels implements Kernels {
     } finally {
       Reference.reachabilityFence(weights);
     }
+  }
+
+  @Override
+  public void unpack(PackedRows rows, int row, float[] arranged, int offset) {
+    if (rows.cols() % PackedRows.GROUP != 0) {
+      Kernels.scalar().unpack(rows, row, arranged, offset);
+      return;
+    }
+    VectorPacked.unpack(rows, row, arranged, offset);
   }
 
   @Override

@@ -7,16 +7,25 @@ public final class KvCache {
   private final Layer[] layers;
   private final int capacity;
 
-  /** Keys and values of one layer: positions × (kvHeads · headSize). */
+  /** Keys and values of one layer, each key-value head's positions side by side: kvHeads × positions × headSize. */
   public static final class Layer {
     final float[] keys;
     final float[] values;
+    private final int positions;
+    private final int headSize;
 
     /** Room for {@code positions} positions of a model's heads. */
     public Layer(ModelSpec spec, int positions) {
-      int size = Math.multiplyExact(positions, spec.kvHeads() * spec.headSize());
+      this.positions = positions;
+      this.headSize = spec.headSize();
+      int size = Math.multiplyExact(positions, spec.kvHeads() * headSize);
       keys = new float[size];
       values = new float[size];
+    }
+
+    /** Where a head's position begins in {@link #keys} and {@link #values}. */
+    int at(int kvHead, int position) {
+      return (kvHead * positions + position) * headSize;
     }
   }
 

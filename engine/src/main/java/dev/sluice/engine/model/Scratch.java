@@ -9,6 +9,11 @@ public final class Scratch {
   private float[] mixed = {};
   private float[] scores = {};
   private float[] output = {};
+  private float[] keys = {};
+  private float[] values = {};
+  private float[] queries = {};
+  private float[] sums = {};
+  private float[] weights = {};
 
   float[] arranged(int size) {
     return arranged = grown(arranged, size);
@@ -36,6 +41,26 @@ public final class Scratch {
 
   float[] output(int size) {
     return output = grown(output, size);
+  }
+
+  float[] keys(int size) {
+    return keys = grown(keys, size);
+  }
+
+  float[] values(int size) {
+    return values = grown(values, size);
+  }
+
+  float[] queries(int size) {
+    return queries = grown(queries, size);
+  }
+
+  float[] sums(int size) {
+    return sums = grown(sums, size);
+  }
+
+  float[] weights(int size) {
+    return weights = grown(weights, size);
   }
 
   private static float[] grown(float[] buffer, int size) {

@@ -3,6 +3,7 @@ package dev.sluice.engine.predict;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.tensor.TensorType;
 import dev.sluice.storage.threshold.ActiveRule;
 
 /**
@@ -59,10 +60,12 @@ public final class QuantisedPredictor implements ActivePredictor {
     int hidden = inner.cols();
     float[] xs = scratch.arranged(count * hidden);
     float[] norms = scratch.norms(count);
-    System.arraycopy(normed, offset, xs, 0, count * hidden);
+    for (int t = 0; t < count; t++) {
+      kernels.arrange(TensorType.F16, normed, offset + t * hidden, xs, t * hidden, hidden);
+    }
     for (int t = 0; t < count; t++) {
       norms[t] =
-          kappas[layer] * (float) Math.sqrt(kernels.sumOfSquares(xs, t * hidden, hidden) / hidden);
+          kappas[layer] * (float) Math.sqrt(kernels.sumOfSquares(normed, offset + t * hidden, hidden) / hidden);
     }
     float[] wide = scratch.rows(TILE_NEURONS * hidden);
     float[] innerDots = scratch.inner(TILE_NEURONS * count);
@@ -105,7 +108,7 @@ public final class QuantisedPredictor implements ActivePredictor {
       float[] out) {
     int hidden = rows.cols();
     for (int i = 0; i < some; i++) {
-      rows.unpack(from + i, wide, i * hidden);
+      kernels.unpack(rows, from + i, wide, i * hidden);
     }
     kernels.dotTile(wide, 0, some, xs, 0, count, out, 0, count, hidden);
   }

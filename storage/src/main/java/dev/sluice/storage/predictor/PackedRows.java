@@ -81,8 +81,19 @@ public final class PackedRows {
     return (long) rows * rowBytes;
   }
 
+  /** Where a row's codes begin in {@link #memory}. */
+  public long codesOffsetBytes(int row) {
+    return (long) row * rowBytes;
+  }
+
+  /** The scale of a group of a row. */
+  public float scale(int row, int group) {
+    long at = codesOffsetBytes(row) + (long) cols / 8 * bits + 2L * group;
+    return Float.float16ToFloat(memory.get(SHORT, at));
+  }
+
   /** The packed bytes of all rows. */
-  MemorySegment memory() {
+  public MemorySegment memory() {
     return memory.asSlice(0, bytes());
   }
 
