@@ -1,7 +1,7 @@
 package dev.sluice.engine.kernel;
 
-import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.predictor.PackedRows;
+import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 

@@ -89,7 +89,8 @@ final class Attention {
     for (int from = 0; from < count; from += TILE_POSITIONS) {
       int some = Math.min(TILE_POSITIONS, count - from);
       for (int kvHead = 0; kvHead < spec.kvHeads(); kvHead++) {
-        mixTile(q, qOffset + from * qSize, firstPosition + from, some, kvHead, kv, mixed, from * qSize, scratch);
+        mixTile(q, qOffset + from * qSize, firstPosition + from, some, kvHead, kv, mixed,
+            from * qSize, scratch);
       }
     }
     int hidden = spec.hidden();
@@ -109,7 +110,8 @@ final class Attention {
    * may see, then a tile of values. Scores beyond a position count as zero, which changes no bit of a sum.
    */
   private void mixTile(
-      float[] q, int qOffset, int firstPosition, int count, int kvHead, KvCache.Layer kv, float[] mixed, int mixedOffset,
+      float[] q, int qOffset, int firstPosition, int count, int kvHead, KvCache.Layer kv,
+      float[] mixed, int mixedOffset,
       Scratch scratch) {
     int headSize = spec.headSize();
     int qSize = spec.heads() * headSize;

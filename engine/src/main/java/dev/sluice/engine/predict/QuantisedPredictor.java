@@ -65,7 +65,8 @@ public final class QuantisedPredictor implements ActivePredictor {
     }
     for (int t = 0; t < count; t++) {
       norms[t] =
-          kappas[layer] * (float) Math.sqrt(kernels.sumOfSquares(normed, offset + t * hidden, hidden) / hidden);
+          kappas[layer] * (float) Math
+              .sqrt(kernels.sumOfSquares(normed, offset + t * hidden, hidden) / hidden);
     }
     float[] wide = scratch.rows(TILE_NEURONS * hidden);
     float[] innerDots = scratch.inner(TILE_NEURONS * count);

@@ -14,12 +14,14 @@ final class PackedKernelTest {
   private static final int ROWS = 5;
 
   @ParameterizedTest
-  @CsvSource({"1,64", "2,64", "4,64", "8,64", "1,256", "2,256", "4,256", "8,256", "4,2560", "4,96", "2,72", "8,8"})
+  @CsvSource({"1,64", "2,64", "4,64", "8,64", "1,256", "2,256", "4,256", "8,256", "4,2560", "4,96",
+    "2,72", "8,8"})
   void everyWayGivesTheSameBits(int bits, int cols) {
     SplittableRandom random = new SplittableRandom(31L * bits + cols);
     try (Arena arena = Arena.ofConfined()) {
       PackedRows rows =
-          new PackedRows(arena.allocate((long) ROWS * PackedRows.rowBytes(cols, bits), 64), ROWS, cols, bits);
+          new PackedRows(arena.allocate((long) ROWS * PackedRows.rowBytes(cols, bits), 64), ROWS,
+              cols, bits);
       float[] values = new float[cols];
       for (int row = 0; row < ROWS; row++) {
         for (int i = 0; i < cols; i++) {
