@@ -23,7 +23,7 @@ class SweepTest {
   private static final int TOKENS = 13;
   private static final int SEQUENCES = 3;
   // Races show seldom, so many sweeps are made.
-  private static final int REPEATS = 150;
+  private static final int REPEATS = 40;
 
   @ParameterizedTest
   @EnumSource(FfnForm.class)
