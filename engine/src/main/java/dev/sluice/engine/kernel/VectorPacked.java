@@ -49,7 +49,7 @@ final class VectorPacked {
           case 4 -> four(memory, at, scale, zero, target, to);
           default -> eight(memory, at, scale, zero, target, to);
         }
-        at += 2 * bits;
+        at += 2L * bits;
       }
     }
   }
