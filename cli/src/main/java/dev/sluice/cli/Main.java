@@ -40,6 +40,7 @@ import picocli.CommandLine.Spec;
       PerplexityCommand.class,
       CompareCommand.class,
       VerifyCommand.class,
+      BenchCommand.class,
       GenerateCompletion.class
     },
     versionProvider = Main.Version.class)
