@@ -95,6 +95,17 @@ final class Ladder {
         MERGED);
   }
 
+  /** What RAM there is holds a part of every layer for good, and the rest of it streams through for each token. */
+  static Configuration pinnedDense() {
+    return new Configuration(
+        "half pinned, rest streamed",
+        Sparsity.DENSE,
+        Arrangement.BUNDLED,
+        Rearrangement.IDENTITY,
+        Resident.PINNED,
+        MERGED);
+  }
+
   /** Cumulative: each rung keeps what the ones before it added. */
   static List<Configuration> steps(Sparsity sparsity) {
     Arrangement rows = Arrangement.SPLIT;
@@ -102,8 +113,7 @@ final class Ladder {
     Rearrangement plain = Rearrangement.IDENTITY;
     return List.of(
         dense(),
-        new Configuration(
-            "half pinned, rest streamed", Sparsity.DENSE, bundles, plain, Resident.PINNED, MERGED),
+        pinnedDense(),
         new Configuration("predicted, rows apart", sparsity, rows, plain, Resident.PINNED, APART),
         new Configuration("+ row-column bundles", sparsity, bundles, plain, Resident.PINNED, APART),
         new Configuration("+ window", sparsity, bundles, plain, Resident.WINDOW, APART),
