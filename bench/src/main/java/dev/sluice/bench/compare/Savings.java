@@ -44,7 +44,7 @@ final class Savings {
     Equality cett = new Equality("equal CETT " + EQUAL_CETT, subject -> each(subject, _ -> EQUAL_CETT));
     Equality lossless =
         new Equality(
-            "lossless: exact zeros skipped",
+            "exact rule, no threshold",
             subject -> subject.gated() ? List.of() : List.of(new Target(ActiveRule.EXACT, 0)));
     List<Double> usual = List.of(options.ramShare());
     List<Double> shares = width == BundleWidth.PADDED ? options.savedShares() : options.ownWidthSavedShares();

@@ -38,20 +38,26 @@ public final class OnePercentSearch {
       dense = perplexity.measure(tokens, windowTokens, Activity.exact(curves.size()), all, silent)
           .perplexity();
     }
-    double low = 0;
-    double high = HIGHEST_TARGET;
+    int low = 0;
+    int high = 1 << STEPS;
     for (int step = 0; step < STEPS; step++) {
       progress.progress(step, STEPS);
-      double target = (low + high) / 2;
+      int middle = (low + high) / 2;
+      double target = target(middle);
       Activity activity = new Activity(rule, target, CettCurve.thresholdsAt(curves, target));
       double at = perplexity.measure(tokens, windowTokens, activity, all, silent).perplexity();
       if (at <= dense * RISE) {
-        low = target;
+        low = middle;
       } else {
-        high = target;
+        high = middle;
       }
     }
     progress.progress(STEPS, STEPS);
-    return low;
+    return target(low);
+  }
+
+  /** A fraction of the interval without the rounding that repeated halving would leave. */
+  private static double target(int steps) {
+    return Math.round(HIGHEST_TARGET * 1e5) * (double) steps / ((1 << STEPS) * 1e5);
   }
 }

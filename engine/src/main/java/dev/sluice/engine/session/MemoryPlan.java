@@ -45,8 +45,8 @@ public record MemoryPlan(
     if (left < 0) {
       throw new BadInputException(
           "--ffn-ram",
-          "the predictor " + engine.predictor() + " alone takes " + megabytes(fixed.predictorBytes)
-              + " MB and " + megabytes(residentFfnBytes) + " MB are allowed",
+          "the predictor " + engine.predictor() + " alone takes " + size(fixed.predictorBytes)
+              + " and " + size(residentFfnBytes) + " are allowed",
           "allow more, or choose a predictor with fewer bits");
     }
     return fixed.withSlots(left);
@@ -65,8 +65,8 @@ public record MemoryPlan(
     if (ramBytes < floor) {
       throw new BadInputException(
           "--ram",
-          megabytes(ramBytes) + " MB are less than the " + megabytes(floor)
-              + " MB that this model needs before any "
+          size(ramBytes) + " are less than the " + size(floor)
+              + " that this model needs before any "
               + "FFN weight is kept",
           "give at least --ram " + (floor / (1 << 20) + 1) + "M");
     }
@@ -98,7 +98,8 @@ public record MemoryPlan(
         allBundles);
   }
 
-  private static long megabytes(long bytes) {
-    return (bytes + (1 << 20) - 1) >> 20;
+  private static String size(long bytes) {
+    long unit = bytes < 10 << 20 ? 1 << 10 : 1 << 20;
+    return (bytes + unit - 1) / unit + (unit == 1 << 10 ? " KiB" : " MiB");
   }
 }

@@ -95,7 +95,7 @@ public final class TraceWriter implements AutoCloseable {
   private static void refuseTarget(Path target, Existing existing) {
     if (existing == Existing.REFUSE && Files.exists(target)) {
       throw new BadInputException(target, "exists already",
-          "name another file or ask to replace it");
+          "pass --force to replace it, or name another file");
     }
   }
 
@@ -124,7 +124,7 @@ public final class TraceWriter implements AutoCloseable {
       throw new BadInputException(
           channel.file(),
           "holds an unfinished trace of another model, text or rule",
-          "finish that one, name another file or ask to replace it");
+          "finish that one, pass --force to replace it, or name another file");
     }
     Resumption resumption;
     if (ours && found.length == headerBytes.length) {
