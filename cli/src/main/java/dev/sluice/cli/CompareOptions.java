@@ -10,6 +10,7 @@ import picocli.CommandLine.Option;
 /** How thorough a comparison is. */
 final class CompareOptions {
   private static final int WINDOW_TOKENS = 256;
+  private static final int WARM_TOKENS = 32;
   private static final double RAM_SHARE = 0.5;
 
   // On the twins' search text bytes per token fall as more is pinned; a tenth is left to follow the text at hand.
@@ -37,14 +38,14 @@ final class CompareOptions {
   Comparer.Options thorough(Path work, ReadingOptions reading) {
     List<Double> shares = List.of(0.125, 0.25, 0.375, 0.5, 0.625, 0.75);
     return options(work, reading, value(decoded, 256), value(evaluated, Integer.MAX_VALUE), 16_384,
-        shares, shares);
+        4, shares, shares);
   }
 
   /** What fits in a demonstration. */
   Comparer.Options brief(Path work, ReadingOptions reading) {
     List<Double> shares = List.of(0.125, 0.25, 0.5, 0.75);
     return options(
-        work, reading, value(decoded, 96), value(evaluated, 8_192), 8_192, shares,
+        work, reading, value(decoded, 96), value(evaluated, 8_192), 8_192, 2, shares,
         List.of(RAM_SHARE));
   }
 
@@ -54,7 +55,7 @@ final class CompareOptions {
 
   private Comparer.Options options(
       Path work, ReadingOptions reading, int tokens, int evalTokens, int matchedTokens,
-      List<Double> shares,
+      int rounds, List<Double> shares,
       List<Double> ownWidthShares) {
     if (tokens < 8 || evalTokens < WINDOW_TOKENS) {
       throw new BadInputException(
@@ -71,7 +72,8 @@ final class CompareOptions {
         evalTokens,
         Math.min(evalTokens, matchedTokens),
         tokens,
-        Math.max(16, tokens / 2),
+        rounds,
+        WARM_TOKENS,
         Math.max(8, tokens / 8),
         RAM_SHARE,
         shares,

@@ -36,7 +36,8 @@ public final class Comparer {
    * @param text the held-out text
    * @param evaluatedTokens tokens behind each perplexity of a rung
    * @param matchedTokens tokens on which losses are made equal; at most {@code evaluatedTokens}
-   * @param decodedTokens tokens measured per run
+   * @param decodedTokens tokens measured per configuration, over all rounds
+   * @param rounds how often configurations take turns, each over another part of the text
    * @param denseDecodedTokens the same where every neuron is read
    * @param ramShare slots and predictor as a share of the FFN, for the ladders
    * @param savedShares the same, for the curve of what is saved with padded bundles
@@ -46,7 +47,7 @@ public final class Comparer {
   public record Options(
       Path work, String text, String textName, Backend backend, int windowTokens,
       int evaluatedTokens, int matchedTokens,
-      int decodedTokens, int warmTokens, int denseDecodedTokens, double ramShare,
+      int decodedTokens, int rounds, int warmTokens, int denseDecodedTokens, double ramShare,
       List<Double> savedShares,
       List<Double> ownWidthSavedShares, double pinnedShare) {}
 
@@ -175,20 +176,13 @@ public final class Comparer {
     Ladder ladder = new Ladder(subject, width, options);
     List<Configuration> steps = Ladder.steps(usual);
     List<Configuration> without = Ladder.leaveOneOut(usual);
-    List<Rung> rungs = new ArrayList<>();
-    List<Rung> outs = new ArrayList<>();
+    List<Configuration> all = new ArrayList<>(steps);
+    all.addAll(without);
     String stage =
         "ladder of " + subject.name() + (width == Ladder.BundleWidth.PADDED ? ", padded" : "");
-    int total = steps.size() + without.size();
-    for (Configuration step : steps) {
-      progress.report(stage, rungs.size(), total);
-      rungs.add(ladder.run(step, options.ramShare));
-    }
-    for (Configuration step : without) {
-      progress.report(stage, rungs.size() + outs.size(), total);
-      outs.add(ladder.run(step, options.ramShare));
-    }
-    progress.report(stage, total, total);
+    int runs = all.size() * options.rounds;
+    List<Rung> rungs =
+        ladder.run(all, options.ramShare, done -> progress.report(stage, done, runs));
     int bundleBytesOnDisk = width.strideBytes(subject);
     long ffn = (long) subject.spec().layers() * subject.spec().feedForward() * bundleBytesOnDisk;
     return new Width(
@@ -196,8 +190,8 @@ public final class Comparer {
         bundleBytesOnDisk,
         ffn,
         Math.round(ffn * options.ramShare),
-        rungs,
-        outs);
+        rungs.subList(0, steps.size()),
+        rungs.subList(steps.size(), rungs.size()));
   }
 
   private static String describe(ModelSpec spec) {

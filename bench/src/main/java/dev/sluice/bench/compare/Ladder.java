@@ -6,6 +6,7 @@ import dev.sluice.bench.compare.Variants.Layout;
 import dev.sluice.bundler.pack.Repacker.Rearrangement;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.ffn.Residency.Pinning;
+import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Summary;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryPlan;
@@ -18,6 +19,7 @@ import dev.sluice.storage.store.PageChecksums;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntConsumer;
 
 /** The configurations of the ladder, and one real run of each. */
 final class Ladder {
@@ -55,12 +57,6 @@ final class Ladder {
     PINNED,
     /** The most frequent ones in a part of the slots, a window of recent ones in the rest. */
     WINDOW
-  }
-
-  /** How many tokens a run takes: those of the options, or a quarter, enough to choose between configurations. */
-  enum Effort {
-    FULL,
-    BRIEF
   }
 
   /** One rung. */
@@ -143,30 +139,76 @@ final class Ladder {
         new Configuration("without merging", sparsity, bundles, ordered, Resident.WINDOW, APART));
   }
 
-  /** What a run left: how its slots were used, and what the ledger says. */
-  record Streamed(Residency residency, Summary figures) {}
-
-  /** Runs a configuration with slots and predictor in {@code ramShare} of the FFN; no perplexity is measured. */
-  Streamed stream(Configuration configuration, double ramShare, Effort effort) {
-    try (Engine engine =
-        subject.engine(configuration.layout(subject, width), configuration.sparsity())) {
-      Residency residency = residency(engine, configuration, ramShare);
-      int all = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
-      int tokens = effort == Effort.FULL ? all : Math.max(8, all / 4);
-      int warm =
-          configuration.readsAll() ? Math.min(4, options.warmTokens()) : options.warmTokens();
-      Summary figures =
-          StreamRun.measure(
-              engine, residency, configuration.limits(), subject.text(), options.windowTokens(),
-              warm, tokens);
-      return new Streamed(residency, figures);
+  /** What runs of a configuration left: how its slots were used, and what the ledgers say. */
+  record Streamed(Residency residency, Ledger ledger) {
+    Summary figures() {
+      return Summary.of(ledger);
     }
   }
 
-  /** A run with the perplexity of its rule and predictor. */
-  Rung run(Configuration configuration, double ramShare) {
+  /** One short run with slots and predictor in {@code ramShare} of the FFN, enough to choose between configurations. */
+  Summary sketch(Configuration configuration, double ramShare) {
+    int tokens = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
+    return stream(configuration, ramShare, 0, Math.max(8, tokens / 4)).figures();
+  }
+
+  /** A full run of one configuration; see {@link #streamAll}. */
+  Streamed streamOne(Configuration configuration, double ramShare) {
+    return streamAll(List.of(configuration), ramShare, _ -> {}).getFirst();
+  }
+
+  /**
+   * Runs all configurations in turn, several rounds over different parts of the text, so that a device that drifts
+   * drifts for all of them.
+   *
+   * @param done hears how many runs are over
+   */
+  List<Streamed> streamAll(List<Configuration> configurations, double ramShare, IntConsumer done) {
+    List<Streamed> all = new ArrayList<>();
+    for (int round = 0; round < options.rounds(); round++) {
+      for (int k = 0; k < configurations.size(); k++) {
+        Configuration configuration = configurations.get(k);
+        int tokens = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
+        Streamed streamed =
+            stream(configuration, ramShare, round, Math.max(4, tokens / options.rounds()));
+        if (round == 0) {
+          all.add(streamed);
+        } else {
+          all.get(k).ledger().append(streamed.ledger());
+        }
+        done.accept(round * configurations.size() + k + 1);
+      }
+    }
+    return all;
+  }
+
+  private Streamed stream(Configuration configuration, double ramShare, int round, int tokens) {
+    try (Engine engine =
+        subject.engine(configuration.layout(subject, width), configuration.sparsity())) {
+      Residency residency = residency(engine, configuration, ramShare);
+      int warm =
+          configuration.readsAll() ? Math.min(4, options.warmTokens()) : options.warmTokens();
+      int first = round * options.windowTokens();
+      Ledger ledger =
+          StreamRun.measure(
+              engine, residency, configuration.limits(), subject.text(), first,
+              options.windowTokens(), warm, tokens);
+      return new Streamed(residency, ledger);
+    }
+  }
+
+  /** Runs with the perplexity of their rule and predictor. */
+  List<Rung> run(List<Configuration> configurations, double ramShare, IntConsumer done) {
+    List<Streamed> streamed = streamAll(configurations, ramShare, done);
+    List<Rung> rungs = new ArrayList<>();
+    for (int k = 0; k < configurations.size(); k++) {
+      rungs.add(rung(configurations.get(k), streamed.get(k)));
+    }
+    return rungs;
+  }
+
+  private Rung rung(Configuration configuration, Streamed streamed) {
     Sparsity sparsity = configuration.sparsity();
-    Streamed streamed = stream(configuration, ramShare, Effort.FULL);
     return new Rung(
         configuration.name(),
         configuration.arrangement() == Arrangement.SPLIT ? "rows apart" : "bundles",
@@ -205,12 +247,5 @@ final class Ladder {
       double predictorShare = engine.predictorBytes() / (double) subject.spec().ffnBytes();
       return predictorShare < ramShare;
     }
-  }
-
-  /** All parts of the ladder that a set of rungs shares, for tests. */
-  static List<Configuration> all(Sparsity sparsity) {
-    List<Configuration> result = new ArrayList<>(steps(sparsity));
-    result.addAll(leaveOneOut(sparsity));
-    return result;
   }
 }

@@ -6,6 +6,7 @@ import dev.sluice.bench.compare.Comparison.Side;
 import dev.sluice.bench.compare.Ladder.BundleWidth;
 import dev.sluice.bench.compare.Ladder.Configuration;
 import dev.sluice.bench.compare.Subject.Sparsity;
+import dev.sluice.engine.ledger.Summary;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.ArrayList;
@@ -102,7 +103,7 @@ final class Savings {
     }
     Candidate best = new Candidate(configurations.getFirst(), Double.POSITIVE_INFINITY);
     for (Configuration configuration : configurations) {
-      double bytes = ladder.stream(configuration, share, Ladder.Effort.BRIEF).figures().bytesReadPerToken();
+      double bytes = ladder.sketch(configuration, share).bytesReadPerToken();
       if (bytes < best.bytesPerToken) {
         best = new Candidate(configuration, bytes);
       }
@@ -112,16 +113,17 @@ final class Savings {
 
   private Side side(Subject subject, Ladder ladder, Configuration configuration, double share) {
     Sparsity sparsity = configuration.sparsity();
-    Ladder.Streamed streamed = ladder.stream(configuration, share, Ladder.Effort.FULL);
+    Ladder.Streamed streamed = ladder.streamOne(configuration, share);
+    Summary figures = streamed.figures();
     return new Side(
         sparsity.rule().key(),
         sparsity.predictor().toString(),
         sparsity.cett(),
         nats(subject, new Target(sparsity.rule(), sparsity.cett())),
-        streamed.figures().bytesReadPerToken(),
-        streamed.figures().requestsPerToken(),
-        streamed.figures().ioMillisPerToken(),
-        streamed.figures().hitRate(),
+        figures.bytesReadPerToken(),
+        figures.requestsPerToken(),
+        figures.ioMillisPerToken(),
+        figures.hitRate(),
         streamed.residency().slots() + " slots, " + streamed.residency().pinned() + " pinned");
   }
 }

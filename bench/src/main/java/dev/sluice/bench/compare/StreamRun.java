@@ -1,25 +1,27 @@
 package dev.sluice.bench.compare;
 
 import dev.sluice.engine.ffn.Residency;
-import dev.sluice.engine.ledger.Summary;
+import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.Session;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.plan.ReadPlanner;
 
-/** Decodes a text token by token, teacher-forced, with real reads, and sums up what the ledger saw. */
+/** Decodes a text token by token, teacher-forced, with real reads. */
 final class StreamRun {
   private StreamRun() {}
 
   /**
-   * @param tokens text to take; a new context begins every {@code contextTokens}
+   * What the ledger saw of {@code count} tokens.
+   *
+   * @param tokens text to take, around its end if need be; a new context begins every {@code contextTokens}
+   * @param first where in the text to begin
    * @param warm tokens that fill the cache and are not counted
    * @param count tokens measured after them
    */
-  static Summary measure(
-      Engine engine, Residency residency, ReadPlanner.Limits limits, int[] tokens,
-      int contextTokens, int warm,
-      int count) {
+  static Ledger measure(
+      Engine engine, Residency residency, ReadPlanner.Limits limits, int[] tokens, int first,
+      int contextTokens, int warm, int count) {
     try (Session session = new Session(engine, contextTokens, residency, limits)) {
       for (int t = 0; t < warm + count; t++) {
         if (t == warm) {
@@ -28,9 +30,9 @@ final class StreamRun {
         if (session.position() == contextTokens) {
           session.restart();
         }
-        session.step(tokens[t % tokens.length]);
+        session.step(tokens[(first + t) % tokens.length]);
       }
-      return Summary.of(session.ledger());
+      return session.ledger();
     }
   }
 

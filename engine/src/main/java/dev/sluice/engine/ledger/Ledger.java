@@ -33,6 +33,20 @@ public final class Ledger {
     }
   }
 
+  /** Appends the closed tokens of another run of the same model; what this ledger has of an open token is lost. */
+  public void append(Ledger other) {
+    if (other.layers != layers) {
+      throw new IllegalArgumentException("a ledger of " + other.layers + " layers beside one of " + layers);
+    }
+    int row = layers * QUANTITIES;
+    cells = Arrays.copyOf(cells, Math.max(cells.length, (tokens + other.tokens + 1) * row));
+    Arrays.fill(cells, tokens * row, cells.length, 0);
+    System.arraycopy(other.cells, 0, cells, tokens * row, other.tokens * row);
+    tokenNanos = Arrays.copyOf(tokenNanos, Math.max(tokenNanos.length, tokens + other.tokens));
+    System.arraycopy(other.tokenNanos, 0, tokenNanos, tokens, other.tokens);
+    tokens += other.tokens;
+  }
+
   /** Forgets everything counted so far. */
   public void clear() {
     Arrays.fill(cells, 0);
