@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 /** How thorough a comparison is. */
 final class CompareOptions {
   private static final int WINDOW_TOKENS = 256;
-  private static final int WARM_TOKENS = 32;
+  private static final int WARM_TOKENS = 16;
   private static final double RAM_SHARE = 0.5;
 
   // On the twins' search text bytes per token fall as more is pinned; a tenth is left to follow the text at hand.
@@ -25,7 +25,7 @@ final class CompareOptions {
   @Option(
       names = "--tokens",
       paramLabel = "N",
-      description = "Tokens decoded and measured per run. Default: 256; demo: 96.")
+      description = "Tokens decoded and measured per run. Default: 256; demo: 64.")
   private Integer decoded;
 
   @Option(
@@ -45,7 +45,7 @@ final class CompareOptions {
   Comparer.Options brief(Path work, ReadingOptions reading) {
     List<Double> shares = List.of(0.125, 0.25, 0.5, 0.75);
     return options(
-        work, reading, value(decoded, 96), value(evaluated, 8_192), 8_192, 2, shares,
+        work, reading, value(decoded, 64), value(evaluated, 8_192), 8_192, 2, shares,
         List.of(RAM_SHARE));
   }
 

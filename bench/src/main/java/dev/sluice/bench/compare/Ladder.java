@@ -32,6 +32,10 @@ final class Ladder {
   /** Hidden width of the 4.5B model (AFM) whose float16 bundles padded ones imitate. */
   private static final int WIDE_ROW_BYTES = 2560 * 2;
 
+  // Most slots are pinned, so a few tokens are enough to tell configurations apart.
+  private static final int SKETCH_WARM_TOKENS = 8;
+  private static final int SKETCH_TOKENS = 16;
+
   private final Subject subject;
   private final BundleWidth width;
   private final Comparer.Options options;
@@ -148,8 +152,7 @@ final class Ladder {
 
   /** One short run with slots and predictor in {@code ramShare} of the FFN, enough to choose between configurations. */
   Summary sketch(Configuration configuration, double ramShare) {
-    int tokens = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
-    return stream(configuration, ramShare, 0, Math.max(8, tokens / 4)).figures();
+    return stream(configuration, ramShare, 0, SKETCH_WARM_TOKENS, SKETCH_TOKENS).figures();
   }
 
   /** A full run of one configuration; see {@link #streamAll}. */
@@ -170,7 +173,9 @@ final class Ladder {
         Configuration configuration = configurations.get(k);
         int tokens = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
         Streamed streamed =
-            stream(configuration, ramShare, round, Math.max(4, tokens / options.rounds()));
+            stream(
+                configuration, ramShare, round, options.warmTokens(),
+                Math.max(4, tokens / options.rounds()));
         if (round == 0) {
           all.add(streamed);
         } else {
@@ -182,12 +187,12 @@ final class Ladder {
     return all;
   }
 
-  private Streamed stream(Configuration configuration, double ramShare, int round, int tokens) {
+  private Streamed stream(
+      Configuration configuration, double ramShare, int round, int warmTokens, int tokens) {
     try (Engine engine =
         subject.engine(configuration.layout(subject, width), configuration.sparsity())) {
       Residency residency = residency(engine, configuration, ramShare);
-      int warm =
-          configuration.readsAll() ? Math.min(4, options.warmTokens()) : options.warmTokens();
+      int warm = configuration.readsAll() ? Math.min(4, warmTokens) : warmTokens;
       int first = round * options.windowTokens();
       Ledger ledger =
           StreamRun.measure(
