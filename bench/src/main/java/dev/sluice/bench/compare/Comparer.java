@@ -85,7 +85,8 @@ public final class Comparer {
                   () -> new BadInputException(folder, "it has no tokenizer",
                       "import a checkpoint that has one"));
       int[] text = Tokenizer.parse(json, folder.toString()).encode(options.text);
-      if (text.length < options.windowTokens) {
+      int decoded = (options.warmTokens + options.decodedTokens) * options.rounds;
+      if (text.length < Math.max(options.windowTokens, decoded)) {
         throw new BadInputException(
             options.textName, "it has only " + text.length + " tokens", "give a longer text");
       }

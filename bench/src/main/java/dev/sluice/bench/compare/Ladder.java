@@ -132,8 +132,9 @@ final class Ladder {
   static List<Configuration> leaveOneOut(Sparsity sparsity) {
     Arrangement bundles = Arrangement.BUNDLED;
     Rearrangement ordered = Rearrangement.KEEP;
+    Sparsity unforeseen = new Sparsity(sparsity.rule(), sparsity.cett(), PredictorChoice.ALL);
     return List.of(
-        new Configuration("without prediction", Sparsity.DENSE, bundles, ordered, Resident.WINDOW,
+        new Configuration("without prediction", unforeseen, bundles, ordered, Resident.WINDOW,
             MERGED),
         new Configuration("without bundles", sparsity, Arrangement.SPLIT, ordered, Resident.WINDOW,
             MERGED),
@@ -224,7 +225,7 @@ final class Ladder {
         streamed.residency().slots(),
         streamed.residency().pinned(),
         configuration.limits().gapBytes() < 0
-            ? "none"
+            ? "shared pages only"
             : String.format(Locale.ROOT, "gaps up to %d KiB",
                 configuration.limits().gapBytes() / 1024),
         subject.perplexity(sparsity, options.evaluatedTokens()).perplexity(),

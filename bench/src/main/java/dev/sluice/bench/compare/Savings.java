@@ -17,7 +17,7 @@ import java.util.function.Function;
  * I/O saved by the first model against the second: 1 − B_first/B_second with B the flash bytes per token at equal held-out
  * loss and equal resident memory (DESIGN §8). Each side gets its best realisable configuration: of its rules and quantised
  * copies, and of streaming all that is not pinned, the one that reads least in a short real run, which is then run in
- * full.
+ * full. Cache and merging are the whole method's for both.
  */
 final class Savings {
   private static final double EQUAL_CETT = 0.1;
@@ -68,7 +68,7 @@ final class Savings {
     return nats(subject, new Target(ActiveRule.OUTPUT, subject.onePercentCett(ActiveRule.OUTPUT)));
   }
 
-  /** Losses are matched by the rule alone; a copy adds less than a third of a per cent. */
+  /** Losses are matched by the rule alone; what a copy adds to it stands in the result. */
   private double nats(Subject subject, Target target) {
     return subject
         .perplexity(new Sparsity(target.rule, target.cett, PredictorChoice.ALL), options.matchedTokens())
@@ -119,7 +119,7 @@ final class Savings {
         sparsity.rule().key(),
         sparsity.predictor().toString(),
         sparsity.cett(),
-        nats(subject, new Target(sparsity.rule(), sparsity.cett())),
+        subject.perplexity(sparsity, options.matchedTokens()).nats(),
         figures.bytesReadPerToken(),
         figures.requestsPerToken(),
         figures.ioMillisPerToken(),

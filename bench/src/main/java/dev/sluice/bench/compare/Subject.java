@@ -16,6 +16,7 @@ import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -26,7 +27,7 @@ import java.util.OptionalDouble;
 /** One model of a comparison: its store, its layouts, and what is known of its quality. */
 final class Subject implements AutoCloseable {
   private static final double HIGHEST_CETT = 0.4;
-  private static final int CETT_STEPS = 6;
+  private static final int CETT_STEPS = 8;
   private static final double NATS_TOLERANCE = 5e-4;
 
   private final String name;
@@ -92,7 +93,7 @@ final class Subject implements AutoCloseable {
   List<PredictorChoice> copies() {
     return List.of(8, 4, 2, 1).stream()
         .map(PredictorChoice::quantised)
-        .filter(choice -> store.blob("predictor/" + choice).isPresent())
+        .filter(choice -> store.blobKeys().contains(StoreKeys.quantised(choice.bits())))
         .toList();
   }
 
@@ -148,7 +149,6 @@ final class Subject implements AutoCloseable {
 
   Quality quality(Sparsity sparsity, int tokens) {
     Perplexity.Result result = perplexity(sparsity, tokens);
-    boolean foreseen = sparsity.predictor().kind() == PredictorChoice.Kind.QUANTISED;
     double active = LayerShares.meanActive(result.layers());
     double all = result.layers().stream().mapToDouble(layer -> layer.active()).sum();
     double both =
@@ -161,7 +161,11 @@ final class Subject implements AutoCloseable {
         result.nats(),
         result.accuracy(),
         active,
-        foreseen ? LayerShares.meanPredicted(result.layers()) : active,
+        switch (sparsity.predictor().kind()) {
+          case ALL -> 1;
+          case ORACLE -> active;
+          case QUANTISED -> LayerShares.meanPredicted(result.layers());
+        },
         LayerShares.magnitudeRecall(result.layers()),
         all == 0 ? 1 : both / all,
         predictorBytes(sparsity),

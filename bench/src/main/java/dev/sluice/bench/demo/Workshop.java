@@ -19,6 +19,7 @@ import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
 import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.threshold.ActiveRule;
 import dev.sluice.storage.trace.TraceReader;
@@ -30,7 +31,7 @@ import java.util.List;
 
 /**
  * Makes a bundled store from a checkpoint: import, trace, bundle, each skipped when its result is there and fits what it
- * would be made from.
+ * would be made from: the same checkpoint folder, store and trace.
  */
 public final class Workshop {
   private static final int TRACED_TOKENS = 8_192;
@@ -57,10 +58,10 @@ public final class Workshop {
     Path imported = folder.resolve(name + ".sluice");
     Path trace = folder.resolve(name + ".trace");
     Path bundled = folder.resolve(name + "-bundled.sluice");
-    if (isBundleOf(bundled, imported, trace)) {
+    if (isImportOf(imported, checkpoint) && isBundleOf(bundled, trace)) {
       return bundled;
     }
-    if (!opens(imported)) {
+    if (!isImportOf(imported, checkpoint)) {
       StoreWriter.Options options = options();
       Importer.importCheckpoint(
           checkpoint, imported, options,
@@ -126,12 +127,12 @@ public final class Workshop {
     return Arrays.copyOf(tokens, Math.min(tokens.length, most));
   }
 
-  private static boolean opens(Path store) {
+  private static boolean isImportOf(Path store, Path checkpoint) {
     if (!Files.exists(store)) {
       return false;
     }
     try (Store opened = Store.open(store)) {
-      return opened.tokenizerJson().isPresent();
+      return opened.provenance().source().equals(checkpoint.toAbsolutePath().normalize().toString());
     } catch (BadInputException e) {
       return false; // damaged or of an older version: made again
     }
@@ -142,19 +143,22 @@ public final class Workshop {
       return false;
     }
     try (TraceReader reader = TraceReader.open(trace)) {
-      return reader.header().storeDigest().equals(store.digest());
+      return reader.header().storeDigest().equals(store.digest())
+          && reader.header().tokens() == TRACED_TOKENS
+          && reader.header().windowTokens() == WINDOW_TOKENS;
     } catch (BadInputException e) {
       return false;
     }
   }
 
-  private static boolean isBundleOf(Path bundled, Path imported, Path trace) {
-    if (!Files.exists(bundled) || !Files.exists(imported) || !Files.exists(trace)) {
+  private static boolean isBundleOf(Path bundled, Path trace) {
+    if (!Files.exists(bundled) || !Files.exists(trace)) {
       return false;
     }
     try (Store store = Store.open(bundled);
         TraceReader reader = TraceReader.open(trace)) {
-      return store.provenance().traceDigest().equals(reader.digest());
+      return store.provenance().traceDigest().equals(reader.digest())
+          && PREDICTOR_BITS.stream().map(StoreKeys::quantised).allMatch(store.blobKeys()::contains);
     } catch (BadInputException e) {
       return false;
     }

@@ -36,7 +36,7 @@ import java.util.TreeMap;
 /** Repacks a store by a trace of it. */
 public final class Bundler {
   /** CETT targets, besides the exact rule's, at which predictor margins are calibrated. */
-  private static final double[] MARGIN_TARGETS = {0.02, 0.05, 0.1, 0.2};
+  private static final double[] MARGIN_TARGETS = {0.02, 0.05, 0.1, 0.2, 0.4};
 
   private Bundler() {}
 
@@ -76,7 +76,7 @@ public final class Bundler {
             : CettCurve.thresholdsAt(curves.get(rule), request.cett);
     try (Arena arena = Arena.ofShared();
         StoreWriter writer = StoreWriter.create(request.target, spec, request.options)) {
-      ResidentCopy.copy(store, writer, arena);
+      MemorySegment dense = ResidentCopy.copy(store, writer, arena);
       List<QuantisedFit> fits = new ArrayList<>();
       for (int bits : request.predictorBits) {
         fits.add(new QuantisedFit(spec, bits, request.recallTarget, targets(spec, curves), arena));
@@ -96,7 +96,7 @@ public final class Bundler {
           }
           writer.ffnLayer(layer, request.order.arrange(stats), weights::copyBundle);
           if (!fits.isEmpty()) {
-            QuantisedFit.LayerData data = layerData(store, trace, layer, weights, arena);
+            QuantisedFit.LayerData data = layerData(store, trace, layer, weights, dense);
             fits.forEach(fit -> fit.addLayer(data));
           }
         }
@@ -161,22 +161,22 @@ public final class Bundler {
   }
 
   private static QuantisedFit.LayerData layerData(
-      Store store, TraceReader trace, int layer, StoredLayer weights, Arena arena) {
+      Store store, TraceReader trace, int layer, StoredLayer weights, MemorySegment dense) {
     boolean gated = store.spec().form() == FfnForm.GATED;
-    float[] upBias = bias(store, "layers." + layer + ".ffn.up.bias", arena);
+    float[] upBias = bias(store, "layers." + layer + ".ffn.up.bias", dense);
     return new QuantisedFit.LayerData(
         weights.rows(0),
         gated ? weights.rows(1) : new float[0],
-        gated ? bias(store, "layers." + layer + ".ffn.gate.bias", arena) : upBias,
+        gated ? bias(store, "layers." + layer + ".ffn.gate.bias", dense) : upBias,
         gated ? upBias : new float[0],
         Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow()),
         Floats.fromBytes(trace.blob(TraceKeys.inputs(layer)).orElseThrow()));
   }
 
-  private static float[] bias(Store store, String name, Arena arena) {
+  private static float[] bias(Store store, String name, MemorySegment dense) {
     for (DenseTensor tensor : store.denseTensors()) {
       if (tensor.name().equals(name)) {
-        MemorySegment values = store.loadDense(arena).asSlice(tensor.offsetBytes(), tensor.bytes());
+        MemorySegment values = dense.asSlice(tensor.offsetBytes(), tensor.bytes());
         float[] result = new float[tensor.shape().getFirst()];
         for (int i = 0; i < result.length; i++) {
           result[i] = value(values, tensor.type(), i);

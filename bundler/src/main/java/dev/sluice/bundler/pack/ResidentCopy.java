@@ -10,12 +10,14 @@ import java.lang.foreign.MemorySegment;
 final class ResidentCopy {
   private ResidentCopy() {}
 
-  static void copy(Store store, StoreWriter writer, Arena arena) {
+  /** Copies, and returns the dense tensors' memory. */
+  static MemorySegment copy(Store store, StoreWriter writer, Arena arena) {
     MemorySegment dense = store.loadDense(arena);
     for (DenseTensor tensor : store.denseTensors()) {
       writer.dense(tensor.name(), tensor.type(), tensor.shape(),
           dense.asSlice(tensor.offsetBytes(), tensor.bytes()));
     }
     store.tokenizerJson().ifPresent(writer::tokenizerJson);
+    return dense;
   }
 }

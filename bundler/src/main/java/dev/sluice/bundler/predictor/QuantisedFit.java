@@ -115,21 +115,21 @@ public final class QuantisedFit {
       }
       inputNorms[s] = (float) Math.sqrt(squares / hidden);
     }
-    return IntStream.range(0, spec.feedForward())
-        .parallel()
-        .mapToObj(i -> calibrateNeuron(layer, data, inner, up, judge, inputNorms, i))
-        .reduce(new double[targets.size()][KAPPAS + 1], QuantisedFit::sum, QuantisedFit::sum);
-  }
-
-  private static double[][] sum(double[][] a, double[][] b) {
-    double[][] result = new double[a.length][];
-    for (int k = 0; k < a.length; k++) {
-      result[k] = a[k].clone();
-      for (int i = 0; i < result[k].length; i++) {
-        result[k][i] += b[k][i];
+    double[][][] byNeuron =
+        IntStream.range(0, spec.feedForward())
+            .parallel()
+            .mapToObj(i -> calibrateNeuron(layer, data, inner, up, judge, inputNorms, i))
+            .toArray(double[][][]::new);
+    // Added in neuron order, so that the result does not depend on how threads share the work.
+    double[][] sums = new double[targets.size()][KAPPAS + 1];
+    for (double[][] one : byNeuron) {
+      for (int target = 0; target < sums.length; target++) {
+        for (int at = 0; at <= KAPPAS; at++) {
+          sums[target][at] += one[target][at];
+        }
       }
     }
-    return result;
+    return sums;
   }
 
   private double[][] calibrateNeuron(

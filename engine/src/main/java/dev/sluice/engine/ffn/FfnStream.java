@@ -218,7 +218,10 @@ public final class FfnStream implements AutoCloseable {
 
   /** Token boundary: slots may change hands. */
   public void endToken() {
+    long started = System.nanoTime();
     cache.endToken();
+    // The boundary belongs to no layer; it is booked under the last.
+    ledger.add(spec.layers() - 1, Quantity.CACHE_NANOS, System.nanoTime() - started);
   }
 
   private int toDiskOrder(int layer) {
@@ -256,13 +259,14 @@ public final class FfnStream implements AutoCloseable {
       }
     }
     Arrays.fill(missPending, 0, missing, parts.size());
+    long requests = reader.counters().requests();
+    long bytes = reader.counters().bytes();
     int from = 0;
     boolean first = true;
     while (planner.fill(batch)) {
       long started = System.nanoTime();
       reader.start(batch);
       ledger.add(layer, Quantity.IO_NANOS, System.nanoTime() - started);
-      count(layer);
       if (first && landing == Landing.COMPUTE) {
         computeHits(layer);
       }
@@ -273,15 +277,8 @@ public final class FfnStream implements AutoCloseable {
     if (first && landing == Landing.COMPUTE) {
       computeHits(layer);
     }
-  }
-
-  private void count(int layer) {
-    long bytes = 0;
-    for (int r = 0; r < batch.size(); r++) {
-      bytes += batch.lengthBytes(r);
-    }
-    ledger.add(layer, Quantity.REQUESTS, batch.size());
-    ledger.add(layer, Quantity.BYTES_READ, bytes);
+    ledger.add(layer, Quantity.REQUESTS, reader.counters().requests() - requests);
+    ledger.add(layer, Quantity.BYTES_READ, reader.counters().bytes() - bytes);
   }
 
   private void computeHits(int layer) {
@@ -418,19 +415,9 @@ public final class FfnStream implements AutoCloseable {
     return width;
   }
 
-  /** Bytes of slots (at their real, unpadded size), spill and staging. */
-  public long memoryBytes() {
-    return homes.byteSize() + batch.target().byteSize();
-  }
-
   /** One line about the reader, for a person. */
   public String describeReader() {
     return reader.describe();
-  }
-
-  /** What the reader itself counted, pinned bundles included. */
-  public long readerBytes() {
-    return reader.counters().bytes();
   }
 
   @Override

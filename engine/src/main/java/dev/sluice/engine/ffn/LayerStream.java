@@ -62,11 +62,6 @@ public final class LayerStream implements AutoCloseable {
     return positions;
   }
 
-  /** Bytes that the two buffers take. */
-  public long bufferBytes() {
-    return 2 * buffers[0].byteSize();
-  }
-
   /** Bytes read so far. */
   public long bytesRead() {
     return reader.counters().bytes();
@@ -82,6 +77,7 @@ public final class LayerStream implements AutoCloseable {
       reader.drain();
       start(layer);
     }
+    inFlight = -1; // a read that fails below is started again by the next load
     int half = layer & 1;
     ReadBatch batch = batches[half];
     for (int i = reader.next(); i >= 0; i = reader.next()) {
@@ -91,7 +87,6 @@ public final class LayerStream implements AutoCloseable {
               layout.file(), batch.fileOffsetBytes(i), buffers[half], batch.targetOffsetBytes(i),
               batch.lengthBytes(i));
     }
-    inFlight = -1;
     if (nextLayer >= 0 && (nextLayer & 1) != half) {
       start(nextLayer);
     }

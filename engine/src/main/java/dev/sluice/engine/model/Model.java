@@ -140,7 +140,8 @@ public final class Model implements AutoCloseable {
 
   /** The bias vector of an FFN row kind ("gate", "up" or "down"), empty when the model has none. */
   public float[] ffnBias(int layer, String kind) {
-    return vector("layers." + layer + ".ffn." + kind + ".bias", Presence.OPTIONAL);
+    int size = kind.equals("down") ? spec.hidden() : spec.feedForward();
+    return vector("layers." + layer + ".ffn." + kind + ".bias", size, Presence.OPTIONAL);
   }
 
   @Override
@@ -157,8 +158,8 @@ public final class Model implements AutoCloseable {
     return new Norm(
         spec.norm(),
         spec.normEpsilon(),
-        vector(name + ".weight", Presence.REQUIRED),
-        vector(name + ".bias", Presence.OPTIONAL));
+        vector(name + ".weight", spec.hidden(), Presence.REQUIRED),
+        vector(name + ".bias", spec.hidden(), Presence.OPTIONAL));
   }
 
   private Linear linear(String name, int rows, int cols) {
@@ -166,29 +167,32 @@ public final class Model implements AutoCloseable {
     if (tensor == null) {
       tensor = required(name);
     }
-    if (!tensor.shape().equals(List.of(rows, cols))) {
-      throw new BadInputException(
-          store.folder(),
-          "tensor " + tensor.name() + " has shape " + tensor.shape() + " where the model needs ["
-              + rows + ", " + cols
-              + "]",
-          "import the checkpoint again");
-    }
-    float[] bias = vector(name + ".bias", Presence.OPTIONAL);
+    requireShape(tensor, List.of(rows, cols));
+    float[] bias = vector(name + ".bias", rows, Presence.OPTIONAL);
     return new Linear(tensor.type(), dense, tensor.offsetBytes(), rows, cols, bias);
   }
 
-  private float[] vector(String name, Presence presence) {
+  private float[] vector(String name, int size, Presence presence) {
     DenseTensor tensor = presence == Presence.REQUIRED ? required(name) : tensors.get(name);
     if (tensor == null) {
       return new float[0];
     }
-    int n = tensor.shape().getFirst();
+    requireShape(tensor, List.of(size));
+    int n = size;
     float[] arranged = new float[n];
     float[] values = new float[n];
     kernels.widen(tensor.type(), dense, tensor.offsetBytes(), arranged, 0, n);
     kernels.restore(tensor.type(), arranged, 0, values, 0, n);
     return values;
+  }
+
+  private void requireShape(DenseTensor tensor, List<Integer> shape) {
+    if (!tensor.shape().equals(shape)) {
+      throw new BadInputException(
+          store.folder(),
+          "tensor " + tensor.name() + " has shape " + tensor.shape() + " where the model needs " + shape,
+          "import the checkpoint again");
+    }
   }
 
   private DenseTensor required(String name) {

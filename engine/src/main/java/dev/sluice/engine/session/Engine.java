@@ -109,6 +109,12 @@ public final class Engine implements AutoCloseable {
     QuantisedCopy copy;
     try {
       copy = QuantisedCopy.decode(bytes, spec.activation(), arena);
+      if (copy.layers() != spec.layers()
+          || copy.inner(0).rows() != spec.feedForward()
+          || copy.inner(0).cols() != spec.hidden()
+          || copy.planesFor(ActiveRule.OUTPUT) != spec.rowsPerNeuron() - 1) {
+        throw new IllegalArgumentException("its shape is not the model's");
+      }
       float[] kappas = copy.kappas(activity.rule(), activity.cett());
       float[][][] biases = new float[spec.layers()][][];
       for (int layer = 0; layer < biases.length; layer++) {

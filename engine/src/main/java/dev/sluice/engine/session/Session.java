@@ -14,7 +14,6 @@ import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -143,7 +142,9 @@ public final class Session implements AutoCloseable {
    */
   public float[] prompt(int[] tokens, LogitsSink sink) {
     requireRoom(tokens.length);
-    requireTokens(tokens);
+    for (int token : tokens) {
+      requireToken(token);
+    }
     try (LayerStream layers = engine.openLayers()) {
       Sequence sequence =
           Sequence.continuing(tokens, position, keyValues, spec.hidden(),
@@ -167,7 +168,7 @@ public final class Session implements AutoCloseable {
   /** Takes one token; returns the logits after it (the session's own array, valid until the next call). */
   public float[] step(int token) {
     requireRoom(1);
-    requireTokens(new int[] {token});
+    requireToken(token);
     long start = System.nanoTime();
     model.embed(token, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
@@ -202,13 +203,10 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private void requireTokens(int[] tokens) {
-    int worst =
-        Arrays.stream(tokens).filter(id -> id < 0 || id >= spec.vocabulary()).findFirst().orElse(0);
-    if (worst != 0) {
+  private void requireToken(int id) {
+    if (id < 0 || id >= spec.vocabulary()) {
       throw new BadInputException(
-          "token id " + worst, "the model's vocabulary has ids 0 to " + (spec.vocabulary() - 1),
-          "use ids within it");
+          "token id " + id, "the model's vocabulary has ids 0 to " + (spec.vocabulary() - 1), "use ids within it");
     }
   }
 

@@ -2,7 +2,6 @@ package dev.sluice.engine.session;
 
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
@@ -29,10 +28,9 @@ public final class SparsityChoice {
   public static Activity resolve(Store store, ActiveRule rule, OptionalDouble cett) {
     int layers = store.spec().layers();
     if (rule == ActiveRule.EXACT) {
-      Activation activation = store.spec().activation();
-      if (activation != Activation.RELU && activation != Activation.RELU2 && cett.isPresent()) {
-        throw new BadInputException("--rule exact", "it has no CETT target",
-            "leave out --cett, or use --rule output");
+      if (cett.isPresent()) {
+        throw new BadInputException(
+            "--rule exact", "it has no CETT target", "leave out --cett, or use --rule output");
       }
       return Activity.exact(layers);
     }

@@ -14,8 +14,8 @@ public final class ReadPlanner {
    * How to merge.
    *
    * @param pageBytes requests begin and end on multiples of this
-   * @param gapBytes two ranges whose pages are this far apart or less become one request; −1: never merge, each range is
-   *     its own request
+   * @param gapBytes two ranges whose pages are this far apart or less become one request; −1: only ranges that share a
+   *     page, which would otherwise be read twice
    * @param maxRequestBytes merging stops here; a single range may be larger
    */
   public record Limits(int pageBytes, int gapBytes, int maxRequestBytes) {
@@ -25,7 +25,7 @@ public final class ReadPlanner {
       }
     }
 
-    /** The same, each range its own request. */
+    /** The same without gaps: only ranges that share a page are read together. */
     public Limits unmerged() {
       return new Limits(pageBytes, -1, maxRequestBytes);
     }
@@ -92,7 +92,7 @@ public final class ReadPlanner {
         break;
       }
       int first = planned++;
-      while (planned < size && limits.gapBytes >= 0) {
+      while (planned < size) {
         long nextFrom = down(offsets[planned]);
         long nextTo = Math.max(to, up(offsets[planned] + lengths[planned]));
         if (nextFrom - to > limits.gapBytes
