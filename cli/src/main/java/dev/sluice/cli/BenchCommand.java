@@ -27,10 +27,12 @@ final class BenchCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PART", description = "cache, io or kernels.")
   private String part;
 
-  @Option(names = "--seconds", paramLabel = "S", defaultValue = "1", description = "Seconds per iteration. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--seconds", paramLabel = "S", defaultValue = "1",
+      description = "Seconds per iteration. Default: ${DEFAULT-VALUE}.")
   private int seconds;
 
-  @Option(names = "--iterations", paramLabel = "N", defaultValue = "5", description = "Measured iterations, after three of warm-up. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--iterations", paramLabel = "N", defaultValue = "5",
+      description = "Measured iterations, after three of warm-up. Default: ${DEFAULT-VALUE}.")
   private int iterations;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Also write JMH's JSON.")
@@ -46,7 +48,8 @@ final class BenchCommand implements Callable<Integer> {
           case "cache" -> "dev\\.sluice\\.bench\\.cache\\..*";
           case "io" -> "dev\\.sluice\\.bench\\.io\\..*";
           case "kernels" -> "dev\\.sluice\\.bench\\.kernel\\..*";
-          default -> throw new BadInputException("bench " + part, "there is no such part", "use cache, io or kernels");
+          default -> throw new BadInputException("bench " + part, "there is no such part",
+              "use cache, io or kernels");
         };
     ChainedOptionsBuilder options =
         new OptionsBuilder()
@@ -63,7 +66,8 @@ final class BenchCommand implements Callable<Integer> {
     try {
       new Runner(options.build()).run();
     } catch (RunnerException e) {
-      throw new FaultException("bench " + part, "JMH gave up (" + e.getMessage() + ")", "see its output above", e);
+      throw new FaultException("bench " + part, "JMH gave up (" + e.getMessage() + ")",
+          "see its output above", e);
     }
     return 0;
   }

@@ -172,7 +172,8 @@ final class Ladder {
     for (int round = 0; round < options.rounds(); round++) {
       for (int k = 0; k < configurations.size(); k++) {
         Configuration configuration = configurations.get(k);
-        int tokens = configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
+        int tokens =
+            configuration.readsAll() ? options.denseDecodedTokens() : options.decodedTokens();
         Streamed streamed =
             stream(
                 configuration, ramShare, round, options.warmTokens(),

@@ -40,15 +40,19 @@ final class Savings {
   List<Saved> measure(Subject first, Subject second, BundleWidth width) {
     // The larger of the two losses at +1 %: one that both models can reach and stay useful.
     double nats = Math.max(onePercentLoss(first), onePercentLoss(second));
-    Equality loss = new Equality("equal absolute loss", subject -> each(subject, rule -> atLoss(subject, rule, nats)));
-    Equality onePercent = new Equality("each at +1 % perplexity", subject -> each(subject, subject::onePercentCett));
-    Equality cett = new Equality("equal CETT " + EQUAL_CETT, subject -> each(subject, _ -> EQUAL_CETT));
+    Equality loss = new Equality("equal absolute loss",
+        subject -> each(subject, rule -> atLoss(subject, rule, nats)));
+    Equality onePercent =
+        new Equality("each at +1 % perplexity", subject -> each(subject, subject::onePercentCett));
+    Equality cett =
+        new Equality("equal CETT " + EQUAL_CETT, subject -> each(subject, _ -> EQUAL_CETT));
     Equality lossless =
         new Equality(
             "exact rule, no threshold",
             subject -> subject.gated() ? List.of() : List.of(new Target(ActiveRule.EXACT, 0)));
     List<Double> usual = List.of(options.ramShare());
-    List<Double> shares = width == BundleWidth.PADDED ? options.savedShares() : options.ownWidthSavedShares();
+    List<Double> shares =
+        width == BundleWidth.PADDED ? options.savedShares() : options.ownWidthSavedShares();
     return List.of(
         curve(loss, first, second, width, shares),
         curve(onePercent, first, second, width, usual),
@@ -57,7 +61,8 @@ final class Savings {
   }
 
   private static List<Target> each(Subject subject, Function<ActiveRule, Double> cett) {
-    return subject.rules().stream().map(rule -> new Target(rule, cett.apply(rule))).filter(t -> t.cett > 0).toList();
+    return subject.rules().stream().map(rule -> new Target(rule, cett.apply(rule)))
+        .filter(t -> t.cett > 0).toList();
   }
 
   private double atLoss(Subject subject, ActiveRule rule, double nats) {
@@ -71,11 +76,13 @@ final class Savings {
   /** Losses are matched by the rule alone; what a copy adds to it stands in the result. */
   private double nats(Subject subject, Target target) {
     return subject
-        .perplexity(new Sparsity(target.rule, target.cett, PredictorChoice.ALL), options.matchedTokens())
+        .perplexity(new Sparsity(target.rule, target.cett, PredictorChoice.ALL),
+            options.matchedTokens())
         .nats();
   }
 
-  private Saved curve(Equality equality, Subject first, Subject second, BundleWidth width, List<Double> shares) {
+  private Saved curve(Equality equality, Subject first, Subject second, BundleWidth width,
+      List<Double> shares) {
     List<SavedPoint> points = new ArrayList<>();
     String stage = equality.name + (width == BundleWidth.PADDED ? ", padded" : "");
     for (double share : shares) {

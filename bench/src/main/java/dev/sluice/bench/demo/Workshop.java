@@ -132,7 +132,8 @@ public final class Workshop {
       return false;
     }
     try (Store opened = Store.open(store)) {
-      return opened.provenance().source().equals(checkpoint.toAbsolutePath().normalize().toString());
+      return opened.provenance().source()
+          .equals(checkpoint.toAbsolutePath().normalize().toString());
     } catch (BadInputException e) {
       return false; // damaged or of an older version: made again
     }

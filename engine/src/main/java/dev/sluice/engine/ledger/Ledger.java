@@ -36,7 +36,8 @@ public final class Ledger {
   /** Appends the closed tokens of another run of the same model; what this ledger has of an open token is lost. */
   public void append(Ledger other) {
     if (other.layers != layers) {
-      throw new IllegalArgumentException("a ledger of " + other.layers + " layers beside one of " + layers);
+      throw new IllegalArgumentException(
+          "a ledger of " + other.layers + " layers beside one of " + layers);
     }
     int row = layers * QUANTITIES;
     cells = Arrays.copyOf(cells, Math.max(cells.length, (tokens + other.tokens + 1) * row));

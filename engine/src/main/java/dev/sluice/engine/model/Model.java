@@ -190,7 +190,8 @@ public final class Model implements AutoCloseable {
     if (!tensor.shape().equals(shape)) {
       throw new BadInputException(
           store.folder(),
-          "tensor " + tensor.name() + " has shape " + tensor.shape() + " where the model needs " + shape,
+          "tensor " + tensor.name() + " has shape " + tensor.shape() + " where the model needs "
+              + shape,
           "import the checkpoint again");
     }
   }

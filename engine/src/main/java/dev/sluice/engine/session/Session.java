@@ -206,7 +206,8 @@ public final class Session implements AutoCloseable {
   private void requireToken(int id) {
     if (id < 0 || id >= spec.vocabulary()) {
       throw new BadInputException(
-          "token id " + id, "the model's vocabulary has ids 0 to " + (spec.vocabulary() - 1), "use ids within it");
+          "token id " + id, "the model's vocabulary has ids 0 to " + (spec.vocabulary() - 1),
+          "use ids within it");
     }
   }
 
