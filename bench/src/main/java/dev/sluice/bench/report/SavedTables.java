@@ -47,8 +47,8 @@ final class SavedTables {
             .defined(
                 "What both models have in common. Equal absolute loss: each model's thresholds give the same"
                     + " held-out loss in nats per token. Each at +1 % perplexity: against its own dense"
-                    + " perplexity. Lossless: skipping h = 0 changes nothing in a ReLU model, while a smooth"
-                    + " gate has no such neurons."));
+                    + " perplexity. Exact rule: skipping h = 0 changes nothing in a ReLU model but for what the"
+                    + " predictor misses; a smooth gate has no such neurons and streams what is not pinned."));
     columns.add(
         Column.figure("RAM, % of FFN", "RAM\n%", 0,
             "Slots and predictor as a share of the FFN's bytes.",
