@@ -45,7 +45,7 @@ final class CompareOptions {
   Comparer.Options brief(Path work, ReadingOptions reading) {
     List<Double> shares = List.of(0.125, 0.25, 0.5, 0.75);
     return options(
-        work, reading, value(decoded, 64), value(evaluated, 8_192), 8_192, 2, shares,
+        work, reading, value(decoded, 64), value(evaluated, 8_192), 4_096, 2, shares,
         List.of(RAM_SHARE));
   }
 
