@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -83,14 +84,21 @@ final class BundleCommand implements Callable<Integer> {
   public Integer call() {
     List<Integer> bits = predictorBits.stream().filter(b -> b != 0).distinct().toList();
     if (!List.of(1, 2, 4, 8).containsAll(bits)) {
-      throw new BadInputException("--predictor-bits " + predictorBits, "is not possible",
+      throw new BadInputException(
+          "--predictor-bits " + joined(predictorBits), "is not possible",
           "give any of 1, 2, 4, 8, or 0");
     }
-    if (!(recall > 0 && recall <= 1) || fitWindowTokens < 0
-        || (cett != null && !(cett >= 0 && cett < 1))) {
-      throw new BadInputException(
-          "--recall, --fit-window or --cett", "is out of range",
-          "recall lies in (0, 1], the window is 0 or more, CETT in [0, 1)");
+    if (!(recall > 0 && recall <= 1)) {
+      throw new BadInputException("--recall " + recall, "is out of range",
+          "give a share above 0, up to 1");
+    }
+    if (fitWindowTokens < 0) {
+      throw new BadInputException("--fit-window " + fitWindowTokens, "is negative",
+          "give how many tokens the window holds, or 0");
+    }
+    if (cett != null && !(cett >= 0 && cett < 1)) {
+      throw new BadInputException("--cett " + cett, "a CETT target lies between 0 and 1",
+          "give one such as 0.1");
     }
     Order chosen = Order.named(order, seed);
     try (Store opened = store.open();
@@ -109,12 +117,16 @@ final class BundleCommand implements Callable<Integer> {
           .getOut()
           .printf(
               Locale.ROOT,
-              "%s: %s order, active at CETT %s, predictors with %s bits%n",
+              "%s: %s order, active at CETT %.4g, %s%n",
               output.target(),
               chosen.name(),
               target,
-              bits.isEmpty() ? "no" : bits);
+              bits.isEmpty() ? "no predictor" : "predictors with " + joined(bits) + " bits");
     }
     return 0;
+  }
+
+  private static String joined(List<Integer> bits) {
+    return bits.stream().map(String::valueOf).collect(Collectors.joining(","));
   }
 }

@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * A size as users write it: {@code 2G}, {@code 512MiB}, {@code 1.5GB}. Powers of 1,024 whatever the spelling, as llama.cpp
@@ -20,7 +21,11 @@ record Bytes(long count) {
   static final class Converter implements ITypeConverter<Bytes> {
     @Override
     public Bytes convert(String text) {
-      return parse(text);
+      try {
+        return parse(text);
+      } catch (BadInputException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
     }
   }
 

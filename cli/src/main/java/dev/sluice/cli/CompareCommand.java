@@ -6,7 +6,9 @@ import dev.sluice.bench.report.ConsoleReport;
 import dev.sluice.bench.report.HtmlReport;
 import dev.sluice.bench.report.JsonReport;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.StoreFormat;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -56,6 +58,7 @@ final class CompareCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    checkReportTarget();
     Comparison comparison;
     try (Workers workers = reading.workers();
         ProgressBar bar = new ProgressBar()) {
@@ -73,9 +76,25 @@ final class CompareCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** Before minutes of work, not after them. */
+  private void checkReportTarget() {
+    if (html == null) {
+      return;
+    }
+    Path above = html.toAbsolutePath().getParent();
+    if (Files.exists(html) && !Files.isRegularFile(html)) {
+      throw new BadInputException(html, "is no regular file", "name another file for the report");
+    }
+    if (above == null || !Files.isWritable(above)) {
+      throw new BadInputException(html, "its folder does not exist or may not be written to",
+          "name a file elsewhere");
+    }
+  }
+
   /** {@code relu2} for {@code …/relu2-bundled.sluice}. */
   private static String name(Path store) {
-    String name = store.getFileName().toString();
+    Path last = store.toAbsolutePath().normalize().getFileName();
+    String name = last == null ? "store" : last.toString();
     name = name.endsWith(StoreFormat.FOLDER_SUFFIX)
         ? name.substring(0, name.length() - StoreFormat.FOLDER_SUFFIX.length()) : name;
     return name.endsWith("-bundled") ? name.substring(0, name.length() - "-bundled".length())

@@ -10,6 +10,7 @@ import picocli.CommandLine.Option;
 /** How thorough a comparison is. */
 final class CompareOptions {
   private static final int WINDOW_TOKENS = 256;
+  private static final int FEWEST_TOKENS = 8;
   private static final int WARM_TOKENS = 16;
   private static final double RAM_SHARE = 0.5;
 
@@ -57,10 +58,13 @@ final class CompareOptions {
       Path work, ReadingOptions reading, int tokens, int evalTokens, int matchedTokens,
       int rounds, List<Double> shares,
       List<Double> ownWidthShares) {
-    if (tokens < 8 || evalTokens < WINDOW_TOKENS) {
-      throw new BadInputException(
-          "--tokens or --eval-tokens", "is too small",
-          "decode at least 8 tokens and evaluate at least " + WINDOW_TOKENS);
+    if (tokens < FEWEST_TOKENS) {
+      throw new BadInputException("--tokens " + tokens, "is too small",
+          "decode at least " + FEWEST_TOKENS);
+    }
+    if (evalTokens < WINDOW_TOKENS) {
+      throw new BadInputException("--eval-tokens " + evalTokens, "is less than one window",
+          "evaluate at least " + WINDOW_TOKENS);
     }
     Path file = text == null ? Embedded.model("held-out.txt") : text;
     return new Comparer.Options(

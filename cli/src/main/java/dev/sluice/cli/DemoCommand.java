@@ -7,6 +7,8 @@ import dev.sluice.bench.report.ConsoleReport;
 import dev.sluice.bench.report.HtmlReport;
 import dev.sluice.bench.report.JsonReport;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.FaultException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -48,10 +50,17 @@ final class DemoCommand implements Callable<Integer> {
   private Path folder;
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() {
     long start = System.nanoTime();
     PrintWriter out = spec.commandLine().getOut();
-    Files.createDirectories(folder);
+    try {
+      Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new BadInputException(
+          folder, "no folder can be made of it (" + FaultException.reason(e) + ")",
+          "name another one with --dir", e);
+    }
+    Comparer.Options options = compare.brief(folder.resolve("layouts"), reading);
     Comparison comparison;
     try (Workers workers = reading.workers();
         ProgressBar bar = new ProgressBar()) {
@@ -61,20 +70,28 @@ final class DemoCommand implements Callable<Integer> {
       bar.clear();
       out.printf("%ngenerating with %s, half of its FFN in RAM:%n%n%s", FIRST, PROMPT);
       out.flush();
-      spec.commandLine()
-          .getParent()
-          .execute("run", "-m", first.toString(), "-p", PROMPT, "-n", "48", "--temp", "0.8",
-              "--seed", "1");
+      int exit =
+          spec.commandLine()
+              .getParent()
+              .execute("run", "-m", first.toString(), "-p", PROMPT, "-n", "48", "--temp", "0.8",
+                  "--seed", "1");
+      if (exit != 0) {
+        return exit; // it said why
+      }
       out.printf("%ncomparing %s and %s, every figure a real run:%n", FIRST, SECOND);
       out.flush();
       comparison =
-          new Comparer(compare.brief(folder.resolve("layouts"), reading), workers, bar)
-              .compare(FIRST, first, SECOND, second);
+          new Comparer(options, workers, bar).compare(FIRST, first, SECOND, second);
     }
     Path html = folder.resolve("report.html");
     Path json = folder.resolve("report.json");
     HtmlReport.write(comparison, html);
-    Files.writeString(json, JsonReport.json(comparison));
+    try {
+      Files.writeString(json, JsonReport.json(comparison));
+    } catch (IOException e) {
+      throw new FaultException(json, "cannot be written (" + FaultException.reason(e) + ")",
+          "check the folder and its free space", e);
+    }
     out.println(ConsoleReport.render(comparison, Terminal.columns()));
     out.printf(
         Locale.ROOT,

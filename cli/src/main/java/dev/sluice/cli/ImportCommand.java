@@ -2,6 +2,10 @@ package dev.sluice.cli;
 
 import dev.sluice.bundler.importer.ImportReport;
 import dev.sluice.bundler.importer.Importer;
+import dev.sluice.engine.text.Tokenizer;
+import dev.sluice.storage.FaultException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -20,6 +24,9 @@ import picocli.CommandLine.Spec;
     },
     footer = {"", "Example:", "  sluice import models/relu2 -o relu2.sluice"})
 final class ImportCommand implements Callable<Integer> {
+  /** As a store holds; the importer refuses more. */
+  private static final int MAX_TOKENIZER_BYTES = 1 << 28;
+
   @Spec
   private CommandSpec spec;
 
@@ -31,6 +38,7 @@ final class ImportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    checkTokenizer();
     ImportReport report;
     try (ProgressBar bar = new ProgressBar()) {
       report =
@@ -55,5 +63,21 @@ final class ImportCommand implements Callable<Integer> {
           .println("not used: " + String.join(", ", report.ignoredTensors()));
     }
     return 0;
+  }
+
+  /** A tokenizer that no run could use is refused now and not when the store is there. */
+  private void checkTokenizer() {
+    Path file = checkpoint.resolve("tokenizer.json");
+    if (!Files.isRegularFile(checkpoint.resolve("config.json")) || !Files.isRegularFile(file)) {
+      return; // the importer says what is missing
+    }
+    try {
+      if (Files.size(file) <= MAX_TOKENIZER_BYTES) {
+        Tokenizer.parse(Files.readAllBytes(file), file.toString());
+      }
+    } catch (IOException e) {
+      throw new FaultException(
+          file, "cannot be read (" + FaultException.reason(e) + ")", "check its permissions", e);
+    }
   }
 }

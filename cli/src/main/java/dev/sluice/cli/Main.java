@@ -1,7 +1,6 @@
 package dev.sluice.cli;
 
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.FaultException;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -9,6 +8,8 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.RunLast;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
@@ -19,7 +20,7 @@ import picocli.CommandLine.Spec;
       "Runs language models that do not fit in memory: attention stays in RAM, feed-forward weights stay on flash, and each "
           + "token reads only the neurons it will use.",
       "",
-      "A model's way: import, trace, bundle, run. `sluice demo` goes all of it."
+      "A model's way: import, trace, bundle, run. `sluice demo` goes all of it. `sluice help VERB` explains a verb."
     },
     mixinStandardHelpOptions = true,
     usageHelpAutoWidth = true,
@@ -30,7 +31,10 @@ import picocli.CommandLine.Spec;
     parameterListHeading = "%nParameters:%n",
     descriptionHeading = "%n",
     exitCodeListHeading = "%nExit codes:%n",
-    exitCodeList = {"0:done", "1:a failure of device or system", "2:bad usage or input"},
+    exitCodeList = {
+      "0:done", "1:a failure of device or system", "2:bad usage or input",
+      "130:interrupted by Ctrl-C"
+    },
     subcommands = {
       DemoCommand.class,
       ImportCommand.class,
@@ -41,13 +45,11 @@ import picocli.CommandLine.Spec;
       CompareCommand.class,
       VerifyCommand.class,
       BenchCommand.class,
+      HelpCommand.class,
       GenerateCompletion.class
     },
     versionProvider = Main.Version.class)
 public final class Main implements Runnable {
-  private static final int EXIT_FAILURE = 1;
-  private static final int EXIT_BAD_INPUT = 2;
-
   @Spec
   private CommandSpec spec;
 
@@ -59,33 +61,47 @@ public final class Main implements Runnable {
 
   public static void main(String[] args) {
     Stderr.restore();
+    StandardOutput stdout = StandardOutput.ofProcess();
     Main main = new Main();
-    CommandLine line = main.commandLine();
+    CommandLine line = main.commandLine().setOut(stdout.writer());
     int exit;
     try {
       exit = line.execute(RawArguments.check(args));
     } catch (BadInputException e) {
       exit = main.report(e, line);
     }
-    System.exit(exit);
+    System.exit(stdout.finish(exit, fault -> main.report(fault, line)));
   }
 
   CommandLine commandLine() {
-    return new CommandLine(this).setExecutionExceptionHandler((e, line, _) -> report(e, line));
+    // A prompt may begin with @: it is no file of arguments.
+    CommandLine line =
+        new CommandLine(this)
+            .setExpandAtFiles(false)
+            .setParameterExceptionHandler(new UsageErrors())
+            .setExecutionExceptionHandler((e, verb, _) -> report(e, verb))
+            .setExecutionStrategy(this::runReportingErrors);
+    Values.register(line);
+    return line;
+  }
+
+  /** The exception handler hears no {@link Error}s, but memory that runs out deserves one line too. */
+  private int runReportingErrors(ParseResult parsed) {
+    try {
+      return new RunLast().execute(parsed);
+    } catch (Error e) {
+      return report(e, spec.commandLine());
+    }
   }
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "Missing verb");
+    throw new ParameterException(spec.commandLine(), "There is no verb");
   }
 
-  private int report(Exception e, CommandLine line) {
-    boolean expected = e instanceof BadInputException || e instanceof FaultException;
-    line.getErr().println("sluice: " + (expected ? e.getMessage() : e.toString()));
-    if (verbose) {
-      e.printStackTrace(line.getErr());
-    }
-    return e instanceof BadInputException ? EXIT_BAD_INPUT : EXIT_FAILURE;
+  private int report(Throwable e, CommandLine line) {
+    return Failures.report(
+        e, line, verbose ? Failures.Trace.SHOWN : Failures.Trace.HIDDEN);
   }
 
   /** The version that the build wrote into the jar's manifest. */

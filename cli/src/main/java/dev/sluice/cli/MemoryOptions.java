@@ -47,8 +47,17 @@ final class MemoryOptions {
     long bytes =
         ffnRam.endsWith("%")
             ? Math.round(share("--ffn-ram", ffnRam) * MemoryPlan.ffnBytes(engine.store()))
-            : Bytes.parse(ffnRam).count();
+            : size();
     return MemoryPlan.ofFfn(engine, bytes, positions);
+  }
+
+  private long size() {
+    try {
+      return Bytes.parse(ffnRam).count();
+    } catch (BadInputException e) {
+      throw new BadInputException("--ffn-ram " + ffnRam, "is neither a size nor a share",
+          "write it like 512M or 50%", e);
+    }
   }
 
   int pinned(int slots) {

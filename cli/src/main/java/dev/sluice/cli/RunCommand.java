@@ -181,6 +181,9 @@ final class RunCommand implements Callable<Integer> {
       }
       generated.add(next);
       tokenizer.ifPresent(t -> show(utf8.push(t.bytesOf(next)), text));
+      if (spec.commandLine().getOut().checkError()) {
+        return; // nobody reads it any more; whoever owns the stream says why
+      }
       if (session.position() == session.capacity() || generated.size() == count) {
         break;
       }

@@ -28,7 +28,7 @@ final class SparsityOptions {
       paramLabel = "TARGET",
       description = {
         "Thresholds for this cumulative error of tail truncation, such as 0.1; 0 means the exact rule.",
-        "Default: the target at which perplexity had risen by 1 % when the store was traced."
+        "Default: the target at which perplexity had risen by 1 %% when the store was traced."
       })
   private Double cett;
 

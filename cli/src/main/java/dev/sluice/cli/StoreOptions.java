@@ -10,6 +10,9 @@ import picocli.CommandLine.Option;
 
 /** Where and how a new store is written, shared by import and bundle. */
 final class StoreOptions {
+  /** As the store format allows. */
+  private static final int MAX_STRIDE_BYTES = 1 << 24;
+
   @Option(
       names = {"-o", "--output"},
       required = true,
@@ -36,7 +39,8 @@ final class StoreOptions {
       names = "--stride",
       paramLabel = "BYTES",
       defaultValue = "0",
-      description = "Bytes from bundle to bundle, to pad them to the width they have in a larger model; 0 for no padding.")
+      description = "Bytes from bundle to bundle, to pad them to the width they have in a larger model; less than a bundle (0, say) "
+          + "means no padding. Default: ${DEFAULT-VALUE}.")
   private int strideBytes;
 
   @Option(names = "--force",
@@ -65,9 +69,9 @@ final class StoreOptions {
                   "--arrangement " + arrangement, "there is no such arrangement",
                   "use bundled or split");
         };
-    if (strideBytes < 0 || strideBytes > 1 << 26) {
+    if (strideBytes < 0 || strideBytes > MAX_STRIDE_BYTES) {
       throw new BadInputException("--stride " + strideBytes, "is not possible",
-          "give 0 to 67108864 bytes");
+          "give 0 to " + MAX_STRIDE_BYTES + " bytes");
     }
     return new StoreWriter.Options(where, how, strideBytes,
         force ? Existing.REPLACE : Existing.REFUSE);

@@ -24,6 +24,11 @@ final class TextSource {
 
   /** The first {@code most} ids of a text file, at least one window of them. */
   static int[] tokens(Store store, Path file, int most, int windowTokens) {
+    if (most < windowTokens) {
+      throw new BadInputException(
+          "--tokens " + most, "is less than one window of " + windowTokens,
+          "give at least " + windowTokens + ", or a smaller --ctx-size");
+    }
     int[] ids = tokenizer(store).encode(TextFile.read(file));
     if (ids.length < windowTokens) {
       throw new BadInputException(

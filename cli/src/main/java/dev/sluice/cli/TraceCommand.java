@@ -7,13 +7,13 @@ import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.trace.Tracer;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.threshold.ActiveRule;
 import dev.sluice.storage.trace.TraceHeader;
 import dev.sluice.storage.trace.TraceReader;
 import dev.sluice.storage.trace.TraceWriter;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -101,6 +101,7 @@ final class TraceCommand implements Callable<Integer> {
     }
     Path calibration = text == null ? Embedded.model("calibration.txt") : text;
     Path search = searchText != null || text != null ? searchText : Embedded.model("search.txt");
+    requireOtherText(calibration, search);
     try (Store opened = store.open();
         Workers workers = reading.workers()) {
       Activity activity = sparsity.activityOrExact(opened);
@@ -108,7 +109,8 @@ final class TraceCommand implements Callable<Integer> {
       int[] ids = TextSource.tokens(opened, calibration, tokens, windowTokens);
       int[] searchIds =
           search == null ? new int[0]
-              : TextSource.tokens(opened, search, Math.multiplyExact(2, tokens), windowTokens);
+              : TextSource.tokens(opened, search, (int) Math.min(Integer.MAX_VALUE, 2L * tokens),
+                  windowTokens);
       try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor);
           LayerStream layers = engine.openLayers();
           ProgressBar bar = new ProgressBar()) {
@@ -141,9 +143,24 @@ final class TraceCommand implements Callable<Integer> {
               header.activity(),
               Files.size(target) / 1e6);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw new FaultException(
+          target, "cannot be looked at (" + FaultException.reason(e) + ")", "check the disk", e);
     }
     return 0;
+  }
+
+  /** Thresholds that are searched on the text they were measured on look better than they are. */
+  private static void requireOtherText(Path calibration, Path search) {
+    try {
+      if (search != null && Files.exists(search) && Files.exists(calibration)
+          && Files.isSameFile(calibration, search)) {
+        throw new BadInputException("--search-text " + search, "it is the text that is traced",
+            "give another one");
+      }
+    } catch (IOException e) {
+      throw new FaultException(
+          search, "cannot be looked at (" + FaultException.reason(e) + ")", "check the disk", e);
+    }
   }
 
   private ActiveRule magnitude() {

@@ -1,5 +1,12 @@
 package dev.sluice.storage;
 
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+
 /**
  * The system failed a request that was in order: a device error, a full disk, a checksum that does not match. The
  * message is one line: where, what happened, what to do. The command line prints it and exits with 1.
@@ -18,5 +25,17 @@ public final class FaultException extends RuntimeException {
 
   public FaultException(Object where, String cause, String action, Throwable origin) {
     super(where + ": " + cause + "; " + action, origin);
+  }
+
+  /** Why the system refused, as a clause for {@code cause}: no class names, and no path, which {@code where} names. */
+  public static String reason(IOException e) {
+    return switch (e) {
+      case AccessDeniedException denied -> "permission denied";
+      case NoSuchFileException missing -> "there is no such file or folder";
+      case NotDirectoryException file -> "it is not a folder";
+      case FileAlreadyExistsException there -> "it exists already";
+      case FileSystemException f when f.getReason() != null -> f.getReason();
+      default -> e.getMessage() == null ? "no reason given" : e.getMessage();
+    };
   }
 }

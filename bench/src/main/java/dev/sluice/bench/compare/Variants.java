@@ -2,6 +2,7 @@ package dev.sluice.bench.compare;
 
 import dev.sluice.bundler.pack.Repacker;
 import dev.sluice.bundler.pack.Repacker.Rearrangement;
+import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
@@ -9,7 +10,6 @@ import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -57,7 +57,9 @@ final class Variants implements AutoCloseable {
       try {
         Files.createDirectories(folder);
       } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        throw new FaultException(
+            folder, "cannot be made (" + FaultException.reason(e) + ")", "choose another folder",
+            e);
       }
       StoreWriter.Options options =
           new StoreWriter.Options(Container.FILE, layout.arrangement(), layout.strideBytes(),

@@ -44,7 +44,7 @@ public final class HtmlReport {
           "use another folder", e);
     } catch (IOException e) {
       throw new FaultException(
-          file, "the report cannot be written (" + e.getMessage() + ")",
+          file, "the report cannot be written (" + FaultException.reason(e) + ")",
           "check the folder and its free space", e);
     }
   }

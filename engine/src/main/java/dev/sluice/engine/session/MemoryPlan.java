@@ -47,7 +47,8 @@ public record MemoryPlan(
           "--ffn-ram",
           "the predictor " + engine.predictor() + " alone takes " + size(fixed.predictorBytes)
               + " and " + size(residentFfnBytes) + " are allowed",
-          "allow more, or choose a predictor with fewer bits");
+          "give at least --ffn-ram " + ((fixed.predictorBytes >> 10) + 1)
+              + "K, or choose a predictor with fewer bits");
     }
     return fixed.withSlots(left);
   }

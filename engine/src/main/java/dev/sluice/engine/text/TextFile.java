@@ -51,7 +51,8 @@ public final class TextFile {
       throw new BadInputException(file, "may not be read", "check its permissions", e);
     } catch (IOException e) {
       throw new FaultException(
-          file, "reading failed (" + e.getMessage() + ")", "check the device and try again", e);
+          file, "reading failed (" + FaultException.reason(e) + ")",
+          "check the device and try again", e);
     }
     if (bytes.length > limitBytes) {
       throw tooLarge(file, limitBytes);

@@ -107,8 +107,8 @@ final class FileScan {
   }
 
   static FaultException unreadable(Path file, IOException e) {
-    String reason = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-    return new FaultException(file, "cannot be read (" + reason + ")", "check the disk", e);
+    return new FaultException(file, "cannot be read (" + FaultException.reason(e) + ")",
+        "check the disk and permissions", e);
   }
 
   private static MessageDigest newSha256() {

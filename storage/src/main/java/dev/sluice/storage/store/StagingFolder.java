@@ -70,7 +70,8 @@ final class StagingFolder {
       return staging;
     } catch (IOException e) {
       throw new FaultException(
-          target.getParent(), "cannot be written (" + e + ")", "choose another folder", e);
+          target.getParent(), "cannot be written (" + FaultException.reason(e) + ")",
+          "choose another folder", e);
     }
   }
 
@@ -107,7 +108,8 @@ final class StagingFolder {
       deleteFlat(folder);
     } catch (IOException e) {
       throw new FaultException(
-          folder, "holds the old store and cannot be deleted (" + e + ")", "delete it by hand", e);
+          folder, "holds the old store and cannot be deleted (" + FaultException.reason(e) + ")",
+          "delete it by hand", e);
     }
   }
 
@@ -135,7 +137,11 @@ final class StagingFolder {
             "free some space or choose another folder",
             e)
         : new FaultException(
-            target, "cannot be written (" + message + ")", "check the disk and permissions", e);
+            target,
+            "cannot be written ("
+                + (e instanceof IOException io ? FaultException.reason(io) : message)
+                + ")",
+            "check the disk and permissions", e);
   }
 
   /** LMDB reports the short write of a disk that has just filled up as EIO. */

@@ -5,9 +5,7 @@ import dev.sluice.storage.FaultException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.OpenOption;
@@ -137,13 +135,7 @@ final class TraceChannel implements AutoCloseable {
   }
 
   static FaultException fault(Path file, String doing, IOException origin) {
-    String reason =
-        switch (origin) {
-          case AccessDeniedException denied -> "permission denied";
-          case FileSystemException e when e.getReason() != null -> e.getReason();
-          default ->
-              origin.getMessage() == null ? origin.getClass().getSimpleName() : origin.getMessage();
-        };
+    String reason = FaultException.reason(origin);
     String action =
         reason.contains("No space left")
             ? "free some space and run it again: a trace resumes where it stopped"

@@ -53,6 +53,10 @@ public final class TraceReader implements AutoCloseable {
     if (!Files.exists(file) && Files.exists(TraceWriter.partialFile(file))) {
       throw unfinished(TraceWriter.partialFile(file));
     }
+    if (Files.isDirectory(file)) {
+      throw new BadInputException(file, "is a folder, not a trace",
+          "give the file that `sluice trace` wrote");
+    }
     TraceChannel channel = TraceChannel.open(file, StandardOpenOption.READ);
     try {
       Opened opened = readHeader(channel);

@@ -97,6 +97,12 @@ public final class TraceWriter implements AutoCloseable {
       throw new BadInputException(target, "exists already",
           "pass --force to replace it, or name another file");
     }
+    // Replacing is for traces: a rename would put a file in the place of a device or pipe.
+    if (Files.exists(target) && !Files.isRegularFile(target)) {
+      throw new BadInputException(
+          target, Files.isDirectory(target) ? "is a folder" : "is no regular file",
+          "name another file");
+    }
   }
 
   private static void lock(TraceChannel channel) {
