@@ -17,7 +17,7 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.tensor.Floats;
-import dev.sluice.storage.tensor.TensorType;
+import dev.sluice.storage.tensor.TensorDecoder;
 import dev.sluice.storage.threshold.ActiveRule;
 import dev.sluice.storage.threshold.CettCurve;
 import dev.sluice.storage.threshold.OnePercentTargets;
@@ -25,8 +25,6 @@ import dev.sluice.storage.trace.TraceKeys;
 import dev.sluice.storage.trace.TraceReader;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -176,25 +174,12 @@ public final class Bundler {
   private static float[] bias(Store store, String name, MemorySegment dense) {
     for (DenseTensor tensor : store.denseTensors()) {
       if (tensor.name().equals(name)) {
-        MemorySegment values = dense.asSlice(tensor.offsetBytes(), tensor.bytes());
         float[] result = new float[tensor.shape().getFirst()];
-        for (int i = 0; i < result.length; i++) {
-          result[i] = value(values, tensor.type(), i);
-        }
+        TensorDecoder.decode(tensor.type(), dense, tensor.offsetBytes(), result, 0, result.length);
         return result;
       }
     }
     return new float[0];
-  }
-
-  private static float value(MemorySegment values, TensorType type, int i) {
-    ValueLayout.OfShort half = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    return switch (type) {
-      case F32 ->
-          values.get(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4L * i);
-      case F16 -> Float.float16ToFloat(values.get(half, 2L * i));
-      case BF16 -> Float.intBitsToFloat(values.get(half, 2L * i) << 16);
-    };
   }
 
   private static void copyMeasurements(

@@ -5,22 +5,17 @@ import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
+import dev.sluice.storage.tensor.TensorDecoder;
 import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.StandardOpenOption;
 
 /** One layer's bundles read from a store, verified, addressed by neuron. Memory belongs to the Arena given. */
 final class StoredLayer {
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int CHUNK_BYTES = 64 << 20;
 
   private final ModelSpec spec;
@@ -90,14 +85,7 @@ final class StoredLayer {
     float[] result = new float[Math.multiplyExact(spec.feedForward(), hidden)];
     for (int i = 0; i < spec.feedForward(); i++) {
       long at = (long) i * spec.bundleBytes() + kind * rowBytes;
-      for (int j = 0; j < hidden; j++) {
-        result[i * hidden + j] =
-            switch (type) {
-              case F32 -> bundles.get(FLOAT, at + 4L * j);
-              case F16 -> Float.float16ToFloat(bundles.get(SHORT, at + 2L * j));
-              case BF16 -> Float.intBitsToFloat(bundles.get(SHORT, at + 2L * j) << 16);
-            };
-      }
+      TensorDecoder.decode(type, bundles, at, result, i * hidden, hidden);
     }
     return result;
   }

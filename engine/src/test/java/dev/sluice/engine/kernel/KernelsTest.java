@@ -10,6 +10,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -20,6 +21,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What every implementation owes, to the bit. */
 final class KernelsTest {
+  private static final List<TensorType> FLOATS =
+      List.of(TensorType.F32, TensorType.F16, TensorType.BF16);
+
   private static final int FROZEN = 1150706421;
 
   static Stream<Kernels> kernels() {
@@ -27,7 +31,7 @@ final class KernelsTest {
   }
 
   static Stream<Arguments> kernelsAndTypes() {
-    return kernels().flatMap(k -> Stream.of(TensorType.values()).map(t -> Arguments.of(k, t)));
+    return kernels().flatMap(k -> FLOATS.stream().map(t -> Arguments.of(k, t)));
   }
 
   private static IntStream lengths() {
@@ -266,7 +270,7 @@ final class KernelsTest {
   void bitsAreThoseOfEveryOtherMachine(Kernels kernels) {
     Random random = new Random(10);
     int hash = 1;
-    for (TensorType type : TensorType.values()) {
+    for (TensorType type : FLOATS) {
       try (Arena arena = Arena.ofConfined()) {
         int n = 272;
         MemorySegment weights = Samples.weights(arena, type, random, 3 * n);

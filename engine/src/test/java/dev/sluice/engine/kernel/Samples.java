@@ -64,6 +64,7 @@ final class Samples {
       case F16 -> Float.float16ToFloat(weights.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i));
       case BF16 ->
           Float.intBitsToFloat(weights.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i) << 16);
+      default -> throw new IllegalArgumentException("no samples of " + type);
     };
   }
 

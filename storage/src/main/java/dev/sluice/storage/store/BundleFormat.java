@@ -1,0 +1,73 @@
+package dev.sluice.storage.store;
+
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.tensor.TensorType;
+
+/**
+ * How a neuron's bundle is encoded: [gate row |] up row | down column, {@code hidden} elements each, the same in all
+ * layers. Rows keep the type they had. A column of a quantised down has lost its scales, which run along neurons in ggml's
+ * types: its integers are stored as they were ({@link TensorType#I8} or {@link TensorType#U4}), and for each {@code
+ * blockNeurons} consecutive neurons one scale (and minimum) per output stays resident, as dense tensors {@code
+ * layers.N.ffn.down.scales} and {@code .mins} of shape [ceil(d_ff / blockNeurons), hidden]: W[j, i] = scales[i /
+ * blockNeurons, j] · q + mins[i / blockNeurons, j]. Immutable.
+ *
+ * @param gate type of gate rows; that of up where there is no gate
+ * @param up type of up rows
+ * @param down type of down columns
+ * @param blockNeurons neurons that share a scale; 0 when columns bring their own
+ */
+public record BundleFormat(TensorType gate, TensorType up, TensorType down, int blockNeurons) {
+
+  public BundleFormat {
+    boolean scaled = down == TensorType.I8 || down == TensorType.U4;
+    if (scaled != blockNeurons > 0) {
+      throw new IllegalArgumentException(
+          "columns of type " + down + " with scales per " + blockNeurons + " neurons");
+    }
+  }
+
+  /** Every element of one type. */
+  public static BundleFormat of(TensorType type) {
+    return new BundleFormat(type, type, type, 0);
+  }
+
+  /** Whether columns need resident scales. */
+  public boolean hasResidentScales() {
+    return blockNeurons > 0;
+  }
+
+  /** Bytes of one gate row. */
+  public int gateBytes(int hidden) {
+    return Math.toIntExact(gate.bytes(hidden));
+  }
+
+  /** Bytes of one up row. */
+  public int upBytes(int hidden) {
+    return Math.toIntExact(up.bytes(hidden));
+  }
+
+  /** Bytes of one down column. */
+  public int downBytes(int hidden) {
+    return Math.toIntExact(down.bytes(hidden));
+  }
+
+  /** Where the up row begins in a bundle. */
+  public int upOffsetBytes(FfnForm form, int hidden) {
+    return form == FfnForm.GATED ? gateBytes(hidden) : 0;
+  }
+
+  /** Where the down column begins in a bundle. */
+  public int downOffsetBytes(FfnForm form, int hidden) {
+    return upOffsetBytes(form, hidden) + upBytes(hidden);
+  }
+
+  /** Bytes of a bundle without padding. */
+  public int bundleBytes(FfnForm form, int hidden) {
+    return downOffsetBytes(form, hidden) + downBytes(hidden);
+  }
+
+  /** Type of the row that goes into the activation function: gate when gated, up otherwise. */
+  public TensorType inner(FfnForm form) {
+    return form == FfnForm.GATED ? gate : up;
+  }
+}
