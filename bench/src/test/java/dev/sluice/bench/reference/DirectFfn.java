@@ -87,6 +87,7 @@ final class DirectFfn implements LayerObserver {
                     at + 4L * j);
             case F16 -> Float.float16ToFloat(half(memory, at + 2L * j));
             case BF16 -> Float.intBitsToFloat(half(memory, at + 2L * j) << 16);
+            default -> throw new IllegalArgumentException("no float type: " + spec.weightType());
           };
     }
   }
