@@ -2,6 +2,7 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
@@ -44,7 +45,7 @@ public final class LayerStream implements AutoCloseable {
       largest = Math.max(largest, bytes);
     }
     for (int i = 0; i < buffers.length; i++) {
-      buffers[i] = arena.allocate(largest, PAGE_BYTES);
+      buffers[i] = AnonymousMemory.map(largest, arena);
       batches[i] = new ReadBatch(buffers[i]);
     }
     positionOf = new int[spec.layers()][];
