@@ -1,6 +1,7 @@
 package dev.sluice.bundler.checkpoint;
 
 import dev.sluice.bundler.checkpoint.WeightFiles.Located;
+import dev.sluice.bundler.input.InputFiles;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.ModelSpec;
