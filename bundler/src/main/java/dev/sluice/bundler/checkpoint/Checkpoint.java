@@ -4,6 +4,7 @@ import dev.sluice.bundler.checkpoint.WeightFiles.Located;
 import dev.sluice.bundler.input.InputFiles;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
@@ -49,7 +50,7 @@ public final class Checkpoint implements AutoCloseable {
     TensorMap map = TensorMap.of(config, weights);
     this.tensors = map.byCanonicalName();
     this.ignored = map.ignored();
-    this.spec = config.spec(ffnType(config));
+    this.spec = config.spec(BundleFormat.of(ffnType(config)));
     this.dense = denseWeights(config);
     this.tokenizerJson = TokenizerFile.read(folder, spec.vocabulary());
     this.configDigest = sha256(configJson);
@@ -132,10 +133,10 @@ public final class Checkpoint implements AutoCloseable {
     MemorySegment downColumns = allocate(ffn(TensorRule.FFN_DOWN, layer), arena);
     try (Arena whileTurning = Arena.ofConfined()) {
       MemorySegment down = read(ffn(TensorRule.FFN_DOWN, layer), whileTurning);
-      int elementBytes = (int) spec.weightType().bytes(1);
+      int elementBytes = (int) spec.bundle().down().bytes(1);
       FfnWeights.transpose(down, spec.hidden(), spec.feedForward(), elementBytes, downColumns);
     }
-    return new FfnWeights(gate, up, downColumns, spec.weightType().bytes(spec.hidden()));
+    return new FfnWeights(gate, up, downColumns, spec.bundle().upBytes(spec.hidden()));
   }
 
   @Override

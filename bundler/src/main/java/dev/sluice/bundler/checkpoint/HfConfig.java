@@ -4,11 +4,11 @@ import dev.sluice.bundler.checkpoint.TensorRule.Dimension;
 import dev.sluice.bundler.checkpoint.TensorRule.Presence;
 import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.store.ModelSpec.Rope;
-import dev.sluice.storage.tensor.TensorType;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
@@ -103,8 +103,8 @@ record HfConfig(
     };
   }
 
-  /** The specification, once the element type of the FFN is known. */
-  ModelSpec spec(TensorType weightType) {
+  /** The specification, once the encoding of the FFN is known. */
+  ModelSpec spec(BundleFormat bundle) {
     return new ModelSpec(
         architecture.family(),
         layers,
@@ -121,7 +121,7 @@ record HfConfig(
         architecture.form(),
         rope,
         head,
-        weightType,
+        bundle,
         endOfTextIds);
   }
 

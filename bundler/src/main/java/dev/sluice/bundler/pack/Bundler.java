@@ -163,8 +163,8 @@ public final class Bundler {
     boolean gated = store.spec().form() == FfnForm.GATED;
     float[] upBias = bias(store, "layers." + layer + ".ffn.up.bias", dense);
     return new QuantisedFit.LayerData(
-        weights.rows(0),
-        gated ? weights.rows(1) : new float[0],
+        weights.innerRows(),
+        gated ? weights.upRows() : new float[0],
         gated ? bias(store, "layers." + layer + ".ffn.gate.bias", dense) : upBias,
         gated ? upBias : new float[0],
         Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow()),

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -29,7 +30,7 @@ class HfConfigTest {
 
   @Test
   void readsALlama() {
-    ModelSpec spec = read().spec(TensorType.F16);
+    ModelSpec spec = read().spec(BundleFormat.of(TensorType.F16));
     assertEquals("llama", spec.architecture());
     assertEquals(2, spec.layers());
     assertEquals(8, spec.hidden());
@@ -53,7 +54,7 @@ class HfConfigTest {
     sound.config.remove("tie_word_embeddings");
     sound.config.put("eos_token_id", "[3, 4]");
     sound.config.put("head_dim", "16");
-    ModelSpec spec = read().spec(TensorType.F16);
+    ModelSpec spec = read().spec(BundleFormat.of(TensorType.F16));
     assertEquals(2, spec.kvHeads());
     assertEquals(HeadKind.SEPARATE, spec.head());
     assertEquals(List.of(3, 4), spec.endOfTextIds());

@@ -150,7 +150,7 @@ class ImporterTest {
 
   private static void checkBundles(Store store, RawCheckpoint raw) throws IOException {
     ModelSpec spec = store.spec();
-    int elementBytes = (int) spec.weightType().bytes(1);
+    int elementBytes = (int) spec.bundle().up().bytes(1);
     int[] identity = IntStream.range(0, spec.feedForward()).toArray();
     List<Integer> neurons = new ArrayList<>(List.of(0, 1, spec.feedForward() - 1));
     new Random(5).ints(10, 0, spec.feedForward()).forEach(neurons::add);

@@ -55,7 +55,7 @@ public final class BlockFfn {
     int neurons = spec.feedForward();
     arranged = grown(arranged, count * hidden);
     inner = grown(inner, neurons * count);
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().inner(spec.form());
     for (int t = 0; t < count; t++) {
       kernels.arrange(type, normed, normedOffset + t * hidden, arranged, t * hidden, hidden);
     }
@@ -105,7 +105,7 @@ public final class BlockFfn {
    */
   public void accumulate(LayerWeights weights, float[] x, int xOffset) {
     int hidden = spec.hidden();
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().down();
     sums = grown(sums, count * hidden);
     Arrays.fill(sums, 0, count * hidden, 0);
     int neurons = spec.feedForward();

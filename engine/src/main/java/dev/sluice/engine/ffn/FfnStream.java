@@ -58,7 +58,8 @@ public final class FfnStream implements AutoCloseable {
   private final MemorySegment homes; // slots, then spill places, bundleBytes each
   private final int slots;
   private final int bundleBytes;
-  private final int rowBytes;
+  private final int upStart; // of the up row in a bundle
+  private final int downStart;
   private final ReadBatch batch;
 
   private final byte[] predicted;
@@ -99,7 +100,8 @@ public final class FfnStream implements AutoCloseable {
     this.ledger = ledger;
     this.slots = residency.slots();
     this.bundleBytes = spec.bundleBytes();
-    this.rowBytes = bundleBytes / spec.rowsPerNeuron();
+    this.upStart = spec.bundle().upOffsetBytes(spec.form(), spec.hidden());
+    this.downStart = spec.bundle().downOffsetBytes(spec.form(), spec.hidden());
     int neurons = spec.feedForward();
     int layers = spec.layers();
     positionOf = new int[layers][];
@@ -208,7 +210,7 @@ public final class FfnStream implements AutoCloseable {
     ledger.add(layer, Quantity.HITS, named - missing);
     ledger.add(layer, Quantity.MISSES, missing);
 
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().inner(spec.form());
     kernels.arrange(type, normed, 0, arranged, 0, spec.hidden());
     Arrays.fill(active, 0);
     read(layer, missing, Landing.COMPUTE);
@@ -356,7 +358,7 @@ public final class FfnStream implements AutoCloseable {
   /** Computes h of the neuron whose bundle is at {@code home}; true if it is active. */
   private boolean compute(int layer, int neuron, int home) {
     int hidden = spec.hidden();
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().inner(spec.form());
     long at = (long) home * bundleBytes;
     float[][] bias = biases[layer];
     boolean gated = spec.form() == FfnForm.GATED;
@@ -371,7 +373,7 @@ public final class FfnStream implements AutoCloseable {
     }
     float h = inner;
     if (gated) {
-      float up = kernels.dot(type, homes, at + rowBytes, arranged, 0, hidden);
+      float up = kernels.dot(type, homes, at + upStart, arranged, 0, hidden);
       if (bias[1].length > 0) {
         up += bias[1][neuron];
       }
@@ -389,13 +391,13 @@ public final class FfnStream implements AutoCloseable {
   private void accumulate(int layer, float[] x) {
     long started = System.nanoTime();
     int hidden = spec.hidden();
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().down();
     Arrays.fill(sum, 0);
     int fired = 0;
     for (int w = 0; w < active.length; w++) {
       for (long bits = active[w]; bits != 0; bits &= bits - 1) {
         int neuron = w * 64 + Long.numberOfTrailingZeros(bits);
-        long column = (long) homeOf[neuron] * bundleBytes + bundleBytes - rowBytes;
+        long column = (long) homeOf[neuron] * bundleBytes + downStart;
         kernels.axpy(type, output[neuron], homes, column, sum, 0, hidden);
         fired++;
       }

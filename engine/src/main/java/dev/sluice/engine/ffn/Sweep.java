@@ -87,7 +87,7 @@ public final class Sweep {
   /** ‖W_down[:,i]‖ of every neuron of a layer. */
   private float[] columnNorms(LayerWeights weights) {
     Kernels kernels = model.kernels();
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().down();
     int hidden = spec.hidden();
     float[] norms = new float[spec.feedForward()];
     float[] column = new float[hidden];

@@ -13,11 +13,16 @@ final class BlockLayout {
 
   private BlockLayout() {}
 
+  /** Whether blocks hold their even elements before their odd ones. */
+  static boolean splits(TensorType type) {
+    return type == TensorType.F16 || type == TensorType.BF16 || type == TensorType.U4;
+  }
+
   static void arrange(
       TensorType type, float[] x, int xOffset, float[] arranged, int arrangedOffset, int n) {
     Objects.checkFromIndexSize(xOffset, n, x.length);
     Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
-    int full = type == TensorType.F32 ? 0 : n & -BLOCK;
+    int full = splits(type) ? n & -BLOCK : 0;
     for (int i = 0; i < full; i += BLOCK) {
       int from = xOffset + i;
       int to = arrangedOffset + i;
@@ -33,7 +38,7 @@ final class BlockLayout {
       TensorType type, float[] arranged, int arrangedOffset, float[] x, int xOffset, int n) {
     Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
     Objects.checkFromIndexSize(xOffset, n, x.length);
-    int full = type == TensorType.F32 ? 0 : n & -BLOCK;
+    int full = splits(type) ? n & -BLOCK : 0;
     for (int i = 0; i < full; i += BLOCK) {
       int from = arrangedOffset + i;
       int to = xOffset + i;

@@ -65,6 +65,21 @@ public interface Kernels {
       int outOffset,
       int n);
 
+  /**
+   * As {@link #dots}, for rows that lie anywhere in the segment: row r at {@code offsetsBytes[first + r]}.
+   */
+  void dotsAt(
+      TensorType type,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int rows,
+      float[] arranged,
+      int arrangedOffset,
+      float[] out,
+      int outOffset,
+      int n);
+
   /** Writes n weights as exact float32 values in the arranged layout. */
   void widen(TensorType type, MemorySegment weights, long offsetBytes, float[] row, int rowOffset,
       int n);
@@ -78,6 +93,57 @@ public interface Kernels {
   /** y = fma(a, w, y) for n elements; y is in the arranged layout. */
   void axpy(TensorType type, float a, MemorySegment weights, long offsetBytes, float[] y,
       int yOffset, int n);
+
+  /**
+   * Scaled additions of columns that lie anywhere in the segment, to a part of y: for column c ascending, {@code y[yOffset
+   * + j] = fma(a[aOffset + c], column[j], y[yOffset + j])}, j from {@code from} to {@code to}, where the column begins at
+   * {@code offsetsBytes[first + c]}. The bits are those of {@link #axpy} column by column, wherever y is cut.
+   *
+   * @param y in the arranged layout
+   * @param from a multiple of 16 and of the type's blocks
+   * @param to the same, or the column's length
+   */
+  void axpysAt(
+      TensorType type,
+      float[] a,
+      int aOffset,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int columns,
+      float[] y,
+      int yOffset,
+      int from,
+      int to);
+
+  /**
+   * Ends a block of neurons whose columns share one scale per output (see {@link
+   * dev.sluice.storage.store.BundleFormat}): {@code y[j] = fma(scales[j], sums[j], y[j])} and {@code sums[j] = 0}, for j
+   * from {@code from} to {@code to}, limited as in {@link #axpysAt}.
+   *
+   * @param columns type of the columns, in whose arranged layout both arrays are; scales are in natural order
+   * @param scaleType F16 or F32
+   * @param scalesOffsetBytes where the block's scale of output 0 is
+   */
+  void closeBlock(
+      TensorType columns,
+      TensorType scaleType,
+      MemorySegment scales,
+      long scalesOffsetBytes,
+      float[] sums,
+      int sumsOffset,
+      float[] y,
+      int yOffset,
+      int from,
+      int to);
+
+  /**
+   * Adds what the minimums of a block of neurons contribute: {@code y[j] = fma(factors, mins[j], y[j])}, where {@code
+   * factors} is the sum of the factors of the block's columns; the rest as in {@link #closeBlock}.
+   */
+  void addMinimums(
+      TensorType columns, TensorType minType, float factors, MemorySegment mins,
+      long minsOffsetBytes, float[] y, int yOffset, int from, int to);
 
   /** Canonical dot product of two float32 arrays, both in the same layout. */
   float dot(float[] a, int aOffset, float[] b, int bOffset, int n);

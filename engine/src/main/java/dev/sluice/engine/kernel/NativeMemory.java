@@ -52,6 +52,36 @@ final class NativeMemory {
     return weights.address() + offsetBytes;
   }
 
+  /** The address of a segment in which {@code count} rows of n weights were checked to lie. */
+  static long checkRows(
+      TensorType type, MemorySegment weights, long[] offsetsBytes, int first, int count, int n) {
+    Objects.checkFromIndexSize(first, count, offsetsBytes.length);
+    long bytes = type.bytes(n);
+    long base = address(weights, 0, 0);
+    for (int r = first; r < first + count; r++) {
+      Objects.checkFromIndexSize(offsetsBytes[r], bytes, weights.byteSize());
+    }
+    return base;
+  }
+
+  /** The checked address of {@code n} scales, which are F16 or F32. */
+  static long scales(TensorType type, MemorySegment scales, long offsetBytes, int n) {
+    if (type != TensorType.F16 && type != TensorType.F32) {
+      throw new IllegalArgumentException("scales are F16 or F32, not " + type);
+    }
+    return address(type, scales, offsetBytes, n);
+  }
+
+  /** The byte at an address, sign-extended. */
+  static int bits8(long address) {
+    return ALL.get(ValueLayout.JAVA_BYTE, address);
+  }
+
+  /** The IEEE 754 binary16 number at an address. */
+  static float float16(long address) {
+    return Float.float16ToFloat(ALL.get(SHORT, address));
+  }
+
   /** The 16 bits at an address, sign-extended. */
   static int bits16(long address) {
     return ALL.get(SHORT, address);

@@ -1,5 +1,6 @@
 package dev.sluice.engine.kernel;
 
+import dev.sluice.storage.tensor.TensorType;
 import java.util.Objects;
 
 /** Range checks that the tile methods of all kernels share. */
@@ -13,6 +14,15 @@ final class Ranges {
     }
     long length = rows == 0 ? 0 : (long) (rows - 1) * stride + columns;
     Objects.checkFromIndexSize((long) offset, length, (long) values.length);
+  }
+
+  /** Elements {@code from} to {@code to} of a column of this type, in an array that holds it from {@code offset}. */
+  static void checkPart(TensorType type, float[] values, int offset, int from, int to) {
+    Objects.checkFromToIndex(from, to, Integer.MAX_VALUE);
+    Objects.checkFromIndexSize((long) offset + from, to - from, (long) values.length);
+    if (from % BlockLayout.BLOCK != 0 || from % type.blockElements() != 0) {
+      throw new IndexOutOfBoundsException("element " + from + " lies inside a block of " + type);
+    }
   }
 
   static void checkDotTile(

@@ -5,6 +5,7 @@ import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -44,11 +45,23 @@ final class ScalarKernels implements Kernels {
 
   /** The dot product at a checked address. */
   static float dotAt(TensorType type, long address, float[] x, int xOffset, int n) {
-    return type == TensorType.F32
-        ? ScalarSums.dot32(address, x, xOffset, n)
-        : ScalarSums.dot16(
-            address, x, xOffset, n, HalfFormat.shift(type), HalfFormat.mask(type),
-            HalfFormat.scale(type));
+    return switch (type) {
+      case F32 -> ScalarSums.dot32(address, x, xOffset, n);
+      case F16, BF16 -> ScalarSums.dot16(address, x, xOffset, n, HalfFormat.shift(type),
+          HalfFormat.mask(type), HalfFormat.scale(type));
+      default -> dotInChunks(type, address, x, xOffset, n);
+    };
+  }
+
+  private static float dotInChunks(TensorType type, long address, float[] x, int xOffset, int n) {
+    Chunk chunk = Chunk.ofThread();
+    Arrays.fill(chunk.sums, 0f);
+    for (int i = 0; i < n; i += Chunk.ELEMENTS) {
+      int some = Math.min(Chunk.ELEMENTS, n - i);
+      chunk.decode(type, address + type.bytes(i), some);
+      ScalarSums.accumulate(chunk.values, 0, x, xOffset + i, some, chunk.sums);
+    }
+    return ScalarSums.fold(chunk.sums);
   }
 
   @Override
@@ -69,6 +82,31 @@ final class ScalarKernels implements Kernels {
     try {
       for (int r = 0; r < rows; r++) {
         out[outOffset + r] = dotAt(type, address + r * strideBytes, arranged, arrangedOffset, n);
+      }
+    } finally {
+      Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
+  public void dotsAt(
+      TensorType type,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int rows,
+      float[] arranged,
+      int arrangedOffset,
+      float[] out,
+      int outOffset,
+      int n) {
+    Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
+    Objects.checkFromIndexSize(outOffset, rows, out.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, n);
+    try {
+      for (int r = 0; r < rows; r++) {
+        out[outOffset + r] =
+            dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset, n);
       }
     } finally {
       Reference.reachabilityFence(weights);
@@ -99,12 +137,18 @@ final class ScalarKernels implements Kernels {
 
   /**
    * Widens arranged elements {@code from} to n of the row at a checked address; {@code from} is a
-   * multiple of 16.
+   * multiple of 16 and of the type's blocks.
    */
   static void widenFrom(int from, TensorType type, long address, float[] row, int rowOffset,
       int n) {
-    for (int i = from; i < n; i++) {
-      row[rowOffset + i] = weight(type, address, i, n);
+    if (from == n) {
+      return;
+    }
+    Chunk chunk = Chunk.ofThread();
+    for (int i = from; i < n; i += Chunk.ELEMENTS) {
+      int some = Math.min(Chunk.ELEMENTS, n - i);
+      chunk.decode(type, address + type.bytes(i), some);
+      System.arraycopy(chunk.values, 0, row, rowOffset + i, some);
     }
   }
 
@@ -122,30 +166,130 @@ final class ScalarKernels implements Kernels {
   }
 
   /**
-   * As {@link #axpy}, for arranged elements {@code from} to n; {@code from} is a multiple of 16.
+   * As {@link #axpy}, for arranged elements {@code from} to {@code to}; {@code from} is a multiple of 16 and of the
+   * type's blocks.
    */
   static void axpyFrom(
-      int from, TensorType type, float a, long address, float[] y, int yOffset, int n) {
-    for (int i = from; i < n; i++) {
-      y[yOffset + i] = Math.fma(a, weight(type, address, i, n), y[yOffset + i]) + 0f;
+      int from, TensorType type, float a, long address, float[] y, int yOffset, int to) {
+    if (from == to) {
+      return;
+    }
+    Chunk chunk = Chunk.ofThread();
+    for (int i = from; i < to; i += Chunk.ELEMENTS) {
+      int some = Math.min(Chunk.ELEMENTS, to - i);
+      chunk.decode(type, address + type.bytes(i), some);
+      axpyFrom(0, a, chunk.values, 0, y, yOffset + i, some);
     }
   }
 
-  /** Arranged element i of n weights at an address. */
-  private static float weight(TensorType type, long address, int i, int n) {
-    if (type == TensorType.F32) {
-      return NativeMemory.float32(address + 4L * i);
+  @Override
+  public void axpysAt(
+      TensorType type,
+      float[] a,
+      int aOffset,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int columns,
+      float[] y,
+      int yOffset,
+      int from,
+      int to) {
+    Ranges.checkPart(type, y, yOffset, from, to);
+    Objects.checkFromIndexSize(aOffset, columns, a.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, columns, to);
+    try {
+      axpysFrom(from, type, a, aOffset, base, offsetsBytes, first, columns, y, yOffset, to);
+    } finally {
+      Reference.reachabilityFence(weights);
     }
-    int natural = i;
-    if (i < (n & -BlockLayout.BLOCK)) {
-      int lane = i & 15;
-      natural = (i & -BlockLayout.BLOCK) + 2 * (lane & 7) + (lane >> 3);
+  }
+
+  /** {@link #axpysAt} without checks. */
+  static void axpysFrom(
+      int from,
+      TensorType type,
+      float[] a,
+      int aOffset,
+      long base,
+      long[] offsetsBytes,
+      int first,
+      int columns,
+      float[] y,
+      int yOffset,
+      int to) {
+    for (int c = 0; c < columns; c++) {
+      axpyFrom(from, type, a[aOffset + c], base + offsetsBytes[first + c], y, yOffset, to);
     }
-    return HalfFormat.decode(
-        NativeMemory.bits16(address + 2L * natural),
-        HalfFormat.shift(type),
-        HalfFormat.mask(type),
-        HalfFormat.scale(type));
+  }
+
+  @Override
+  public void closeBlock(
+      TensorType columns,
+      TensorType scaleType,
+      MemorySegment scales,
+      long scalesOffsetBytes,
+      float[] sums,
+      int sumsOffset,
+      float[] y,
+      int yOffset,
+      int from,
+      int to) {
+    Ranges.checkPart(columns, sums, sumsOffset, from, to);
+    Ranges.checkPart(columns, y, yOffset, from, to);
+    long address = NativeMemory.scales(scaleType, scales, scalesOffsetBytes, to);
+    try {
+      scaleFrom(from, columns, scaleType, address, sums, sumsOffset, y, yOffset, to);
+    } finally {
+      Reference.reachabilityFence(scales);
+    }
+  }
+
+  /** {@link #closeBlock} without checks. */
+  static void scaleFrom(
+      int from, TensorType columns, TensorType scaleType, long address, float[] sums,
+      int sumsOffset, float[] y, int yOffset, int to) {
+    if (from == to) {
+      return;
+    }
+    Chunk chunk = Chunk.ofThread();
+    for (int i = from; i < to; i += Chunk.ELEMENTS) {
+      int some = Math.min(Chunk.ELEMENTS, to - i);
+      chunk.decodeAs(columns, scaleType, address + scaleType.bytes(i), some);
+      for (int k = 0; k < some; k++) {
+        int at = yOffset + i + k;
+        y[at] = Math.fma(chunk.values[k], sums[sumsOffset + i + k], y[at]) + 0f;
+        sums[sumsOffset + i + k] = 0f;
+      }
+    }
+  }
+
+  @Override
+  public void addMinimums(
+      TensorType columns, TensorType minType, float factors, MemorySegment mins,
+      long minsOffsetBytes, float[] y, int yOffset, int from, int to) {
+    Ranges.checkPart(columns, y, yOffset, from, to);
+    long address = NativeMemory.scales(minType, mins, minsOffsetBytes, to);
+    try {
+      minimumsFrom(from, columns, minType, factors, address, y, yOffset, to);
+    } finally {
+      Reference.reachabilityFence(mins);
+    }
+  }
+
+  /** {@link #addMinimums} without checks. */
+  static void minimumsFrom(
+      int from, TensorType columns, TensorType minType, float factors, long address, float[] y,
+      int yOffset, int to) {
+    if (from == to) {
+      return;
+    }
+    Chunk chunk = Chunk.ofThread();
+    for (int i = from; i < to; i += Chunk.ELEMENTS) {
+      int some = Math.min(Chunk.ELEMENTS, to - i);
+      chunk.decodeAs(columns, minType, address + minType.bytes(i), some);
+      axpyFrom(0, factors, chunk.values, 0, y, yOffset + i, some);
+    }
   }
 
   @Override

@@ -131,6 +131,27 @@ final class ScalarSums {
     return HalfFormat.decode(NativeMemory.bits16(address), shift, mask, scale);
   }
 
+  /**
+   * Adds the products of n elements to 16 partial sums. Only the last stretch of a sum may have an n that is no multiple
+   * of 16.
+   */
+  static void accumulate(float[] a, int aOffset, float[] b, int bOffset, int n, float[] sums) {
+    for (int i = 0; i < n; i += BlockLayout.BLOCK) {
+      for (int k = 0; k < BlockLayout.BLOCK; k++) {
+        sums[k] = last(a, aOffset, b, bOffset, i + k, n, sums[k]);
+      }
+    }
+  }
+
+  /** The final tree over 16 partial sums. */
+  static float fold(float[] s) {
+    float q0 = (s[0] + s[8]) + (s[4] + s[12]);
+    float q1 = (s[1] + s[9]) + (s[5] + s[13]);
+    float q2 = (s[2] + s[10]) + (s[6] + s[14]);
+    float q3 = (s[3] + s[11]) + (s[7] + s[15]);
+    return (q0 + q2) + (q1 + q3);
+  }
+
   /** Canonical sum of n elements, none negative. */
   static float sum(float[] x, int offset, int n) {
     float q0 = quarterSum(x, offset, n, 0);

@@ -83,6 +83,31 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void dotsAt(
+      TensorType type,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int rows,
+      float[] arranged,
+      int arrangedOffset,
+      float[] out,
+      int outOffset,
+      int n) {
+    Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
+    Objects.checkFromIndexSize(outOffset, rows, out.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, n);
+    try {
+      for (int r = 0; r < rows; r++) {
+        out[outOffset + r] =
+            dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset, n);
+      }
+    } finally {
+      Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
   public void unpack(PackedRows rows, int row, float[] arranged, int offset) {
     if (rows.cols() % PackedRows.GROUP != 0) {
       Kernels.scalar().unpack(rows, row, arranged, offset);
@@ -97,9 +122,8 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(rowOffset, n, row.length);
     long address = NativeMemory.address(type, weights, offsetBytes, n);
     try {
-      int full = n & -BlockLayout.BLOCK;
-      VectorRows.widen(type, address, row, rowOffset, full);
-      ScalarKernels.widenFrom(full, type, address, row, rowOffset, n);
+      int done = VectorRows.widen(type, address, row, rowOffset, n & -BlockLayout.BLOCK);
+      ScalarKernels.widenFrom(done, type, address, row, rowOffset, n);
     } finally {
       Reference.reachabilityFence(weights);
     }
@@ -112,11 +136,82 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(yOffset, n, y.length);
     long address = NativeMemory.address(type, weights, offsetBytes, n);
     try {
-      int full = n & -BlockLayout.BLOCK;
-      VectorRows.axpy(type, a, address, y, yOffset, full);
-      ScalarKernels.axpyFrom(full, type, a, address, y, yOffset, n);
+      int done = VectorRows.axpy(type, a, address, y, yOffset, n & -BlockLayout.BLOCK);
+      ScalarKernels.axpyFrom(done, type, a, address, y, yOffset, n);
     } finally {
       Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
+  public void axpysAt(
+      TensorType type,
+      float[] a,
+      int aOffset,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int columns,
+      float[] y,
+      int yOffset,
+      int from,
+      int to) {
+    Ranges.checkPart(type, y, yOffset, from, to);
+    Objects.checkFromIndexSize(aOffset, columns, a.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, columns, to);
+    try {
+      int done = from;
+      if (VectorColumns.knows(type)) {
+        done += (to - from) & -BlockLayout.BLOCK;
+        VectorColumns.axpys(type, a, aOffset, base + type.bytes(from), offsetsBytes, first, columns,
+            y, yOffset + from, done - from);
+      }
+      ScalarKernels.axpysFrom(done, type, a, aOffset, base, offsetsBytes, first, columns, y,
+          yOffset, to);
+    } finally {
+      Reference.reachabilityFence(weights);
+    }
+  }
+
+  @Override
+  public void closeBlock(
+      TensorType columns,
+      TensorType scaleType,
+      MemorySegment scales,
+      long scalesOffsetBytes,
+      float[] sums,
+      int sumsOffset,
+      float[] y,
+      int yOffset,
+      int from,
+      int to) {
+    Ranges.checkPart(columns, sums, sumsOffset, from, to);
+    Ranges.checkPart(columns, y, yOffset, from, to);
+    long address = NativeMemory.scales(scaleType, scales, scalesOffsetBytes, to);
+    try {
+      int full = (to - from) & -BlockLayout.BLOCK;
+      VectorColumns.close(BlockLayout.splits(columns), scaleType, address + scaleType.bytes(from),
+          sums, sumsOffset + from, y, yOffset + from, full);
+      ScalarKernels.scaleFrom(from + full, columns, scaleType, address, sums, sumsOffset, y,
+          yOffset, to);
+    } finally {
+      Reference.reachabilityFence(scales);
+    }
+  }
+
+  @Override
+  public void addMinimums(
+      TensorType columns, TensorType minType, float factors, MemorySegment mins,
+      long minsOffsetBytes, float[] y, int yOffset, int from, int to) {
+    Ranges.checkPart(columns, y, yOffset, from, to);
+    long address = NativeMemory.scales(minType, mins, minsOffsetBytes, to);
+    try {
+      int full = (to - from) & -BlockLayout.BLOCK;
+      VectorColumns.minimums(BlockLayout.splits(columns), minType, factors,
+          address + minType.bytes(from), y, yOffset + from, full);
+      ScalarKernels.minimumsFrom(from + full, columns, minType, factors, address, y, yOffset, to);
+    } finally {
+      Reference.reachabilityFence(mins);
     }
   }
 

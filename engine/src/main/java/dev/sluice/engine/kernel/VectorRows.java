@@ -6,14 +6,14 @@ import static dev.sluice.engine.kernel.Lanes.INTS;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
  * Loops over weights at checked native addresses. 16-bit weights come as 32-bit loads of two, split
- * as {@link HalfFormat} says. All n are multiples of 16 here; axpy and widen return nothing for the
- * rest.
+ * as {@link HalfFormat} says. All n are multiples of 16 here.
  */
 final class VectorRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -26,42 +26,72 @@ final class VectorRows {
    * defeat the prefetcher.
    */
   static float dot(TensorType type, long address, float[] x, int xo, int n) {
-    return type == TensorType.F32
-        ? dot32(address, x, xo, n)
-        : dot16(
-            address, x, xo, n, HalfFormat.shift(type), HalfFormat.mask(type),
-            HalfFormat.scale(type));
-  }
-
-  static void widen(TensorType type, long address, float[] row, int ro, int n) {
-    if (type == TensorType.F32) {
-      MemorySegment.copy(NativeMemory.ALL, NativeMemory.FLOAT, address, row, ro, n);
-    } else {
-      widen16(
-          address, row, ro, n, HalfFormat.shift(type), HalfFormat.mask(type),
+    return switch (type) {
+      case F32 -> dot32(address, x, xo, n);
+      case F16, BF16 -> dot16(address, x, xo, n, HalfFormat.shift(type), HalfFormat.mask(type),
           HalfFormat.scale(type));
-    }
+      case Q8_0 -> VectorQuants.dot8(address, x, xo, n);
+      case Q4_0 -> VectorQuants.dot40(address, x, xo, n);
+      case Q4_1 -> VectorQuants.dot41(address, x, xo, n);
+      default -> dotInChunks(type, address, x, xo, n);
+    };
   }
 
-  static void axpy(TensorType type, float a, long address, float[] y, int yo, int n) {
-    if (type == TensorType.F32) {
-      axpy32(a, address, y, yo, n);
-    } else {
-      axpy16(
-          a, address, y, yo, n, HalfFormat.shift(type), HalfFormat.mask(type),
+  /** Weights of other types are decoded in plain Java and summed in vectors. */
+  private static float dotInChunks(TensorType type, long address, float[] x, int xo, int n) {
+    Chunk chunk = Chunk.ofThread();
+    Arrays.fill(chunk.sums, 0f);
+    for (int i = 0; i < n; i += Chunk.ELEMENTS) {
+      int some = Math.min(Chunk.ELEMENTS, n - i);
+      chunk.decode(type, address + type.bytes(i), some);
+      VectorTiles.accumulate(chunk.values, 0, x, xo + i, some, chunk.sums);
+    }
+    return ScalarSums.fold(chunk.sums);
+  }
+
+  /** Widens as many of n elements as there are vectors for, a multiple of 16; returns how many. */
+  static int widen(TensorType type, long address, float[] row, int ro, int n) {
+    switch (type) {
+      case F32 -> MemorySegment.copy(NativeMemory.ALL, NativeMemory.FLOAT, address, row, ro, n);
+      case F16, BF16 -> widen16(address, row, ro, n, HalfFormat.shift(type), HalfFormat.mask(type),
           HalfFormat.scale(type));
+      case I8 -> VectorQuants.widenBytes(address, row, ro, n);
+      case U4 -> VectorQuants.widenNibbles(address, row, ro, n);
+      case Q8_0 -> VectorQuants.widen8(address, row, ro, n);
+      case Q4_0 -> VectorQuants.widen40(address, row, ro, n);
+      case Q4_1 -> VectorQuants.widen41(address, row, ro, n);
+      default -> {
+        return 0;
+      }
     }
+    return n;
   }
 
-  private static IntVector pairs(long address) {
+  /** Adds as many of n elements as there are vectors for, a multiple of 16; returns how many. */
+  static int axpy(TensorType type, float a, long address, float[] y, int yo, int n) {
+    switch (type) {
+      case F32 -> axpy32(a, address, y, yo, n);
+      case F16, BF16 -> axpy16(a, address, y, yo, n, HalfFormat.shift(type),
+          HalfFormat.mask(type), HalfFormat.scale(type));
+      case I8 -> VectorQuants.axpyBytes(a, address, y, yo, n);
+      case U4 -> VectorQuants.axpyNibbles(a, address, y, yo, n);
+      case Q8_0 -> VectorQuants.axpy8(a, address, y, yo, n);
+      default -> {
+        return 0;
+      }
+    }
+    return n;
+  }
+
+  static IntVector pairs(long address) {
     return IntVector.fromMemorySegment(INTS, NativeMemory.ALL, address, ORDER);
   }
 
-  private static FloatVector floats(long address) {
+  static FloatVector floats(long address) {
     return FloatVector.fromMemorySegment(FLOATS, NativeMemory.ALL, address, ORDER);
   }
 
-  private static FloatVector evens(IntVector pairs, int shift, int mask, float scale) {
+  static FloatVector evens(IntVector pairs, int shift, int mask, float scale) {
     return pairs
         .lanewise(VectorOperators.LSHL, 16)
         .lanewise(VectorOperators.ASHR, shift)
@@ -70,7 +100,7 @@ final class VectorRows {
         .mul(scale);
   }
 
-  private static FloatVector odds(IntVector pairs, int shift, int mask, float scale) {
+  static FloatVector odds(IntVector pairs, int shift, int mask, float scale) {
     return pairs.lanewise(VectorOperators.ASHR, shift).and(mask).reinterpretAsFloats().mul(scale);
   }
 

@@ -71,6 +71,20 @@ final class VectorTiles {
     return Lanes.fold(low.add(high));
   }
 
+  /** Adds the products of n elements, a multiple of 16, to 16 partial sums. */
+  static void accumulate(float[] a, int aOffset, float[] b, int bOffset, int n, float[] sums) {
+    FloatVector low = FloatVector.fromArray(FLOATS, sums, 0);
+    FloatVector high = FloatVector.fromArray(FLOATS, sums, 8);
+    for (int i = 0; i < n; i += 16) {
+      low = FloatVector.fromArray(FLOATS, a, aOffset + i)
+          .fma(FloatVector.fromArray(FLOATS, b, bOffset + i), low);
+      high = FloatVector.fromArray(FLOATS, a, aOffset + i + 8)
+          .fma(FloatVector.fromArray(FLOATS, b, bOffset + i + 8), high);
+    }
+    low.intoArray(sums, 0);
+    high.intoArray(sums, 8);
+  }
+
   private static void sum1x4(float[] a, int ao, float[] x, int xo, float[] sums, int n) {
     FloatVector l0 = FloatVector.zero(FLOATS);
     FloatVector l1 = l0;

@@ -73,7 +73,7 @@ final class CettMeter {
     int neurons = spec.feedForward();
     int hidden = spec.hidden();
     int count = block.count();
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().down();
     Sums sums = new Sums();
     float[] partial = new float[hidden];
     float[] norms = new float[BINS];

@@ -28,19 +28,45 @@ final class Samples {
   }
 
   /**
-   * n weights in native memory that begins 2 (F32: 4) bytes past an allocation's 64-byte boundary.
+   * n weights in native memory that begins 2 (F32: 4, bytes and blocks: 1) bytes past an allocation's 64-byte boundary.
    */
   static MemorySegment weights(Arena arena, TensorType type, Random random, int n) {
-    long shiftBytes = type.bytes(1);
+    long shiftBytes = type.isFloat() ? type.bytes(1) : 1;
     MemorySegment weights = arena.allocate(type.bytes(n) + shiftBytes, 64).asSlice(shiftBytes);
-    for (int i = 0; i < n; i++) {
-      switch (type) {
-        case F32 -> weights.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * i, floats(random, 1)[0]);
-        case F16 -> weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, half(random, 0x7c00));
-        case BF16 -> weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, half(random, 0x7f80));
+    switch (type) {
+      case F32 -> {
+        for (int i = 0; i < n; i++) {
+          weights.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * i, floats(random, 1)[0]);
+        }
+      }
+      case F16, BF16 -> {
+        for (int i = 0; i < n; i++) {
+          weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i,
+              half(random, type == TensorType.F16 ? 0x7c00 : 0x7f80));
+        }
+      }
+      default -> {
+        byte[] bytes = new byte[(int) weights.byteSize()];
+        random.nextBytes(bytes);
+        MemorySegment.copy(bytes, 0, weights, ValueLayout.JAVA_BYTE, 0, bytes.length);
+        for (long block = 0; block < weights.byteSize(); block += type.blockBytes()) {
+          for (int scale = 0; scale < scales(type); scale++) {
+            weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + 2L * scale,
+                half(random, 0x7c00));
+          }
+        }
       }
     }
     return weights;
+  }
+
+  /** F16 numbers that a block begins with. */
+  private static int scales(TensorType type) {
+    return switch (type) {
+      case Q8_0, Q4_0 -> 1;
+      case Q4_1 -> 2;
+      default -> 0;
+    };
   }
 
   private static short half(Random random, int exponentMask) {
@@ -57,15 +83,32 @@ final class Samples {
         : (short) (Float.floatToRawIntBits(value) >>> 16);
   }
 
-  /** Weight i as Java itself decodes it. */
+  /** Weight i by the definition of its type. */
   static float weight(TensorType type, MemorySegment weights, int i) {
+    long block = (long) i / type.blockElements() * type.blockBytes();
+    int k = i % type.blockElements();
     return switch (type) {
       case F32 -> weights.get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * i);
-      case F16 -> Float.float16ToFloat(weights.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i));
+      case F16 -> float16(weights, 2L * i);
       case BF16 ->
           Float.intBitsToFloat(weights.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i) << 16);
+      case I8 -> weights.get(ValueLayout.JAVA_BYTE, i);
+      case U4 -> nibble(weights, i / 2, i % 2);
+      case Q8_0 -> float16(weights, block) * weights.get(ValueLayout.JAVA_BYTE, block + 2 + k);
+      case Q4_0 -> float16(weights, block) * (nibble(weights, block + 2 + k % 16, k / 16) - 8);
+      case Q4_1 -> float16(weights, block) * nibble(weights, block + 4 + k % 16, k / 16)
+          + float16(weights, block + 2);
       default -> throw new IllegalArgumentException("no samples of " + type);
     };
+  }
+
+  private static float float16(MemorySegment weights, long offsetBytes) {
+    return Float.float16ToFloat(weights.get(ValueLayout.JAVA_SHORT_UNALIGNED, offsetBytes));
+  }
+
+  private static int nibble(MemorySegment weights, long offsetBytes, int half) {
+    int both = Byte.toUnsignedInt(weights.get(ValueLayout.JAVA_BYTE, offsetBytes));
+    return half == 0 ? both & 15 : both >> 4;
   }
 
   /**

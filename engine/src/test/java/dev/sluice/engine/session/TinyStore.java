@@ -2,6 +2,7 @@ package dev.sluice.engine.session;
 
 import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -68,7 +69,7 @@ public final class TinyStore {
             form,
             new Rope(10_000, 16, Scaling.NONE),
             HeadKind.TIED,
-            TensorType.F16,
+            BundleFormat.of(TensorType.F16),
             List.of());
   }
 

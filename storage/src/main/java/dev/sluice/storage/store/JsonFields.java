@@ -59,6 +59,11 @@ record JsonFields(Object where, JsonNode node) {
     return object(where, node.path(name), "'" + name + "'");
   }
 
+  /** Whether this object has a member of this name. */
+  boolean has(String name) {
+    return node.has(name);
+  }
+
   List<JsonFields> objects(String name, int maxSize) {
     List<JsonFields> result = new ArrayList<>();
     for (JsonNode element : array(name, maxSize)) {

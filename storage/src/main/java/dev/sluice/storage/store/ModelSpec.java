@@ -1,6 +1,5 @@
 package dev.sluice.storage.store;
 
-import dev.sluice.storage.tensor.TensorType;
 import java.util.List;
 
 /**
@@ -13,7 +12,7 @@ import java.util.List;
  * @param feedForward neurons per FFN layer (d_ff)
  * @param headSize elements per attention head; need not be hidden / heads
  * @param contextLength positions the model was made for
- * @param weightType element type of FFN rows and columns in the bundles
+ * @param bundle how FFN rows and columns are encoded in the bundles
  * @param endOfTextIds token ids that end generation, possibly empty
  */
 public record ModelSpec(
@@ -32,7 +31,7 @@ public record ModelSpec(
     FfnForm form,
     Rope rope,
     HeadKind head,
-    TensorType weightType,
+    BundleFormat bundle,
     List<Integer> endOfTextIds) {
 
   /** Normalisation: root mean square, or mean and variance with a bias. */
@@ -95,7 +94,7 @@ public record ModelSpec(
 
   /** Bytes of one neuron's bundle without padding: its rows and its column, {@code hidden} elements each. */
   public int bundleBytes() {
-    return Math.toIntExact(weightType.bytes((long) hidden * rowsPerNeuron()));
+    return bundle.bundleBytes(form, hidden);
   }
 
   /** Bytes of all FFN weights without padding. */

@@ -9,12 +9,14 @@ import dev.sluice.storage.store.ModelSpec.Rope;
 import dev.sluice.storage.store.ModelSpec.Scaling;
 import dev.sluice.storage.store.ModelSpec.ScalingKind;
 import dev.sluice.storage.tensor.TensorType;
+import java.util.List;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A {@link ModelSpec} as JSON under the catalog's key {@code config}. Members are the record's components in snake case;
  * enums are numbers: norm 1 RMS, 2 LAYER; activation 1 RELU, 2 RELU2, 3 SILU, 4 GELU_TANH; form 1 GATED, 2 UNGATED; head 1
- * TIED, 2 SEPARATE; scaling kind 0 NONE, 1 LINEAR, 2 LLAMA3; weight type as {@link TensorType#code()}.
+ * TIED, 2 SEPARATE; scaling kind 0 NONE, 1 LINEAR, 2 LLAMA3; types as {@link TensorType#code()}. Version 1 had
+ * {@code weight_type} for all rows and columns in place of {@code bundle}.
  */
 final class SpecFormat {
   static final int MAX_LAYERS = 4096;
@@ -53,7 +55,11 @@ final class SpecFormat {
     scaling.put("high_frequency_factor", spec.rope().scaling().highFrequencyFactor());
     scaling.put("original_context", spec.rope().scaling().originalContext());
     json.put("head", code(spec.head()));
-    json.put("weight_type", spec.weightType().code());
+    ObjectNode bundle = json.putObject("bundle");
+    bundle.put("gate", spec.bundle().gate().code());
+    bundle.put("up", spec.bundle().up().code());
+    bundle.put("down", spec.bundle().down().code());
+    bundle.put("block_neurons", spec.bundle().blockNeurons());
     spec.endOfTextIds().forEach(json.putArray("end_of_text_ids")::add);
     return JsonFields.write(json);
   }
@@ -89,11 +95,23 @@ final class SpecFormat {
                       scaling.finite("high_frequency_factor"),
                       scaling.intIn("original_context", 0, MAX_CONTEXT))),
               head(json.intIn("head", 0, 255)),
-              TensorType.ofCode(json.intIn("weight_type", 0, 255)),
+              bundle(json),
               json.ints("end_of_text_ids", MAX_END_IDS, 0, MAX_VOCABULARY)));
     } catch (IllegalArgumentException e) {
       throw StoreFormat.damaged(where, e.getMessage());
     }
+  }
+
+  private static BundleFormat bundle(JsonFields json) {
+    if (json.has("weight_type")) {
+      return BundleFormat.of(TensorType.ofCode(json.intIn("weight_type", 0, 255)));
+    }
+    JsonFields bundle = json.fields("bundle");
+    return new BundleFormat(
+        TensorType.ofCode(bundle.intIn("gate", 0, 255)),
+        TensorType.ofCode(bundle.intIn("up", 0, 255)),
+        TensorType.ofCode(bundle.intIn("down", 0, 255)),
+        bundle.intIn("block_neurons", 0, MAX_FEED_FORWARD));
   }
 
   /**
@@ -119,6 +137,12 @@ final class SpecFormat {
     }
     if (spec.heads() % spec.kvHeads() != 0) {
       throw unusable(where, spec.heads() + " heads cannot share " + spec.kvHeads() + " kv heads");
+    }
+    for (TensorType type : List.of(spec.bundle().gate(), spec.bundle().up(),
+        spec.bundle().down())) {
+      if (spec.hidden() % type.blockElements() != 0) {
+        throw unusable(where, "rows of " + spec.hidden() + " elements cannot have type " + type);
+      }
     }
     if (!(spec.normEpsilon() >= 0) || !Float.isFinite(spec.normEpsilon())) {
       throw unusable(where, "norm epsilon is " + spec.normEpsilon());

@@ -50,7 +50,7 @@ final class StoreFixtures {
         form,
         new Rope(10_000, 6, Scaling.NONE),
         HeadKind.TIED,
-        type,
+        BundleFormat.of(type),
         List.of(0, 7));
   }
 

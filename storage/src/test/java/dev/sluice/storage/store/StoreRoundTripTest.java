@@ -218,7 +218,7 @@ class StoreRoundTripTest {
                   FfnForm.UNGATED,
                   new Rope(500_000.5, 4, new Scaling(kind, 8, 1, 4, 8192)),
                   HeadKind.SEPARATE,
-                  TensorType.BF16,
+                  BundleFormat.of(TensorType.BF16),
                   List.of());
           assertEquals(spec, SpecFormat.decode("test", SpecFormat.encode(spec)));
         }
