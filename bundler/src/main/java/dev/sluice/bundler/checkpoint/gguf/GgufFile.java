@@ -9,7 +9,10 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 
@@ -33,12 +36,14 @@ public final class GgufFile implements AutoCloseable {
   private final FileChannel channel;
   private final GgufMetadata metadata;
   private final Map<String, Tensor> tensors;
+  private final long headerBytes;
 
   private GgufFile(Path file, FileChannel channel, GgufHeader header) {
     this.file = file;
     this.channel = channel;
     this.metadata = new GgufMetadata(file, channel, header.values());
     this.tensors = Collections.unmodifiableMap(header.tensors());
+    this.headerBytes = header.bytes();
   }
 
   /**
@@ -74,6 +79,33 @@ public final class GgufFile implements AutoCloseable {
     return tensors;
   }
 
+  /** SHA-256 of everything before the data, in hexadecimal. */
+  public String headerDigest() {
+    try {
+      MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+      ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(headerBytes, 1 << 16));
+      for (long at = 0; at < headerBytes; at += buffer.limit()) {
+        buffer.clear().limit((int) Math.min(buffer.capacity(), headerBytes - at));
+        while (buffer.hasRemaining()) {
+          if (channel.read(buffer, at + buffer.position()) < 0) {
+            throw cutShort(file);
+          }
+        }
+        sha256.update(buffer.flip());
+      }
+      return HexFormat.of().formatHex(sha256.digest());
+    } catch (IOException e) {
+      throw InputFiles.refusal(file, e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  private static FaultException cutShort(Object place) {
+    return new FaultException(
+        place, "the file was cut short while it was read", "fetch it again and repeat");
+  }
+
   /** How messages name a tensor of a file. */
   public static String place(Path file, String tensor) {
     return file + ", tensor " + Shown.of(tensor);
@@ -105,9 +137,7 @@ public final class GgufFile implements AutoCloseable {
         throw InputFiles.refusal(file, e);
       }
       if (got < 0) {
-        throw new FaultException(
-            place(tensor), "the file was cut short while it was read",
-            "fetch it again and repeat");
+        throw cutShort(place(tensor));
       }
       done += got;
     }

@@ -17,8 +17,9 @@ import java.util.Map;
  *
  * @param values metadata in file order
  * @param tensors by name, in file order
+ * @param bytes from the start of the file, without padding
  */
-record GgufHeader(Map<String, GgufValue> values, Map<String, Tensor> tensors) {
+record GgufHeader(Map<String, GgufValue> values, Map<String, Tensor> tensors, long bytes) {
 
   static GgufHeader parse(Path file, FileChannel channel, long fileBytes) {
     GgufCursor cursor =
@@ -44,7 +45,8 @@ record GgufHeader(Map<String, GgufValue> values, Map<String, Tensor> tensors) {
       listed.add(listed(cursor));
     }
     cursor.place("");
-    return new GgufHeader(values, place(file, cursor, values, listed, fileBytes));
+    Map<String, Tensor> tensors = place(file, cursor, values, listed, fileBytes);
+    return new GgufHeader(values, tensors, cursor.offsetBytes());
   }
 
   private static void checkMagic(Path file, GgufCursor cursor) {
