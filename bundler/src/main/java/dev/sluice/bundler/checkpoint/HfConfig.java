@@ -2,6 +2,7 @@ package dev.sluice.bundler.checkpoint;
 
 import dev.sluice.bundler.checkpoint.TensorRule.Dimension;
 import dev.sluice.bundler.checkpoint.TensorRule.Presence;
+import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;

@@ -1,5 +1,6 @@
 package dev.sluice.bundler.checkpoint;
 
+import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.store.ModelSpec.Rope;
 import dev.sluice.storage.store.ModelSpec.Scaling;
 import dev.sluice.storage.store.ModelSpec.ScalingKind;

@@ -252,7 +252,7 @@ class CheckpointTest {
     String message =
         assertThrows(BadInputException.class, () -> Checkpoint.open(folder.resolve("config.json")))
             .getMessage();
-    assertTrue(message.contains("not a folder"), message);
+    assertTrue(message.contains("a folder that holds config.json"), message);
   }
 
   @ParameterizedTest

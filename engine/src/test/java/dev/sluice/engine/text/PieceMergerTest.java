@@ -59,7 +59,7 @@ class PieceMergerTest {
         table.add(left, right, 256 + rank);
         rankOf.put(List.of(left, right), rank);
       }
-      PieceMerger merger = new PieceMerger(identity, table);
+      PieceMerger merger = new PieceMerger(new Alphabet.Bytes(identity), table);
       for (int i = 0; i < 20; i++) {
         byte[] bytes = new byte[1 + random.nextInt(200)];
         for (int b = 0; b < bytes.length; b++) {
