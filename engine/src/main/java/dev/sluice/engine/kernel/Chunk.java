@@ -75,7 +75,7 @@ final class Chunk {
   }
 
   /** Element i of a block of 32 nibbles, as ggml packs them: the first 16 in the low halves of 16 bytes. */
-  private static int nibble(long quants, int i) {
+  static int nibble(long quants, int i) {
     return NativeMemory.bits8(quants + (i & 15)) >> (i >> 2 & 4) & 15;
   }
 }

@@ -80,6 +80,39 @@ public interface Kernels {
       int outOffset,
       int n);
 
+  /** Quantises n activations, a multiple of 32, in natural order; the vector then has length n. */
+  void quantise(float[] x, int offset, int n, Int8Vector target);
+
+  /**
+   * Product of a row at {@code offsetBytes}, as long as {@code x}, with quantised activations; see the package
+   * description.
+   *
+   * @throws IllegalArgumentException unless the type {@linkplain Int8Vector#suits suits}
+   */
+  float dot(TensorType type, MemorySegment weights, long offsetBytes, Int8Vector x);
+
+  /** {@code out[outOffset + r] = dot} of the row at {@code offsetBytes + r · strideBytes}. */
+  void dots(
+      TensorType type,
+      MemorySegment weights,
+      long offsetBytes,
+      long strideBytes,
+      int rows,
+      Int8Vector x,
+      float[] out,
+      int outOffset);
+
+  /** {@code out[outOffset + r] = dot} of the row at {@code offsetsBytes[first + r]}. */
+  void dotsAt(
+      TensorType type,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int rows,
+      Int8Vector x,
+      float[] out,
+      int outOffset);
+
   /** Writes n weights as exact float32 values in the arranged layout. */
   void widen(TensorType type, MemorySegment weights, long offsetBytes, float[] row, int rowOffset,
       int n);

@@ -25,6 +25,13 @@ final class Ranges {
     }
   }
 
+  /** Whether a row of this type can be multiplied with quantised activations. */
+  static void checkSuits(TensorType type) {
+    if (!Int8Vector.suits(type)) {
+      throw new IllegalArgumentException("no products of " + type + " with int8 activations");
+    }
+  }
+
   static void checkDotTile(
       float[] rows,
       int rowOffset,

@@ -114,6 +114,70 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void quantise(float[] x, int offset, int n, Int8Vector target) {
+    Objects.checkFromIndexSize(offset, n, x.length);
+    target.set(x, offset, n);
+  }
+
+  @Override
+  public float dot(TensorType type, MemorySegment weights, long offsetBytes, Int8Vector x) {
+    Ranges.checkSuits(type);
+    long address = NativeMemory.address(type, weights, offsetBytes, x.length());
+    try {
+      return ScalarInt8.dot(type, address, x);
+    } finally {
+      Reference.reachabilityFence(weights);
+      Reference.reachabilityFence(x);
+    }
+  }
+
+  @Override
+  public void dots(
+      TensorType type,
+      MemorySegment weights,
+      long offsetBytes,
+      long strideBytes,
+      int rows,
+      Int8Vector x,
+      float[] out,
+      int outOffset) {
+    Ranges.checkSuits(type);
+    Objects.checkFromIndexSize(outOffset, rows, out.length);
+    long address = NativeMemory.address(type, weights, offsetBytes, strideBytes, rows, x.length());
+    try {
+      for (int r = 0; r < rows; r++) {
+        out[outOffset + r] = ScalarInt8.dot(type, address + r * strideBytes, x);
+      }
+    } finally {
+      Reference.reachabilityFence(weights);
+      Reference.reachabilityFence(x);
+    }
+  }
+
+  @Override
+  public void dotsAt(
+      TensorType type,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int rows,
+      Int8Vector x,
+      float[] out,
+      int outOffset) {
+    Ranges.checkSuits(type);
+    Objects.checkFromIndexSize(outOffset, rows, out.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, x.length());
+    try {
+      for (int r = 0; r < rows; r++) {
+        out[outOffset + r] = ScalarInt8.dot(type, base + offsetsBytes[first + r], x);
+      }
+    } finally {
+      Reference.reachabilityFence(weights);
+      Reference.reachabilityFence(x);
+    }
+  }
+
+  @Override
   public void unpack(PackedRows rows, int row, float[] arranged, int offset) {
     rows.unpack(row, arranged, offset);
     float[] block = new float[16];

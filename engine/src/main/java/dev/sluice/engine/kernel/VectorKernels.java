@@ -108,6 +108,66 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void quantise(float[] x, int offset, int n, Int8Vector target) {
+    Objects.checkFromIndexSize(offset, n, x.length);
+    target.set(x, offset, n);
+  }
+
+  @Override
+  public float dot(TensorType type, MemorySegment weights, long offsetBytes, Int8Vector x) {
+    Ranges.checkSuits(type);
+    long address = NativeMemory.address(type, weights, offsetBytes, x.length());
+    try {
+      return VectorInt8.dot(type, address, x);
+    } finally {
+      Reference.reachabilityFence(weights);
+      Reference.reachabilityFence(x);
+    }
+  }
+
+  @Override
+  public void dots(
+      TensorType type,
+      MemorySegment weights,
+      long offsetBytes,
+      long strideBytes,
+      int rows,
+      Int8Vector x,
+      float[] out,
+      int outOffset) {
+    Ranges.checkSuits(type);
+    Objects.checkFromIndexSize(outOffset, rows, out.length);
+    long address = NativeMemory.address(type, weights, offsetBytes, strideBytes, rows, x.length());
+    try {
+      VectorInt8.dots(type, address, strideBytes, rows, x, out, outOffset);
+    } finally {
+      Reference.reachabilityFence(weights);
+      Reference.reachabilityFence(x);
+    }
+  }
+
+  @Override
+  public void dotsAt(
+      TensorType type,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      int first,
+      int rows,
+      Int8Vector x,
+      float[] out,
+      int outOffset) {
+    Ranges.checkSuits(type);
+    Objects.checkFromIndexSize(outOffset, rows, out.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, x.length());
+    try {
+      VectorInt8.dotsAt(type, base, offsetsBytes, first, rows, x, out, outOffset);
+    } finally {
+      Reference.reachabilityFence(weights);
+      Reference.reachabilityFence(x);
+    }
+  }
+
+  @Override
   public void unpack(PackedRows rows, int row, float[] arranged, int offset) {
     if (rows.cols() % PackedRows.GROUP != 0) {
       Kernels.scalar().unpack(rows, row, arranged, offset);

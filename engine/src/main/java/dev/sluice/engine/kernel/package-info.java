@@ -17,5 +17,17 @@
  * Every implementation of {@link dev.sluice.engine.kernel.Kernels} computes exactly this, so
  * float32 rows that were widened to the arranged layout give the same bits as the 16-bit weights
  * that they came from.
+ *
+ * <p>Quantised rows are summed over their exact weights (in Q8_0, scale · q has at most 19 significant bits), in natural order
+ * (unsigned nibbles of columns, U4, as 16-bit weights), so what holds for 16-bit weights holds for them.
+ *
+ * <h2>The sum over int8 activations</h2>
+ *
+ * Rows of Q8_0, Q4_0 and Q4_1 may instead be multiplied with activations that were quantised too ({@link
+ * dev.sluice.engine.kernel.Int8Vector}). For block b of 32 elements and k &lt; 8, the integer r_k is the sum of q_i · x_i over
+ * i = 2k, 2k + 1, 2k + 16, 2k + 17 (with q_i − 8 in Q4_0); it goes to partial sum s_k if b is even and s_(k+8) if it is odd,
+ * as fma(r_k, weight scale · activation scale, s), b ascending. The same tree follows. In Q4_1, fma(minimum, activation scale
+ * · Σ x_i, m) is taken over even and odd blocks apart, and the two sums m are added to each other and then to the tree's
+ * result; in other types 0 is added.
  */
 package dev.sluice.engine.kernel;

@@ -1,0 +1,309 @@
+/*
+ * The control that Java's kernels are measured against: matrix-vector products and scaled additions over the same bytes,
+ * written for the instruction sets that x86-64 machines with AVX2, FMA and F16C have (AVX-512 VNNI where the compiler
+ * finds it), as a good C runtime would. Elsewhere plain loops, for the compiler to make of them what it can. Sums are taken
+ * in whatever order is fastest, so results are close to the kernels', not equal.
+ *
+ * Compiled on the spot with: gcc -O3 -march=native -ffast-math -shared -fPIC
+ */
+#include <stdint.h>
+#include <stddef.h>
+#include <string.h>
+
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#include <immintrin.h>
+#define WIDE 1
+#endif
+
+static float half_to_float(const uint8_t *p) {
+#ifdef WIDE
+  uint16_t bits;
+  memcpy(&bits, p, 2);
+  return _cvtsh_ss(bits);
+#else
+  _Float16 h;
+  memcpy(&h, p, 2);
+  return (float)h;
+#endif
+}
+
+#ifdef WIDE
+static float total(__m256 v) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+/* Products of unsigned and signed bytes, added in fours. */
+static __m256i products(__m256i u, __m256i s) {
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+  return _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s);
+#else
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1));
+#endif
+}
+
+static __m256i nibbles(const uint8_t *p) {
+  __m128i b = _mm_loadu_si128((const __m128i *)p);
+  return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(b, 4), b), _mm256_set1_epi8(15));
+}
+
+static __m256 bytes_to_floats(const void *p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+#endif
+
+#define ROWS(NAME, X, DOT)                                                                              \
+  void NAME(const uint8_t *w, int64_t stride, int64_t rows, X, float *out, int64_t n) {                 \
+    for (int64_t r = 0; r < rows; r++) {                                                                \
+      out[r] = DOT;                                                                                     \
+    }                                                                                                   \
+  }
+
+static float dot_f32(const uint8_t *w, const float *x, int64_t n) {
+  const float *v = (const float *)w;
+  float a = 0;
+  for (int64_t i = 0; i < n; i++) {
+    a += v[i] * x[i];
+  }
+  return a;
+}
+
+static float dot_f16(const uint8_t *w, const float *x, int64_t n) {
+#ifdef WIDE
+  __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+  for (int64_t i = 0; i < n; i += 32) {
+    const __m128i *v = (const __m128i *)(w + 2 * i);
+    s0 = _mm256_fmadd_ps(_mm256_cvtph_ps(_mm_loadu_si128(v)), _mm256_loadu_ps(x + i), s0);
+    s1 = _mm256_fmadd_ps(_mm256_cvtph_ps(_mm_loadu_si128(v + 1)), _mm256_loadu_ps(x + i + 8), s1);
+    s2 = _mm256_fmadd_ps(_mm256_cvtph_ps(_mm_loadu_si128(v + 2)), _mm256_loadu_ps(x + i + 16), s2);
+    s3 = _mm256_fmadd_ps(_mm256_cvtph_ps(_mm_loadu_si128(v + 3)), _mm256_loadu_ps(x + i + 24), s3);
+  }
+  return total(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
+#else
+  float a = 0;
+  for (int64_t i = 0; i < n; i++) {
+    a += half_to_float(w + 2 * i) * x[i];
+  }
+  return a;
+#endif
+}
+
+static float dot_bf16(const uint8_t *w, const float *x, int64_t n) {
+#ifdef WIDE
+  __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+#define B16(k) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(v + (k))), 16))
+  for (int64_t i = 0; i < n; i += 32) {
+    const __m128i *v = (const __m128i *)(w + 2 * i);
+    s0 = _mm256_fmadd_ps(B16(0), _mm256_loadu_ps(x + i), s0);
+    s1 = _mm256_fmadd_ps(B16(1), _mm256_loadu_ps(x + i + 8), s1);
+    s2 = _mm256_fmadd_ps(B16(2), _mm256_loadu_ps(x + i + 16), s2);
+    s3 = _mm256_fmadd_ps(B16(3), _mm256_loadu_ps(x + i + 24), s3);
+  }
+  return total(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
+#else
+  float a = 0;
+  for (int64_t i = 0; i < n; i++) {
+    uint16_t bits;
+    memcpy(&bits, w + 2 * i, 2);
+    uint32_t wide = (uint32_t)bits << 16;
+    float v;
+    memcpy(&v, &wide, 4);
+    a += v * x[i];
+  }
+  return a;
+#endif
+}
+
+static float dot_q8_0(const uint8_t *w, const float *x, int64_t n) {
+#ifdef WIDE
+  __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+  for (int64_t i = 0; i < n; i += 32, w += 34) {
+    __m256 d = _mm256_set1_ps(half_to_float(w));
+    __m256 a = _mm256_mul_ps(bytes_to_floats(w + 2), _mm256_loadu_ps(x + i));
+    __m256 b = _mm256_mul_ps(bytes_to_floats(w + 10), _mm256_loadu_ps(x + i + 8));
+    a = _mm256_fmadd_ps(bytes_to_floats(w + 18), _mm256_loadu_ps(x + i + 16), a);
+    b = _mm256_fmadd_ps(bytes_to_floats(w + 26), _mm256_loadu_ps(x + i + 24), b);
+    s0 = _mm256_fmadd_ps(a, d, s0);
+    s1 = _mm256_fmadd_ps(b, d, s1);
+  }
+  return total(_mm256_add_ps(s0, s1));
+#else
+  float s = 0;
+  for (int64_t i = 0; i < n; i += 32, w += 34) {
+    float a = 0;
+    for (int k = 0; k < 32; k++) {
+      a += (float)(int8_t)w[2 + k] * x[i + k];
+    }
+    s += half_to_float(w) * a;
+  }
+  return s;
+#endif
+}
+
+/* sums: of each block of 32 elements of x. */
+static float dot_q4(const uint8_t *w, int64_t step, const float *x, const float *sums, int64_t n) {
+  float least = 0;
+#ifdef WIDE
+  __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+  for (int64_t i = 0; i < n; i += 32, w += step) {
+    float scale = half_to_float(w);
+    __m256 d = _mm256_set1_ps(scale);
+    __m256i q = nibbles(w + step - 16);
+    __m128i low = _mm256_castsi256_si128(q), high = _mm256_extracti128_si256(q, 1);
+#define F8(v) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(v))
+    __m256 a = _mm256_mul_ps(F8(low), _mm256_loadu_ps(x + i));
+    __m256 b = _mm256_mul_ps(F8(_mm_srli_si128(low, 8)), _mm256_loadu_ps(x + i + 8));
+    a = _mm256_fmadd_ps(F8(high), _mm256_loadu_ps(x + i + 16), a);
+    b = _mm256_fmadd_ps(F8(_mm_srli_si128(high, 8)), _mm256_loadu_ps(x + i + 24), b);
+    s0 = _mm256_fmadd_ps(a, d, s0);
+    s1 = _mm256_fmadd_ps(b, d, s1);
+    least += (step == 18 ? -8 * scale : half_to_float(w + 2)) * sums[i / 32];
+  }
+  return total(_mm256_add_ps(s0, s1)) + least;
+#else
+  for (int64_t i = 0; i < n; i += 32, w += step) {
+    float scale = half_to_float(w);
+    float a = 0;
+    for (int k = 0; k < 16; k++) {
+      uint8_t b = w[step - 16 + k];
+      a += (float)(b & 15) * x[i + k] + (float)(b >> 4) * x[i + 16 + k];
+    }
+    least += scale * a + (step == 18 ? -8 * scale : half_to_float(w + 2)) * sums[i / 32];
+  }
+  return least;
+#endif
+}
+
+/* scales: of each block of 32 int8 activations. */
+static float dot_q8_0_int8(const uint8_t *w, const int8_t *x, const float *scales, int64_t n) {
+#ifdef WIDE
+  __m256 s0 = _mm256_setzero_ps();
+  for (int64_t i = 0; i < n; i += 32, w += 34) {
+    __m256 d = _mm256_set1_ps(half_to_float(w) * scales[i / 32]);
+    __m256i q = _mm256_loadu_si256((const __m256i *)(w + 2));
+    __m256i v = _mm256_loadu_si256((const __m256i *)(x + i));
+    __m256i p = products(_mm256_sign_epi8(q, q), _mm256_sign_epi8(v, q));
+    s0 = _mm256_fmadd_ps(_mm256_cvtepi32_ps(p), d, s0);
+  }
+  return total(s0);
+#else
+  float s = 0;
+  for (int64_t i = 0; i < n; i += 32, w += 34) {
+    int32_t a = 0;
+    for (int k = 0; k < 32; k++) {
+      a += (int32_t)(int8_t)w[2 + k] * x[i + k];
+    }
+    s += half_to_float(w) * scales[i / 32] * (float)a;
+  }
+  return s;
+#endif
+}
+
+/* sums: of each block of 32 int8 activations, times its scale. */
+static float dot_q4_int8(
+    const uint8_t *w, int64_t step, const int8_t *x, const float *scales, const float *sums, int64_t n) {
+  float least = 0;
+#ifdef WIDE
+  __m256 s0 = _mm256_setzero_ps();
+  for (int64_t i = 0; i < n; i += 32, w += step) {
+    float scale = half_to_float(w);
+    __m256 d = _mm256_set1_ps(scale * scales[i / 32]);
+    __m256i p = products(nibbles(w + step - 16), _mm256_loadu_si256((const __m256i *)(x + i)));
+    s0 = _mm256_fmadd_ps(_mm256_cvtepi32_ps(p), d, s0);
+    least += (step == 18 ? -8 * scale : half_to_float(w + 2)) * sums[i / 32];
+  }
+  return total(s0) + least;
+#else
+  for (int64_t i = 0; i < n; i += 32, w += step) {
+    float scale = half_to_float(w);
+    int32_t a = 0;
+    for (int k = 0; k < 16; k++) {
+      uint8_t b = w[step - 16 + k];
+      a += (b & 15) * x[i + k] + (b >> 4) * x[i + 16 + k];
+    }
+    least += scale * scales[i / 32] * (float)a + (step == 18 ? -8 * scale : half_to_float(w + 2)) * sums[i / 32];
+  }
+  return least;
+#endif
+}
+
+#define X_FLOAT const float *x, const float *sums
+#define X_INT8 const int8_t *x, const float *scales, const float *sums
+
+ROWS(rows_f32, X_FLOAT, dot_f32(w + r * stride, x, n))
+ROWS(rows_f16, X_FLOAT, dot_f16(w + r * stride, x, n))
+ROWS(rows_bf16, X_FLOAT, dot_bf16(w + r * stride, x, n))
+ROWS(rows_q8_0, X_FLOAT, dot_q8_0(w + r * stride, x, n))
+ROWS(rows_q4_0, X_FLOAT, dot_q4(w + r * stride, 18, x, sums, n))
+ROWS(rows_q4_1, X_FLOAT, dot_q4(w + r * stride, 20, x, sums, n))
+ROWS(rows_q8_0_int8, X_INT8, dot_q8_0_int8(w + r * stride, x, scales, n))
+ROWS(rows_q4_0_int8, X_INT8, dot_q4_int8(w + r * stride, 18, x, scales, sums, n))
+ROWS(rows_q4_1_int8, X_INT8, dot_q4_int8(w + r * stride, 20, x, scales, sums, n))
+
+void columns_f16(const uint8_t *w, int64_t stride, int64_t columns, const float *h, float *y, int64_t n) {
+  for (int64_t c = 0; c < columns; c++, w += stride) {
+#ifdef WIDE
+    __m256 a = _mm256_set1_ps(h[c]);
+    for (int64_t i = 0; i < n; i += 8) {
+      __m256 v = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(w + 2 * i)));
+      _mm256_storeu_ps(y + i, _mm256_fmadd_ps(v, a, _mm256_loadu_ps(y + i)));
+    }
+#else
+    for (int64_t i = 0; i < n; i++) {
+      y[i] += h[c] * half_to_float(w + 2 * i);
+    }
+#endif
+  }
+}
+
+/* Four columns in one pass over y. */
+void columns_i8(const uint8_t *w, int64_t stride, int64_t columns, const float *h, float *y, int64_t n) {
+  int64_t c = 0;
+#ifdef WIDE
+  for (; c + 4 <= columns; c += 4, w += 4 * stride) {
+    __m256 a0 = _mm256_set1_ps(h[c]), a1 = _mm256_set1_ps(h[c + 1]);
+    __m256 a2 = _mm256_set1_ps(h[c + 2]), a3 = _mm256_set1_ps(h[c + 3]);
+    for (int64_t i = 0; i < n; i += 8) {
+      __m256 s = _mm256_fmadd_ps(bytes_to_floats(w + i), a0, _mm256_loadu_ps(y + i));
+      s = _mm256_fmadd_ps(bytes_to_floats(w + stride + i), a1, s);
+      s = _mm256_fmadd_ps(bytes_to_floats(w + 2 * stride + i), a2, s);
+      s = _mm256_fmadd_ps(bytes_to_floats(w + 3 * stride + i), a3, s);
+      _mm256_storeu_ps(y + i, s);
+    }
+  }
+#endif
+  for (; c < columns; c++, w += stride) {
+    for (int64_t i = 0; i < n; i++) {
+      y[i] += h[c] * (float)(int8_t)w[i];
+    }
+  }
+}
+
+/* Reads memory and does next to nothing else; the bandwidth that any kernel could have. */
+uint64_t read_all(const uint8_t *w, int64_t bytes) {
+  uint64_t a = 0, b = 0, c = 0, d = 0;
+#ifdef WIDE
+  __m256i s = _mm256_setzero_si256(), t = s, u = s, v = s;
+  for (int64_t i = 0; i + 128 <= bytes; i += 128) {
+    const __m256i *p = (const __m256i *)(w + i);
+    s = _mm256_xor_si256(s, _mm256_loadu_si256(p));
+    t = _mm256_xor_si256(t, _mm256_loadu_si256(p + 1));
+    u = _mm256_xor_si256(u, _mm256_loadu_si256(p + 2));
+    v = _mm256_xor_si256(v, _mm256_loadu_si256(p + 3));
+  }
+  s = _mm256_xor_si256(_mm256_xor_si256(s, t), _mm256_xor_si256(u, v));
+  a = (uint64_t)_mm256_extract_epi64(s, 0) ^ (uint64_t)_mm256_extract_epi64(s, 1);
+  b = (uint64_t)_mm256_extract_epi64(s, 2) ^ (uint64_t)_mm256_extract_epi64(s, 3);
+#else
+  for (int64_t i = 0; i + 32 <= bytes; i += 32) {
+    uint64_t q[4];
+    memcpy(q, w + i, 32);
+    a ^= q[0];
+    b ^= q[1];
+    c ^= q[2];
+    d ^= q[3];
+  }
+#endif
+  return a ^ b ^ c ^ d;
+}

@@ -1,0 +1,230 @@
+package dev.sluice.engine.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Quantised activations, and products of quantised rows with them. */
+final class Int8KernelsTest {
+  private static final int[] LENGTHS = {0, 32, 64, 96, 160, 256, 2560};
+
+  static Stream<Kernels> kernels() {
+    return Stream.of(Kernels.scalar(), new VectorKernels());
+  }
+
+  static Stream<Arguments> kernelsAndTypes() {
+    return kernels().flatMap(
+        k -> Stream.of(TensorType.values()).filter(Int8Vector::suits).map(t -> Arguments.of(k, t)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void activationsAreRoundedToTheNearestMultipleOfTheirScale(Kernels kernels) {
+    Random random = new Random(1);
+    Int8Vector x = new Int8Vector(2560);
+    for (int n : LENGTHS) {
+      float[] values = Samples.floats(random, n + 3);
+      kernels.quantise(values, 3, n, x);
+      assertEquals(n, x.length());
+      for (int block = 0; block < n / 32; block++) {
+        float most = 0;
+        for (int i = 0; i < 32; i++) {
+          most = Math.max(most, Math.abs(values[3 + 32 * block + i]));
+        }
+        assertEquals(most / 127, x.scale(block));
+        for (int i = 32 * block; i < 32 * block + 32; i++) {
+          double exact = values[3 + i] / (double) x.scale(block);
+          assertEquals(exact, x.quant(i), 0.5 + 1e-4, "element " + i);
+          assertTrue(Math.abs(x.quant(i)) <= 127);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void halvesAreRoundedAwayFromZeroAndTinyBlocksVanish(Kernels kernels) {
+    float[] values = new float[96];
+    values[0] = 127; // scale 1
+    values[1] = 0.5f;
+    values[2] = -0.5f;
+    values[3] = Math.nextDown(0.5f);
+    values[4] = -2.5f;
+    values[5] = Math.nextUp(-2.5f);
+    values[6] = -127;
+    values[32] = Float.MIN_VALUE; // its scale is 0
+    values[64] = 127 * 0x1p-127f; // 1 / scale overflows
+    Int8Vector x = new Int8Vector(96);
+    kernels.quantise(values, 0, 96, x);
+    int[] expected = {127, 1, -1, 0, -3, -2, -127, 0};
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], x.quant(i), "element " + i);
+    }
+    for (int i = 32; i < 96; i++) {
+      assertEquals(0, x.quant(i));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernelsAndTypes")
+  void rowsFollowTheSumOfThePackage(Kernels kernels, TensorType type) {
+    Random random = new Random(2);
+    Int8Vector x = new Int8Vector(2560);
+    for (int n : LENGTHS) {
+      for (int rows = 0; rows <= 9; rows++) {
+        try (Arena arena = Arena.ofConfined()) {
+          int stride = n + 32;
+          MemorySegment weights = Samples.weights(arena, type, random, 32 + rows * stride);
+          kernels.quantise(Samples.floats(random, n), 0, n, x);
+          float[] expected = new float[rows + 2];
+          long[] offsets = new long[rows + 1];
+          for (int r = 0; r < rows; r++) {
+            int first = 32 + r * stride;
+            expected[1 + r] = sum(type, weights, first, x);
+            offsets[rows - r] = type.bytes(first);
+            assertEquals(Samples.bits(expected[1 + r]),
+                Samples.bits(kernels.dot(type, weights, type.bytes(first), x)), "row " + r);
+          }
+          float[] out = new float[rows + 2];
+          kernels.dots(type, weights, type.bytes(32), type.bytes(stride), rows, x, out, 1);
+          assertArrayEquals(Samples.bits(expected), Samples.bits(out), n + " x " + rows);
+          float[] scattered = new float[rows];
+          kernels.dotsAt(type, weights, offsets, 1, rows, x, scattered, 0);
+          for (int r = 0; r < rows; r++) {
+            assertEquals(Samples.bits(expected[1 + r]), Samples.bits(scattered[rows - 1 - r]));
+          }
+        }
+      }
+    }
+  }
+
+  /** The package description's sum, written down as plainly as it is stated there. */
+  private static float sum(TensorType type, MemorySegment weights, int first, Int8Vector x) {
+    float[] s = new float[16];
+    float[] minimums = new float[2];
+    for (int b = 0; b < x.length() / 32; b++) {
+      long at = type.bytes(first + 32 * b);
+      float scale = Float.float16ToFloat(weights.get(ValueLayout.JAVA_SHORT_UNALIGNED, at));
+      int[] r = new int[8];
+      int all = 0;
+      for (int i = 0; i < 32; i++) {
+        r[i % 16 / 2] += integer(type, weights, at, i) * x.quant(32 * b + i);
+        all += x.quant(32 * b + i);
+      }
+      for (int k = 0; k < 8; k++) {
+        int place = k + b % 2 * 8;
+        s[place] = Math.fma((float) r[k], scale * x.scale(b), s[place]);
+      }
+      if (type == TensorType.Q4_1) {
+        float minimum = Float.float16ToFloat(weights.get(ValueLayout.JAVA_SHORT_UNALIGNED, at + 2));
+        minimums[b % 2] = Math.fma(minimum, x.scale(b) * all, minimums[b % 2]);
+      }
+    }
+    float[] t = new float[8];
+    for (int k = 0; k < 8; k++) {
+      t[k] = s[k] + s[k + 8];
+    }
+    return ((t[0] + t[4]) + (t[2] + t[6])) + ((t[1] + t[5]) + (t[3] + t[7]))
+        + (minimums[0] + minimums[1]);
+  }
+
+  private static int integer(TensorType type, MemorySegment weights, long block, int i) {
+    if (type == TensorType.Q8_0) {
+      return weights.get(ValueLayout.JAVA_BYTE, block + 2 + i);
+    }
+    int both = weights.get(ValueLayout.JAVA_BYTE, block + type.blockBytes() - 16 + i % 16);
+    int nibble = i < 16 ? both & 15 : both >> 4 & 15;
+    return type == TensorType.Q4_0 ? nibble - 8 : nibble;
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernelsAndTypes")
+  void extremeQuantsDoNotOverflow(Kernels kernels, TensorType type) {
+    int n = 64;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment weights = arena.allocate(type.bytes(n));
+      float[] values = new float[n];
+      Int8Vector x = new Int8Vector(n);
+      for (int bits : new int[] {0x80, 0x7f, 0x00, 0xff, 0xf0, 0x0f, 0x88}) {
+        for (int signs = 0; signs < 4; signs++) {
+          weights.fill((byte) bits);
+          for (long at = 0; at < weights.byteSize(); at += type.blockBytes()) {
+            weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16(1f));
+          }
+          for (int i = 0; i < n; i++) {
+            values[i] = (signs >> (i / 16 % 2) & 1) == 0 ? 127 : -127;
+          }
+          kernels.quantise(values, 0, n, x);
+          double exact = 0;
+          for (int i = 0; i < n; i++) {
+            exact += (double) Samples.weight(type, weights, i) * values[i];
+          }
+          float actual = kernels.dot(type, weights, 0, x);
+          if (Double.isFinite(exact)) { // Q4_1's minimum takes any pattern
+            assertEquals(exact, actual, Math.abs(exact) * 1e-6 + 1e-3);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernelsAndTypes")
+  void productsAreCloseToThoseWithTheActivationsThemselves(Kernels kernels, TensorType type) {
+    Random random = new Random(4);
+    int n = 2560;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment weights = Samples.weights(arena, type, random, n);
+      float[] values = Samples.floats(random, n);
+      Int8Vector x = new Int8Vector(n);
+      kernels.quantise(values, 0, n, x);
+      double exact = 0;
+      double uncertainty = 0;
+      for (int i = 0; i < n; i++) {
+        double w = Samples.weight(type, weights, i);
+        exact += w * values[i];
+        uncertainty += Math.abs(w) * (0.5001 * x.scale(i / 32) + 1e-4 * Math.abs(values[i]));
+      }
+      assertEquals(exact, kernels.dot(type, weights, 0, x), uncertainty);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void whatDoesNotFitIsRefused(Kernels kernels) {
+    Int8Vector x = new Int8Vector(64);
+    float[] values = new float[96];
+    assertThrows(IllegalArgumentException.class, () -> new Int8Vector(33));
+    assertThrows(IllegalArgumentException.class, () -> kernels.quantise(values, 0, 33, x));
+    assertThrows(IndexOutOfBoundsException.class, () -> kernels.quantise(values, 0, 96, x));
+    assertThrows(IndexOutOfBoundsException.class, () -> kernels.quantise(values, 64, 64, x));
+    kernels.quantise(values, 0, 64, x);
+    assertThrows(IndexOutOfBoundsException.class, () -> x.quant(64));
+    assertFalse(Int8Vector.suits(TensorType.F16));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment w = arena.allocate(136);
+      kernels.dots(TensorType.Q8_0, w, 0, 68, 2, x, values, 94);
+      assertThrows(IndexOutOfBoundsException.class,
+          () -> kernels.dots(TensorType.Q8_0, w, 1, 68, 2, x, values, 0));
+      assertThrows(IndexOutOfBoundsException.class,
+          () -> kernels.dots(TensorType.Q8_0, w, 0, 68, 2, x, values, 95));
+      assertThrows(IndexOutOfBoundsException.class,
+          () -> kernels.dotsAt(TensorType.Q8_0, w, new long[] {0, 69}, 0, 2, x, values, 0));
+      assertThrows(IndexOutOfBoundsException.class,
+          () -> kernels.dot(TensorType.Q8_0, w, 69, x));
+      assertThrows(IllegalArgumentException.class, () -> kernels.dot(TensorType.F16, w, 0, x));
+    }
+  }
+}
