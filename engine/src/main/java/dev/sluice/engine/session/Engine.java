@@ -198,7 +198,7 @@ public final class Engine implements AutoCloseable {
   }
 
   /** The predictor for single tokens. An oracle reads its copy of the weights the first time it is asked for. */
-  synchronized ActivePredictor tokenPredictor() {
+  public synchronized ActivePredictor tokenPredictor() {
     if (tokenPredictor == null) {
       tokenPredictor =
           choice.kind() == PredictorChoice.Kind.ORACLE

@@ -9,6 +9,7 @@ import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
+import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ModelSpec;
@@ -49,6 +50,16 @@ public final class Session implements AutoCloseable {
    * @param limits how reads are merged
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits) {
+    this(engine, context, residency, limits, engine.tokenPredictor());
+  }
+
+  /**
+   * The same with another predictor for single tokens than the engine's.
+   *
+   * @param predictor stays the caller's
+   */
+  public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits,
+      ActivePredictor predictor) {
     this.engine = engine;
     this.model = engine.model();
     this.spec = model.spec();
@@ -63,7 +74,7 @@ public final class Session implements AutoCloseable {
         new FfnStream(
             engine.store(),
             model,
-            engine.tokenPredictor(),
+            predictor,
             engine.activity(),
             engine.columnNorms(),
             engine.openReader(),
