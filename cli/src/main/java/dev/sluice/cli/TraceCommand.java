@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Runs a text and records which neurons fire, token by token.",
       "A dense run also measures the CETT curves of the output rule (and of the gate rule of gated models) and searches, on "
-          + "another text, the target at which perplexity rises by 1 %. With --predictor or --cett the run is sparse and "
+          + "another text, the target at which perplexity rises by 1 %%. With --predictor or --cett the run is sparse and "
           + "records what really happens then.",
       "A trace that was interrupted goes on where it stopped when the same command is given again."
     },

@@ -144,7 +144,8 @@ final class SafetensorsFile implements AutoCloseable {
     if (headerBytes > fileBytes - LENGTH_FIELD_BYTES) {
       throw new BadInputException(
           file,
-          "its header claims " + headerBytes + " bytes, but the file has only " + fileBytes,
+          "its header claims " + headerBytes + " bytes, but only "
+              + (fileBytes - LENGTH_FIELD_BYTES) + " follow its length",
           "the download may be incomplete: fetch the file again");
     }
     Map<String, Tensor> tensors = SafetensorsHeader.parse(file, channel, headerBytes);

@@ -1,7 +1,6 @@
 package dev.sluice.engine.ffn;
 
-import dev.sluice.engine.kernel.Activations;
-import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.Model;
@@ -12,14 +11,12 @@ import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
-import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
-import dev.sluice.storage.tensor.TensorType;
-import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -41,13 +38,10 @@ public final class FfnStream implements AutoCloseable {
 
   private final Store store;
   private final ModelSpec spec;
-  private final Kernels kernels;
   private final FfnLayout layout;
   private final BlockReader reader;
   private final ActivePredictor predictor;
-  private final Activity activity;
-  private final float[][] columnNorms;
-  private final float[][][] biases;
+  private final NeuronPass pass;
   private final int[][] positionOf;
   private final int[][] neuronAt;
   private final WindowCache cache;
@@ -58,8 +52,6 @@ public final class FfnStream implements AutoCloseable {
   private final MemorySegment homes; // slots, then spill places, bundleBytes each
   private final int slots;
   private final int bundleBytes;
-  private final int upStart; // of the up row in a bundle
-  private final int downStart;
   private final ReadBatch batch;
 
   private final byte[] predicted;
@@ -69,12 +61,6 @@ public final class FfnStream implements AutoCloseable {
   private final int[] missPosition;
   private final int[] missHome;
   private final int[] missPending;
-  private final long[] active; // in neuron order
-  private final float[] output;
-  private final int[] homeOf;
-  private final float[] arranged;
-  private final float[] sum;
-  private final float[] restored;
   private final PredictorScratch predictorScratch = new PredictorScratch();
   private int rangesPerPart;
   private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
@@ -87,21 +73,16 @@ public final class FfnStream implements AutoCloseable {
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
       BlockReader reader,
-      Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Ledger ledger) {
+      Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Workers workers,
+      Ledger ledger) {
     this.store = store;
     this.spec = store.spec();
-    this.kernels = model.kernels();
     this.layout = store.ffn();
     this.reader = reader;
     this.predictor = predictor;
-    this.activity = activity;
-    this.columnNorms = columnNorms;
-    this.biases = FfnBiases.of(model);
     this.ledger = ledger;
     this.slots = residency.slots();
     this.bundleBytes = spec.bundleBytes();
-    this.upStart = spec.bundle().upOffsetBytes(spec.form(), spec.hidden());
-    this.downStart = spec.bundle().downOffsetBytes(spec.form(), spec.hidden());
     int neurons = spec.feedForward();
     int layers = spec.layers();
     positionOf = new int[layers][];
@@ -123,15 +104,10 @@ public final class FfnStream implements AutoCloseable {
     missPosition = new int[neurons];
     missHome = new int[neurons];
     missPending = new int[neurons];
-    active = new long[words];
-    output = new float[neurons];
-    homeOf = new int[neurons];
-    arranged = new float[spec.hidden()];
-    sum = new float[spec.hidden()];
-    restored = new float[spec.hidden()];
     try {
-      homes = arena.allocate(Math.max(64, ((long) slots + neurons) * bundleBytes), 64);
-      batch = new ReadBatch(arena.allocate(stagingBytes(), PAGE));
+      homes = AnonymousMemory.map(((long) slots + neurons) * bundleBytes, arena);
+      pass = new NeuronPass(model, activity, columnNorms, homes, workers);
+      batch = new ReadBatch(AnonymousMemory.map(stagingBytes(), arena));
       pin(hotBundles, residency.pinned());
     } catch (RuntimeException | Error e) {
       close();
@@ -210,9 +186,7 @@ public final class FfnStream implements AutoCloseable {
     ledger.add(layer, Quantity.HITS, named - missing);
     ledger.add(layer, Quantity.MISSES, missing);
 
-    TensorType type = spec.bundle().inner(spec.form());
-    kernels.arrange(type, normed, 0, arranged, 0, spec.hidden());
-    Arrays.fill(active, 0);
+    pass.begin(layer, normed);
     read(layer, missing, Landing.COMPUTE);
     accumulate(layer, x);
     whole = true;
@@ -288,9 +262,10 @@ public final class FfnStream implements AutoCloseable {
     for (int w = 0; w < hits.length; w++) {
       for (long bits = hits[w]; bits != 0; bits &= bits - 1) {
         int position = w * 64 + Long.numberOfTrailingZeros(bits);
-        compute(layer, neuronAt[layer][position], cache.slotOf(layer, position));
+        pass.add(neuronAt[layer][position], homeOffsetBytes(cache.slotOf(layer, position)));
       }
     }
+    pass.compute();
     ledger.add(layer, Quantity.COMPUTE_NANOS, System.nanoTime() - started);
   }
 
@@ -322,11 +297,10 @@ public final class FfnStream implements AutoCloseable {
         for (int range = from; range < to; range++) {
           int m = range % rangesPerPart;
           if (--missPending[m] == 0) {
-            if (compute(layer, neuronAt[layer][missPosition[m]], missHome[m])) {
-              ledger.add(layer, Quantity.BYTES_USED_OF_READ, widthOf(parts));
-            }
+            pass.add(neuronAt[layer][missPosition[m]], homeOffsetBytes(missHome[m]));
           }
         }
+        ledger.add(layer, Quantity.BYTES_USED_OF_READ, pass.compute() * widthOf(parts));
         ledger.add(layer, Quantity.COMPUTE_NANOS, System.nanoTime() - home);
       }
     }
@@ -350,60 +324,18 @@ public final class FfnStream implements AutoCloseable {
   private void bringHome(List<Part> parts, int range) {
     Part part = parts.get(range / rangesPerPart);
     int m = range % rangesPerPart;
-    long to = (long) missHome[m] * bundleBytes + part.offsetInBundleBytes();
+    long to = homeOffsetBytes(missHome[m]) + part.offsetInBundleBytes();
     MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes, to,
         part.bytes());
   }
 
-  /** Computes h of the neuron whose bundle is at {@code home}; true if it is active. */
-  private boolean compute(int layer, int neuron, int home) {
-    int hidden = spec.hidden();
-    TensorType type = spec.bundle().inner(spec.form());
-    long at = (long) home * bundleBytes;
-    float[][] bias = biases[layer];
-    boolean gated = spec.form() == FfnForm.GATED;
-    float[] innerBias = gated ? bias[0] : bias[1];
-    float z = kernels.dot(type, homes, at, arranged, 0, hidden);
-    if (innerBias.length > 0) {
-      z += innerBias[neuron];
-    }
-    float inner = Activations.apply(spec.activation(), z);
-    if (activity.rule() == ActiveRule.GATE && Math.abs(inner) < activity.thresholds()[layer]) {
-      return false;
-    }
-    float h = inner;
-    if (gated) {
-      float up = kernels.dot(type, homes, at + upStart, arranged, 0, hidden);
-      if (bias[1].length > 0) {
-        up += bias[1][neuron];
-      }
-      h = up * inner;
-    }
-    if (!activity.holds(layer, inner, h, columnNorms[layer][neuron])) {
-      return false;
-    }
-    output[neuron] = h;
-    homeOf[neuron] = home;
-    active[neuron >>> 6] |= 1L << neuron;
-    return true;
+  private long homeOffsetBytes(int home) {
+    return (long) home * bundleBytes;
   }
 
   private void accumulate(int layer, float[] x) {
     long started = System.nanoTime();
-    int hidden = spec.hidden();
-    TensorType type = spec.bundle().down();
-    Arrays.fill(sum, 0);
-    int fired = 0;
-    for (int w = 0; w < active.length; w++) {
-      for (long bits = active[w]; bits != 0; bits &= bits - 1) {
-        int neuron = w * 64 + Long.numberOfTrailingZeros(bits);
-        long column = (long) homeOf[neuron] * bundleBytes + downStart;
-        kernels.axpy(type, output[neuron], homes, column, sum, 0, hidden);
-        fired++;
-      }
-    }
-    kernels.restore(type, sum, 0, restored, 0, hidden);
-    BlockFfn.addOutput(restored, biases[layer][2], x, 0, hidden);
+    int fired = pass.finish(x);
     ledger.add(layer, Quantity.ACTIVE, fired);
     ledger.add(layer, Quantity.BYTES_USED, fired * widthOf(layout.layers().get(layer)));
     ledger.add(layer, Quantity.COMPUTE_NANOS, System.nanoTime() - started);

@@ -12,19 +12,24 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * Everything of a model but its FFN weights: embedding, norms, attention, head, resident in memory. Immutable and
  * thread-safe; callers bring hidden states, a {@link KvCache} and a {@link Scratch}. Owns its memory until closed.
  */
 public final class Model implements AutoCloseable {
+  private static final String EMBEDDING = "embed";
+
   private final ModelSpec spec;
   private final Kernels kernels;
   private final Arena arena;
   private final MemorySegment dense;
   private final Map<String, DenseTensor> tensors = new HashMap<>();
   private final Store store;
-  private final Linear embedding;
+  private final long denseBytes;
+  private final Embedding embedding;
   private final Linear head;
   private final Norm finalNorm;
   private final List<Attention> attention = new ArrayList<>();
@@ -35,14 +40,22 @@ public final class Model implements AutoCloseable {
     this.kernels = kernels;
     this.arena = arena;
     this.spec = store.spec();
-    this.dense = store.loadDense(arena);
+    boolean tied = spec.head() == ModelSpec.HeadKind.TIED;
     store.denseTensors().forEach(tensor -> tensors.put(tensor.name(), tensor));
+    this.dense = store.loadDense(arena, tied ? Set.of() : Set.of(EMBEDDING));
+    this.denseBytes =
+        tensors.values().stream()
+            .filter(tensor -> tied || !tensor.name().equals(EMBEDDING))
+            .mapToLong(DenseTensor::bytes)
+            .sum();
     int hidden = spec.hidden();
     int qSize = spec.heads() * spec.headSize();
     int kvSize = spec.kvHeads() * spec.headSize();
-    embedding = linear("embed", spec.vocabulary(), hidden);
-    head = spec.head() == ModelSpec.HeadKind.TIED ? embedding
-        : linear("head", spec.vocabulary(), hidden);
+    DenseTensor vectors = required(EMBEDDING);
+    requireShape(vectors, List.of(spec.vocabulary(), hidden));
+    head = linear(tied ? "embed" : "head", spec.vocabulary(), hidden);
+    embedding =
+        tied ? Embedding.resident(store, vectors, head) : Embedding.onDisk(store, vectors);
     finalNorm = norm("norm");
     RopeTable rope = new RopeTable(spec.rope());
     for (int layer = 0; layer < spec.layers(); layer++) {
@@ -84,9 +97,9 @@ public final class Model implements AutoCloseable {
     return kernels;
   }
 
-  /** Bytes of resident tensors. */
+  /** Bytes of tensors that are resident. */
   public long denseBytes() {
-    return dense.byteSize();
+    return denseBytes;
   }
 
   /** The embedding of a token, float32, into {@code x[offset .. offset + hidden)}. */
@@ -142,6 +155,27 @@ public final class Model implements AutoCloseable {
   public float[] ffnBias(int layer, String kind) {
     int size = kind.equals("down") ? spec.hidden() : spec.feedForward();
     return vector("layers." + layer + ".ffn." + kind + ".bias", size, Presence.OPTIONAL);
+  }
+
+  /** A resident matrix beside the graph's own, if the store has it. */
+  public Optional<ResidentMatrix> matrix(String name, int rows, int columns) {
+    DenseTensor tensor = tensors.get(name);
+    if (tensor == null) {
+      return Optional.empty();
+    }
+    requireShape(tensor, List.of(rows, columns));
+    return Optional.of(
+        new ResidentMatrix(tensor.type(), dense, tensor.offsetBytes(), rows, columns));
+  }
+
+  /**
+   * The same, where the model cannot do without.
+   *
+   * @throws BadInputException if the store lacks it
+   */
+  public ResidentMatrix requiredMatrix(String name, int rows, int columns) {
+    required(name);
+    return matrix(name, rows, columns).orElseThrow();
   }
 
   @Override

@@ -70,6 +70,7 @@ public final class Session implements AutoCloseable {
             residency,
             hot,
             limits,
+            engine.workers(),
             ledger);
   }
 

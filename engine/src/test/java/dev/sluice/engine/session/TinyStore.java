@@ -112,7 +112,7 @@ public final class TinyStore {
 
   private void dense(StoreWriter writer) {
     int kvSize = spec.kvHeads() * spec.headSize();
-    tensor(writer, "embed.weight", 1, VOCABULARY, HIDDEN);
+    tensor(writer, "embed", 1, VOCABULARY, HIDDEN);
     tensor(writer, "norm.weight", 1, HIDDEN);
     for (int layer = 0; layer < LAYERS; layer++) {
       String prefix = "layers." + layer + ".";
