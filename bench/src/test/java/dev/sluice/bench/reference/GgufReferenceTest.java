@@ -34,7 +34,7 @@ class GgufReferenceTest {
   Path folder;
 
   @ParameterizedTest
-  @ValueSource(strings = {"arcee-f16"})
+  @ValueSource(strings = {"arcee-f16", "arcee-q8_0", "llama-q4_0", "llama-q8_0", "qwen2-q8_0"})
   void logitsAndGreedyContinuation(String name) {
     Path fixture = Checkpoints.ROOT.resolve("fixtures/gguf").resolve(name);
     JsonNode expected =
