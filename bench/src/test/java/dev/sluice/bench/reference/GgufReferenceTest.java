@@ -1,0 +1,80 @@
+package dev.sluice.bench.reference;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.sluice.bundler.importer.Importer;
+import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.Residency;
+import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.session.Engine;
+import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.Session;
+import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.cache.Window;
+import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.store.Store;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** GGUF files imported and run: logits and greedy tokens as PyTorch has them on the decoded weights. */
+class GgufReferenceTest {
+  private static final double LOGIT_TOLERANCE = 2e-3; // of the largest logit
+  private static final int CONTEXT = 64;
+  private static final ReadPlanner.Limits MERGED = new ReadPlanner.Limits(4096, 16_384, 512 * 1024);
+
+  @TempDir
+  Path folder;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"arcee-f16", "arcee-q8_0", "llama-q4_0", "llama-q8_0", "qwen2-q8_0"})
+  void logitsAndGreedyContinuation(String name) {
+    Path fixture = Checkpoints.ROOT.resolve("fixtures/gguf").resolve(name);
+    JsonNode expected =
+        JsonMapper.shared().readTree(fixture.resolve("expected.json").toFile());
+    Path target = folder.resolve("a.sluice");
+    Importer.importCheckpoint(
+        fixture.resolve("model.gguf"), target, Checkpoints.BUNDLED, (done, total) -> {});
+    try (Workers workers = new Workers(2);
+        Store store = Store.open(target);
+        Engine engine =
+            new Engine(
+                store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
+                PredictorChoice.ALL);
+        Session session =
+            new Session(engine, CONTEXT, new Residency(0, 0, Window.auto(), 64), MERGED)) {
+      List<Integer> best = new ArrayList<>();
+      float[] logits =
+          session.prompt(
+              Checkpoints.ints(expected.get("input_ids")), (all, offset) -> best.add(argmax(all)));
+      double[] reference = Checkpoints.doubles(expected.get("logits_last"));
+      double largest = Arrays.stream(reference).map(Math::abs).max().orElseThrow();
+      for (int v = 0; v < reference.length; v++) {
+        assertEquals(reference[v], logits[v], LOGIT_TOLERANCE * largest, "logit " + v);
+      }
+      assertEquals(argmax(logits), best.getLast());
+      int[] greedy = Checkpoints.ints(expected.get("greedy"));
+      int[] tokens = new int[greedy.length];
+      for (int i = 0; i < tokens.length; i++) {
+        tokens[i] = argmax(logits);
+        logits = session.step(tokens[i]);
+      }
+      assertArrayEquals(greedy, tokens);
+    }
+  }
+
+  private static int argmax(float[] logits) {
+    int best = 0;
+    for (int v = 1; v < logits.length; v++) {
+      best = logits[v] > logits[best] ? v : best;
+    }
+    return best;
+  }
+}
