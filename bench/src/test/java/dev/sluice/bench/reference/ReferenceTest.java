@@ -61,9 +61,9 @@ class ReferenceTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "arcee-relu", "arcee-relu2", "llama-llama3rope", "llama-relu", "llama-silu", "relu2",
-        "swiglu",
-        "reglu", "relu"
+        "arcee-relu", "arcee-relu2", "llama-llama3rope", "llama-relu", "llama-silu", "llama-yarn",
+        "nemotron", "opt", "qwen2", "qwen3", "mistral", "gemma2", "gemma3", "bitnet", "relu2",
+        "swiglu", "reglu", "relu"
       })
   void logitsAndGreedyContinuation(String name) {
     JsonNode expected = Checkpoints.expected(name);

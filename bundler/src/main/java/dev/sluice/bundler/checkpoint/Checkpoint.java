@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +40,7 @@ public final class Checkpoint implements AutoCloseable {
   private final List<String> ignored;
   private final ModelSpec spec;
   private final List<DenseWeight> dense;
+  private final Map<String, Conversion> conversions = new HashMap<>();
   private final Optional<byte[]> tokenizerJson;
   private final String configDigest;
 
@@ -109,11 +111,16 @@ public final class Checkpoint implements AutoCloseable {
   /**
    * Reads a resident tensor.
    *
-   * @return native memory of exactly its bytes, 64-byte aligned, owned by {@code arena}
+   * @return native memory of exactly its bytes, owned by {@code arena}
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
   public MemorySegment readDense(DenseWeight weight, Arena arena) {
-    return read(tensors.get(weight.name()), arena);
+    Located located = tensors.get(weight.name());
+    MemorySegment data = read(located, arena);
+    List<Integer> shape = located.tensor().shape().stream().map(Math::toIntExact).toList();
+    return conversions
+        .get(weight.name())
+        .apply(data, TensorMap.storedType(located), shape, arena);
   }
 
   /**
@@ -205,17 +212,18 @@ public final class Checkpoint implements AutoCloseable {
     List<DenseWeight> found = new ArrayList<>();
     for (TensorRule rule : config.architecture().rules()) {
       if (!rule.inBundle() && config.presences().contains(rule.presence())) {
-        List<Integer> shape = rule.shape().stream().map(config::size).toList();
+        Conversion conversion = rule.conversion();
+        List<Integer> shape =
+            conversion.storedShape(rule.shape().stream().map(config::size).toList());
+        long elements = shape.stream().mapToLong(Integer::longValue).reduce(1, (a, b) -> a * b);
         for (int layer = 0; layer < (rule.perLayer() ? config.layers() : 1); layer++) {
           String name = rule.canonicalName(layer);
           Located located = tensors.get(name);
+          TensorType type = conversion.storedType(TensorMap.storedType(located));
           found.add(
               new DenseWeight(
-                  name,
-                  located.tensor().name(),
-                  TensorMap.storedType(located),
-                  shape,
-                  located.tensor().bytes()));
+                  name, located.tensor().name(), type, shape, type.bytes(elements)));
+          conversions.put(name, conversion);
         }
       }
     }

@@ -37,7 +37,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class ImporterTest {
   private static final Path ROOT = Path.of(System.getProperty("sluice.root"));
@@ -170,14 +169,6 @@ class ImporterTest {
         }
       }
     }
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"nemotron", "opt", "qwen2", "qwen3"})
-  void architecturesThatAreNotSupportedYetAreNamed(String name) throws IOException {
-    String message = refusal(ROOT.resolve("fixtures/hf").resolve(name), Existing.REFUSE);
-    assertTrue(message.contains("architectures") && message.contains("ForCausalLM"), message);
-    assertEquals(List.of(), entries());
   }
 
   @Test

@@ -4,6 +4,7 @@ import dev.sluice.engine.kernel.Activations;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Quantity;
+import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
@@ -42,6 +43,7 @@ public final class FfnStream implements AutoCloseable {
   private final Store store;
   private final ModelSpec spec;
   private final Kernels kernels;
+  private final Model model;
   private final FfnLayout layout;
   private final BlockReader reader;
   private final ActivePredictor predictor;
@@ -89,6 +91,7 @@ public final class FfnStream implements AutoCloseable {
       Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Ledger ledger) {
     this.store = store;
     this.spec = store.spec();
+    this.model = model;
     this.kernels = model.kernels();
     this.layout = store.ffn();
     this.reader = reader;
@@ -386,11 +389,32 @@ public final class FfnStream implements AutoCloseable {
     return true;
   }
 
+  private void normNeurons(FfnOutput layerOutput) {
+    double squares = 0;
+    for (int w = 0; w < active.length; w++) {
+      for (long bits = active[w]; bits != 0; bits &= bits - 1) {
+        double h = output[w * 64 + Long.numberOfTrailingZeros(bits)];
+        squares += h * h;
+      }
+    }
+    float factor = layerOutput.factor(squares);
+    for (int w = 0; w < active.length; w++) {
+      for (long bits = active[w]; bits != 0; bits &= bits - 1) {
+        int neuron = w * 64 + Long.numberOfTrailingZeros(bits);
+        output[neuron] = layerOutput.normed(neuron, output[neuron], factor);
+      }
+    }
+  }
+
   private void accumulate(int layer, float[] x) {
     long started = System.nanoTime();
     int hidden = spec.hidden();
     TensorType type = spec.weightType();
     Arrays.fill(sum, 0);
+    FfnOutput layerOutput = model.ffnOutput(layer);
+    if (layerOutput.normsNeurons()) {
+      normNeurons(layerOutput);
+    }
     int fired = 0;
     for (int w = 0; w < active.length; w++) {
       for (long bits = active[w]; bits != 0; bits &= bits - 1) {
@@ -401,7 +425,7 @@ public final class FfnStream implements AutoCloseable {
       }
     }
     kernels.restore(type, sum, 0, restored, 0, hidden);
-    BlockFfn.addOutput(restored, biases[layer][2], x, 0, hidden);
+    layerOutput.add(restored, x, 0, hidden);
     ledger.add(layer, Quantity.ACTIVE, fired);
     ledger.add(layer, Quantity.BYTES_USED, fired * widthOf(layout.layers().get(layer)));
     ledger.add(layer, Quantity.COMPUTE_NANOS, System.nanoTime() - started);

@@ -29,7 +29,7 @@ class RopeTableTest {
     int rotated = 8;
     float[] x = random(2 + 3 * headSize);
     float[] before = x.clone();
-    new RopeTable(new Rope(500, rotated, Scaling.NONE)).rotate(x, 2, 3, headSize, 17);
+    new RopeTable(new Rope(500, rotated, Scaling.NONE), new float[0]).rotate(x, 2, 3, headSize, 17);
     for (int head = 0; head < 3; head++) {
       for (int j = 0; j < headSize; j++) {
         int at = 2 + head * headSize + j;
@@ -55,8 +55,8 @@ class RopeTableTest {
     Scaling linear = new Scaling(ScalingKind.LINEAR, 4, 0, 0, 0);
     float[] plain = random(32);
     float[] scaled = plain.clone();
-    new RopeTable(new Rope(10_000, 32, Scaling.NONE)).rotate(plain, 0, 1, 32, 3);
-    new RopeTable(new Rope(10_000, 32, linear)).rotate(scaled, 0, 1, 32, 12);
+    new RopeTable(new Rope(10_000, 32, Scaling.NONE), new float[0]).rotate(plain, 0, 1, 32, 3);
+    new RopeTable(new Rope(10_000, 32, linear), new float[0]).rotate(scaled, 0, 1, 32, 12);
     assertArrayEquals(plain, scaled, 1e-6f);
   }
 
@@ -65,15 +65,15 @@ class RopeTableTest {
     Scaling llama3 = new Scaling(ScalingKind.LLAMA3, 8, 1, 4, 64);
     float[] plain = random(64);
     float[] scaled = plain.clone();
-    new RopeTable(new Rope(10_000, 64, Scaling.NONE)).rotate(plain, 0, 1, 64, 5);
-    new RopeTable(new Rope(10_000, 64, llama3)).rotate(scaled, 0, 1, 64, 5);
+    new RopeTable(new Rope(10_000, 64, Scaling.NONE), new float[0]).rotate(plain, 0, 1, 64, 5);
+    new RopeTable(new Rope(10_000, 64, llama3), new float[0]).rotate(scaled, 0, 1, 64, 5);
     // Waves shorter than 64/4 positions are kept: 2π·10000^(2j/64) < 16 for j ≤ 3.
     for (int j = 0; j <= 3; j++) {
       assertEquals(plain[j], scaled[j]);
     }
     // Waves longer than 64 positions are stretched eightfold, as at an eighth of the position.
     float[] eighth = random(64);
-    new RopeTable(new Rope(10_000, 64, new Scaling(ScalingKind.LINEAR, 8, 0, 0, 0)))
+    new RopeTable(new Rope(10_000, 64, new Scaling(ScalingKind.LINEAR, 8, 0, 0, 0)), new float[0])
         .rotate(eighth, 0, 1, 64, 5);
     for (int j = 9; j < 32; j++) {
       assertEquals(eighth[j], scaled[j], 1e-6);
