@@ -2,6 +2,7 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
@@ -84,16 +85,19 @@ public final class Sweep {
     }
   }
 
-  /** ‖W_down[:,i]‖ of every neuron of a layer. */
+  /** ‖W_down[:,i]‖ of every neuron of a layer, times what the weight of a norm before it makes of it. */
   private float[] columnNorms(LayerWeights weights) {
     Kernels kernels = model.kernels();
     TensorType type = spec.weightType();
     int hidden = spec.hidden();
     float[] norms = new float[spec.feedForward()];
     float[] column = new float[hidden];
+    FfnOutput output = model.ffnOutput(weights.layer());
     for (int i = 0; i < norms.length; i++) {
       kernels.widen(type, weights.memory(), weights.downOffsetBytes(i), column, 0, hidden);
-      norms[i] = (float) Math.sqrt(kernels.sumOfSquares(column, 0, hidden));
+      norms[i] =
+          Math.abs(output.columnScale(i))
+              * (float) Math.sqrt(kernels.sumOfSquares(column, 0, hidden));
     }
     return norms;
   }

@@ -45,6 +45,14 @@ public final class FfnOutput {
   }
 
   /**
+   * What the norm's weight makes of a neuron's column: magnitudes and partial sums of outputs count columns times this. 1
+   * without a norm.
+   */
+  public float columnScale(int neuron) {
+    return neuronNorm.isPresent() ? neuronNorm.get().weight()[neuron] : 1;
+  }
+
+  /**
    * Adds the output to a hidden state; one order of additions for blocks and single tokens.
    *
    * @param y the sum of columns, hidden elements; overwritten

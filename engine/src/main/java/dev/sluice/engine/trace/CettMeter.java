@@ -2,6 +2,8 @@ package dev.sluice.engine.trace;
 
 import dev.sluice.engine.ffn.LayerObserver.Block;
 import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.FfnOutput;
+import dev.sluice.engine.model.Model;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.tensor.TensorType;
 import dev.sluice.storage.threshold.ActiveRule;
@@ -19,13 +21,15 @@ final class CettMeter {
   private static final int LOWEST_BIN = Float.floatToIntBits(0x1p-24f) >>> BIN_SHIFT;
   private static final int BINS = (Float.floatToIntBits(0x1p24f) >>> BIN_SHIFT) - LOWEST_BIN;
 
+  private final Model model;
   private final ModelSpec spec;
   private final Kernels kernels;
   private final ActiveRule rule;
 
-  CettMeter(ModelSpec spec, Kernels kernels, ActiveRule rule) {
-    this.spec = spec;
-    this.kernels = kernels;
+  CettMeter(Model model, ActiveRule rule) {
+    this.model = model;
+    this.spec = model.spec();
+    this.kernels = model.kernels();
     this.rule = rule;
   }
 
@@ -74,6 +78,7 @@ final class CettMeter {
     int hidden = spec.hidden();
     int count = block.count();
     TensorType type = spec.weightType();
+    FfnOutput output = model.ffnOutput(block.weights().layer());
     Sums sums = new Sums();
     float[] partial = new float[hidden];
     float[] norms = new float[BINS];
@@ -90,7 +95,7 @@ final class CettMeter {
         if (to > from) {
           for (int k = from; k < to; k++) {
             int i = sorted[k];
-            float h = block.outputs()[i * count + t];
+            float h = block.outputs()[i * count + t] * output.columnScale(i);
             kernels.axpy(type, h, block.weights().memory(), block.weights().downOffsetBytes(i),
                 partial, 0, hidden);
           }

@@ -57,7 +57,7 @@ final class Recorder implements LayerObserver {
     this.request = request;
     this.sequences = sequences;
     this.progress = progress;
-    curves.forEach(rule -> meters.add(new CettMeter(spec, model.kernels(), rule)));
+    curves.forEach(rule -> meters.add(new CettMeter(model, rule)));
     sampleStride = Math.max(1, tokens / INPUT_SAMPLES);
     samples = (tokens + sampleStride - 1) / sampleStride;
     exactZeros = spec.activation() == Activation.RELU || spec.activation() == Activation.RELU2;

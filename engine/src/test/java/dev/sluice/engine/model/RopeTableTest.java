@@ -81,6 +81,51 @@ class RopeTableTest {
   }
 
   @Test
+  void yarnKeepsShortWavesStretchesLongOnesAndScalesAll() {
+    // 64 · ln(4096 / (32 · 2π)) / (2 · ln 10000) = 10.47 and the same with 1 for 32: 22.51, so the ramp is from 10 to 23.
+    Scaling yarn = new Scaling(ScalingKind.YARN, 4, 1, 32, 4096, 1.25);
+    RopeTable table = new RopeTable(new Rope(10_000, 64, yarn), new float[0]);
+    float[] before = random(64);
+    float[] x = before.clone();
+    table.rotate(x, 0, 1, 64, 77);
+    for (int j = 0; j < 32; j++) {
+      double ramp = Math.clamp((j - 10) / 13.0, 0.0, 1.0);
+      double frequency = Math.pow(10_000, -2.0 * j / 64) * (ramp / 4 + 1 - ramp);
+      double cos = 1.25 * Math.cos(77 * frequency);
+      double sin = 1.25 * Math.sin(77 * frequency);
+      assertEquals(before[j] * cos - before[j + 32] * sin, x[j], 1e-6, "pair " + j);
+      assertEquals(before[j] * sin + before[j + 32] * cos, x[j + 32], 1e-6, "pair " + j);
+    }
+  }
+
+  @Test
+  void factorsDivideFrequencies() {
+    float[] twice = new float[16];
+    Arrays.fill(twice, 2);
+    float[] plain = random(32);
+    float[] slowed = plain.clone();
+    new RopeTable(new Rope(10_000, 32, Scaling.NONE), new float[0]).rotate(plain, 0, 1, 32, 300);
+    new RopeTable(new Rope(10_000, 32, Scaling.NONE), twice).rotate(slowed, 0, 1, 32, 600);
+    assertArrayEquals(plain, slowed, 1e-6f);
+  }
+
+  @Test
+  void positionsComeInAnyOrderAndGiveTheSameBits() {
+    Rope rope = new Rope(10_000, 16, Scaling.NONE);
+    RopeTable shared = new RopeTable(rope, new float[0]);
+    for (int position : new int[] {5_000, 3, 64, 63, 5_000, 131_071, 0}) {
+      float[] one = random(16);
+      float[] other = one.clone();
+      shared.rotate(one, 0, 1, 16, position);
+      new RopeTable(rope, new float[0]).rotate(other, 0, 1, 16, position);
+      assertArrayEquals(other, one);
+    }
+    float[] still = random(16);
+    new RopeTable(new Rope(0, 0, Scaling.NONE), new float[0]).rotate(still, 0, 1, 16, 9);
+    assertArrayEquals(random(16), still);
+  }
+
+  @Test
   void norms() {
     int n = 40;
     float[] x = random(n + 3);
