@@ -59,7 +59,7 @@ public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, G
   /**
    * Reads a resident tensor.
    *
-   * @return native memory of exactly its bytes, 64-byte aligned, owned by {@code arena}
+   * @return native memory of exactly its bytes, owned by {@code arena}
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
   MemorySegment readDense(DenseWeight weight, Arena arena);

@@ -101,6 +101,8 @@ record GgufModel(
       case FEED_FORWARD -> feedForward;
       case QUERY -> heads * headSize;
       case KEY_VALUE -> kvHeads * headSize;
+      case HEAD_SIZE -> headSize;
+      case LEARNED_POSITIONS -> contextLength;
     };
   }
 

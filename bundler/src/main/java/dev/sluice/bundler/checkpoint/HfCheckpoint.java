@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +38,7 @@ final class HfCheckpoint implements Checkpoint {
   private final Map<String, Located> tensors;
   private final List<String> ignored;
   private final ModelSpec spec;
+  private final Map<String, Conversion> conversions = new HashMap<>();
   private final List<DenseWeight> dense;
   private final Optional<byte[]> tokenizerJson;
   private final String configDigest;
@@ -115,7 +117,12 @@ final class HfCheckpoint implements Checkpoint {
 
   @Override
   public MemorySegment readDense(DenseWeight weight, Arena arena) {
-    return read(tensors.get(weight.name()), arena);
+    Located located = tensors.get(weight.name());
+    MemorySegment data = read(located, arena);
+    List<Integer> shape = located.tensor().shape().stream().map(Math::toIntExact).toList();
+    return conversions
+        .get(weight.name())
+        .apply(data, TensorMap.storedType(located), shape, arena);
   }
 
   @Override
@@ -187,17 +194,18 @@ final class HfCheckpoint implements Checkpoint {
     List<DenseWeight> found = new ArrayList<>();
     for (TensorRule rule : config.architecture().rules()) {
       if (!rule.inBundle() && config.presences().contains(rule.presence())) {
-        List<Integer> shape = rule.shape().stream().map(config::size).toList();
+        Conversion conversion = rule.conversion();
+        List<Integer> shape =
+            conversion.storedShape(rule.shape().stream().map(config::size).toList());
+        long elements = shape.stream().mapToLong(Integer::longValue).reduce(1, (a, b) -> a * b);
         for (int layer = 0; layer < (rule.perLayer() ? config.layers() : 1); layer++) {
           String name = rule.canonicalName(layer);
           Located located = tensors.get(name);
+          TensorType type = conversion.storedType(TensorMap.storedType(located));
           found.add(
               new DenseWeight(
-                  name,
-                  located.tensor().name(),
-                  TensorMap.storedType(located),
-                  shape,
-                  located.tensor().bytes()));
+                  name, located.tensor().name(), type, shape, type.bytes(elements)));
+          conversions.put(name, conversion);
         }
       }
     }

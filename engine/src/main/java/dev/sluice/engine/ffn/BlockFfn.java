@@ -2,6 +2,7 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.kernel.Activations;
 import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -17,6 +18,7 @@ public final class BlockFfn {
 
   private final ModelSpec spec;
   private final Kernels kernels;
+  private final Model model;
   private final float[][][] biases; // layer, then gate, up, down; empty arrays when the model has none
   private float[] arranged = {};
   private float[] upArranged = {};
@@ -30,6 +32,7 @@ public final class BlockFfn {
 
   /** Buffers for one thread's work on {@code model}. */
   public BlockFfn(Model model) {
+    this.model = model;
     this.spec = model.spec();
     this.kernels = model.kernels();
     this.biases = FfnBiases.of(model);
@@ -127,6 +130,10 @@ public final class BlockFfn {
       Arrays.fill(partial, 0, count * hidden, 0);
     }
     int neurons = spec.feedForward();
+    FfnOutput output = model.ffnOutput(weights.layer());
+    if (output.normsNeurons()) {
+      normNeurons(output);
+    }
     int block = layer.blockNeurons();
     for (int from = 0; from < neurons; from += block) {
       int end = Math.min(neurons, from + block);
@@ -139,10 +146,9 @@ public final class BlockFfn {
         layer.close(from / block, factors, partial, t * hidden, sums, t * hidden, 0, hidden);
       }
     }
-    float[] down = biases[weights.layer()][2];
     for (int t = 0; t < count; t++) {
       kernels.restore(type, sums, t * hidden, arranged, 0, hidden);
-      addOutput(arranged, down, x, xOffset + t * hidden, hidden);
+      output.add(arranged, x, xOffset + t * hidden, hidden);
     }
   }
 
@@ -158,13 +164,17 @@ public final class BlockFfn {
     }
   }
 
-  /** x += y (+ bias): one order of additions for blocks and single tokens. */
-  static void addOutput(float[] y, float[] bias, float[] x, int xOffset, int hidden) {
-    for (int j = 0; j < bias.length; j++) {
-      y[j] += bias[j];
-    }
-    for (int j = 0; j < hidden; j++) {
-      x[xOffset + j] += y[j];
+  private void normNeurons(FfnOutput output) {
+    for (int t = 0; t < count; t++) {
+      double squares = 0;
+      for (int i = 0; i < spec.feedForward(); i++) {
+        double h = outputs[i * count + t];
+        squares += h * h;
+      }
+      float factor = output.factor(squares);
+      for (int i = 0; i < spec.feedForward(); i++) {
+        outputs[i * count + t] = output.normed(i, outputs[i * count + t], factor);
+      }
     }
   }
 

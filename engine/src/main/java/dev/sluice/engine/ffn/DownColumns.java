@@ -1,6 +1,7 @@
 package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.ResidentMatrix;
 import dev.sluice.storage.store.BundleFormat;
@@ -22,11 +23,13 @@ public final class DownColumns {
   private final int blockNeurons; // neurons until scales apply; all of them where columns bring their own
   private final Optional<ResidentMatrix> scales;
   private final Optional<ResidentMatrix> mins;
+  private final FfnOutput output;
 
   private DownColumns(Model model, int layer) {
     ModelSpec spec = model.spec();
     BundleFormat format = spec.bundle();
     kernels = model.kernels();
+    output = model.ffnOutput(layer);
     type = format.down();
     hidden = spec.hidden();
     String prefix = "layers." + layer + ".ffn.down.";
@@ -150,7 +153,7 @@ public final class DownColumns {
         yOffset, from, to);
   }
 
-  /** ‖W_down[:,i]‖ of every neuron. */
+  /** ‖W_down[:,i]‖ of every neuron, times what the weight of a norm before it makes of it. */
   float[] norms(LayerWeights weights, int neurons) {
     float[] norms = new float[neurons];
     float[] column = new float[hidden];
@@ -162,7 +165,9 @@ public final class DownColumns {
         // A permutation of the elements would change the sum's bits.
         kernels.widen(type, weights.memory(), weights.downOffsetBytes(i), column, 0, hidden);
       }
-      norms[i] = (float) Math.sqrt(kernels.sumOfSquares(column, 0, hidden));
+      norms[i] =
+          Math.abs(output.columnScale(i))
+              * (float) Math.sqrt(kernels.sumOfSquares(column, 0, hidden));
     }
     return norms;
   }

@@ -2,6 +2,7 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -21,6 +22,7 @@ final class NeuronPass {
   private static final long PARALLEL_BYTES = 256 << 10;
   private static final int RANGE_OUTPUTS = 64;
 
+  private final Model model;
   private final ModelSpec spec;
   private final Kernels kernels;
   private final Workers workers;
@@ -67,6 +69,7 @@ final class NeuronPass {
    */
   NeuronPass(Model model, Activity activity, float[][] columnNorms, MemorySegment memory,
       Workers workers) {
+    this.model = model;
     this.spec = model.spec();
     this.kernels = model.kernels();
     this.workers = workers;
@@ -197,6 +200,7 @@ final class NeuronPass {
   int finish(float[] x) {
     int hidden = spec.hidden();
     int count = 0;
+    FfnOutput layerOutput = model.ffnOutput(layer);
     for (int w = 0; w < active.length; w++) {
       for (long bits = active[w]; bits != 0; bits &= bits - 1) {
         int i = w * 64 + Long.numberOfTrailingZeros(bits);
@@ -204,6 +208,9 @@ final class NeuronPass {
         factors[count] = output[i];
         columnAt[count++] = bundleAt[i] + downStart;
       }
+    }
+    if (layerOutput.normsNeurons()) {
+      normFactors(layerOutput, count);
     }
     Arrays.fill(sum, 0);
     DownColumns down = columns[layer];
@@ -218,8 +225,21 @@ final class NeuronPass {
               bound(part, parts), bound(part + 1, parts)));
     }
     kernels.restore(down.type(), sum, 0, restored, 0, hidden);
-    BlockFfn.addOutput(restored, biases[layer][2], x, 0, hidden);
+    layerOutput.add(restored, x, 0, hidden);
     return count;
+  }
+
+  /** What is left out counts as 0 in the mean square, as the norm of the layer's output says. */
+  private void normFactors(FfnOutput layerOutput, int count) {
+    double squares = 0;
+    for (int k = 0; k < count; k++) {
+      double value = factors[k];
+      squares += value * value;
+    }
+    float factor = layerOutput.factor(squares);
+    for (int k = 0; k < count; k++) {
+      factors[k] = layerOutput.normed(summed[k], factors[k], factor);
+    }
   }
 
   /** Outputs of part p of all parts begin here: whole ranges, but for the end. */

@@ -105,8 +105,8 @@ public final class Sweep {
 
   private void embed(Task task, Buffers buffers) {
     for (int t = task.from; t < task.from + task.count; t++) {
-      model.embed(task.sequence.tokens[t], task.sequence.hidden, t * spec.hidden(),
-          buffers.scratch);
+      model.embed(task.sequence.tokens[t], task.sequence.firstPosition + t,
+          task.sequence.hidden, t * spec.hidden(), buffers.scratch);
     }
   }
 

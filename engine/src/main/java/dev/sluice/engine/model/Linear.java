@@ -16,7 +16,7 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
   // Rows widened at a time for a block of positions: few enough to stay in L1 beside the activations.
   private static final int TILE_ROWS = 32;
   // Below this many multiplications a second thread costs more than it brings.
-  private static final long PARALLEL_PRODUCTS = 1 << 19;
+  static final long PARALLEL_PRODUCTS = 1 << 19;
 
   /** Applies the matrix to one vector; splits rows over the workers when the matrix is large. */
   void applyOne(Kernels kernels, Workers workers, float[] x, int xOffset, float[] y, int yOffset,

@@ -30,10 +30,12 @@ public final class Model implements AutoCloseable {
   private final Store store;
   private final long denseBytes;
   private final Embedding embedding;
+  private final Optional<Linear> positions; // learned ones, a row each
   private final Linear head;
   private final Norm finalNorm;
   private final List<Attention> attention = new ArrayList<>();
   private final List<Norm> ffnNorms = new ArrayList<>();
+  private final List<FfnOutput> ffnOutputs = new ArrayList<>();
 
   private Model(Store store, Kernels kernels, Arena arena) {
     this.store = store;
@@ -49,29 +51,58 @@ public final class Model implements AutoCloseable {
             .mapToLong(DenseTensor::bytes)
             .sum();
     int hidden = spec.hidden();
-    int qSize = spec.heads() * spec.headSize();
-    int kvSize = spec.kvHeads() * spec.headSize();
     DenseTensor vectors = required(EMBEDDING);
     requireShape(vectors, List.of(spec.vocabulary(), hidden));
     head = linear(tied ? "embed" : "head", spec.vocabulary(), hidden);
     embedding =
         tied ? Embedding.resident(store, vectors, head) : Embedding.onDisk(store, vectors);
-    finalNorm = norm("norm");
-    RopeTable rope = new RopeTable(spec.rope());
+    positions = tensors.containsKey("positions")
+        ? Optional.of(linear("positions", spec.contextLength(), hidden))
+        : Optional.empty();
+    finalNorm = norm("norm", hidden);
+    float[] factors = vector("rope.factors", spec.rope().rotatedSize() / 2, Presence.OPTIONAL);
+    RopeTable rope = new RopeTable(spec.rope(), factors);
+    RopeTable slidingRope = new RopeTable(spec.attention().window().rope(), new float[0]);
+    HeadMixer mixer = new HeadMixer(spec, kernels, Integer.MAX_VALUE);
+    HeadMixer slidingMixer =
+        new HeadMixer(spec, kernels, Math.max(1, spec.attention().window().positions()));
     for (int layer = 0; layer < spec.layers(); layer++) {
-      String prefix = "layers." + layer + ".";
+      boolean slides = spec.slides(layer);
       attention.add(
-          new Attention(
-              spec,
+          attention("layers." + layer + ".attention.", slides ? slidingRope : rope,
+              slides ? slidingMixer : mixer));
+      String ffn = "layers." + layer + ".ffn.";
+      ffnNorms.add(norm(ffn + "norm", hidden));
+      ffnOutputs.add(
+          new FfnOutput(
               kernels,
-              rope,
-              norm(prefix + "attention.norm"),
-              linear(prefix + "attention.q", qSize, hidden),
-              linear(prefix + "attention.k", kvSize, hidden),
-              linear(prefix + "attention.v", kvSize, hidden),
-              linear(prefix + "attention.o", hidden, qSize)));
-      ffnNorms.add(norm(prefix + "ffn.norm"));
+              spec.feedForward(),
+              neuronNorm(ffn + "sub_norm"),
+              ffnBias(layer, "down"),
+              optionalNorm(ffn + "post_norm", hidden)));
     }
+  }
+
+  private Attention attention(String prefix, RopeTable rope, HeadMixer mixer) {
+    int hidden = spec.hidden();
+    int qSize = spec.heads() * spec.headSize();
+    int kvSize = spec.kvHeads() * spec.headSize();
+    return new Attention(
+        spec,
+        kernels,
+        rope,
+        mixer,
+        new Attention.Projections(
+            linear(prefix + "q", qSize, hidden),
+            linear(prefix + "k", kvSize, hidden),
+            linear(prefix + "v", kvSize, hidden),
+            linear(prefix + "o", hidden, qSize)),
+        new Attention.Norms(
+            norm(prefix + "norm", hidden),
+            optionalNorm(prefix + "q_norm", spec.headSize()),
+            optionalNorm(prefix + "k_norm", spec.headSize()),
+            optionalNorm(prefix + "sub_norm", qSize),
+            optionalNorm(prefix + "post_norm", hidden)));
   }
 
   /**
@@ -102,9 +133,37 @@ public final class Model implements AutoCloseable {
     return denseBytes;
   }
 
-  /** The embedding of a token, float32, into {@code x[offset .. offset + hidden)}. */
-  public void embed(int token, float[] x, int offset, Scratch scratch) {
+  /**
+   * The embedding of a token at a position, float32, into {@code x[offset .. offset + hidden)}.
+   *
+   * @throws BadInputException if the model has learned positions and not this one
+   */
+  public void embed(int token, int position, float[] x, int offset, Scratch scratch) {
+    int hidden = spec.hidden();
     embedding.copyRow(kernels, token, x, offset, scratch);
+    float scale = spec.scales().embedding();
+    if (scale != 1) {
+      for (int j = offset; j < offset + hidden; j++) {
+        x[j] *= scale;
+      }
+    }
+    if (positions.isPresent()) {
+      requireLearned(position);
+      float[] row = scratch.output(hidden);
+      positions.get().copyRow(kernels, position, row, 0, scratch);
+      for (int j = 0; j < hidden; j++) {
+        x[offset + j] += row[j];
+      }
+    }
+  }
+
+  private void requireLearned(int position) {
+    if (position >= spec.contextLength()) {
+      throw new BadInputException(
+          store.folder(),
+          "it has learned " + spec.contextLength() + " positions, and the text is longer",
+          "give a shorter text, or a --ctx-size of at most that");
+    }
   }
 
   /** See {@link Attention#project}. */
@@ -134,11 +193,17 @@ public final class Model implements AutoCloseable {
     }
   }
 
+  /** What the FFN of a layer does with the outputs of its neurons. */
+  public FfnOutput ffnOutput(int layer) {
+    return ffnOutputs.get(layer);
+  }
+
   /** Logits of one position. */
   public void logits(float[] x, int xOffset, float[] logits, Workers workers, Scratch scratch) {
     float[] normed = scratch.normed(spec.hidden());
     finalNorm.apply(kernels, x, xOffset, normed, 0);
     head.applyOne(kernels, workers, normed, 0, logits, 0, scratch);
+    scale(logits, spec.vocabulary());
   }
 
   /** Logits of {@code count} positions, count × vocabulary. Single-threaded. */
@@ -149,6 +214,17 @@ public final class Model implements AutoCloseable {
       finalNorm.apply(kernels, x, xOffset + t * hidden, normed, t * hidden);
     }
     head.applyBlock(kernels, normed, 0, count, logits, 0, scratch);
+    scale(logits, count * spec.vocabulary());
+  }
+
+  private void scale(float[] logits, int size) {
+    float scale = spec.scales().logits();
+    if (scale != 1) {
+      for (int v = 0; v < size; v++) {
+        logits[v] *= scale;
+      }
+    }
+    SoftCap.apply(kernels, spec.scales().logitCap(), logits, 0, size);
   }
 
   /** The bias vector of an FFN row kind ("gate", "up" or "down"), empty when the model has none. */
@@ -188,12 +264,29 @@ public final class Model implements AutoCloseable {
     OPTIONAL
   }
 
-  private Norm norm(String name) {
+  private Norm norm(String name, int size) {
     return new Norm(
         spec.norm(),
         spec.normEpsilon(),
-        vector(name + ".weight", spec.hidden(), Presence.REQUIRED),
-        vector(name + ".bias", spec.hidden(), Presence.OPTIONAL));
+        vector(name + ".weight", size, Presence.REQUIRED),
+        vector(name + ".bias", size, Presence.OPTIONAL));
+  }
+
+  private Optional<Norm> optionalNorm(String name, int size) {
+    return tensors.containsKey(name + ".weight") ? Optional.of(norm(name, size))
+        : Optional.empty();
+  }
+
+  private Optional<Norm> neuronNorm(String name) {
+    Optional<Norm> norm = optionalNorm(name, spec.feedForward());
+    if (norm.isPresent()
+        && (norm.get().kind() != ModelSpec.NormKind.RMS || norm.get().bias().length > 0)) {
+      throw new BadInputException(
+          store.folder(),
+          "its " + name + " would move neurons that are silent away from zero",
+          "use a model whose FFN has a root-mean-square norm, or none, inside");
+    }
+    return norm;
   }
 
   private Linear linear(String name, int rows, int cols) {

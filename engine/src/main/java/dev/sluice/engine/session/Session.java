@@ -182,7 +182,7 @@ public final class Session implements AutoCloseable {
     requireRoom(1);
     requireToken(token);
     long start = System.nanoTime();
-    model.embed(token, hidden, 0, scratch);
+    model.embed(token, position, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
       KvCache.Layer kv = keyValues.layer(layer);
       model.projectAttention(layer, hidden, 0, position, 1, queries, 0, kv, engine.workers(),

@@ -3,6 +3,7 @@ package dev.sluice.engine.trace;
 import dev.sluice.engine.ffn.DownColumns;
 import dev.sluice.engine.ffn.LayerObserver.Block;
 import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.threshold.ActiveRule;
@@ -20,12 +21,14 @@ final class CettMeter {
   private static final int LOWEST_BIN = Float.floatToIntBits(0x1p-24f) >>> BIN_SHIFT;
   private static final int BINS = (Float.floatToIntBits(0x1p24f) >>> BIN_SHIFT) - LOWEST_BIN;
 
+  private final Model model;
   private final ModelSpec spec;
   private final Kernels kernels;
   private final DownColumns[] columns;
   private final ActiveRule rule;
 
   CettMeter(Model model, ActiveRule rule) {
+    this.model = model;
     this.spec = model.spec();
     this.kernels = model.kernels();
     this.columns = DownColumns.of(model);
@@ -78,6 +81,7 @@ final class CettMeter {
     int count = block.count();
     DownColumns layer = columns[block.weights().layer()];
     float[] column = new float[hidden];
+    FfnOutput output = model.ffnOutput(block.weights().layer());
     Sums sums = new Sums();
     float[] partial = new float[hidden];
     float[] norms = new float[BINS];
@@ -94,7 +98,7 @@ final class CettMeter {
         if (to > from) {
           for (int k = from; k < to; k++) {
             int i = sorted[k];
-            float h = block.outputs()[i * count + t];
+            float h = block.outputs()[i * count + t] * output.columnScale(i);
             layer.addAlone(block.weights().memory(), block.weights().downOffsetBytes(i), i, h,
                 partial, column);
           }
