@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -93,22 +94,32 @@ final class PartialFile implements AutoCloseable {
   void publish() {
     try {
       channel.force(true);
-      if (existing == Existing.REPLACE) {
-        Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
-      } else {
-        Files.createLink(target, partial); // unlike a rename it never replaces
-        Files.delete(partial);
-      }
+      giveName();
       try (FileChannel folder = FileChannel.open(target.getParent(), StandardOpenOption.READ)) {
         folder.force(true);
       }
-    } catch (FileAlreadyExistsException e) {
-      throw alreadyThere(target);
     } catch (IOException e) {
       throw new FaultException(
           target, "cannot be finished (" + FaultException.reason(e) + ")",
           "see to the disk and start again", e);
     }
+  }
+
+  private void giveName() throws IOException {
+    if (existing == Existing.REFUSE) {
+      try {
+        Files.createLink(target, partial); // unlike a rename it never replaces
+        Files.delete(partial);
+        return;
+      } catch (FileAlreadyExistsException e) {
+        throw alreadyThere(target);
+      } catch (UnsupportedOperationException | FileSystemException e) {
+        if (Files.exists(target)) { // no links here: look, then rename
+          throw alreadyThere(target);
+        }
+      }
+    }
+    Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
   }
 
   private static BadInputException alreadyThere(Path target) {
