@@ -138,12 +138,14 @@ final class SynthCommand implements Callable<Integer> {
           synthesis.write(target, force ? Existing.REPLACE : Existing.REFUSE, workers, bar);
         }
       }
-      tell(synthesis, result);
-      if (measuredLayers > 0) {
+      if (measuredLayers == 0) {
+        tell(synthesis, result);
+      } else {
         Measurement measurement;
         try (ProgressBar bar = new ProgressBar()) {
           measurement = Measurement.of(synthesis, target, measuredLayers, workers, bar);
         }
+        tell(synthesis, result);
         tell(measurement, result);
       }
     }
