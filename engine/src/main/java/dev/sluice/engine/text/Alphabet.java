@@ -4,6 +4,9 @@ import java.util.Map;
 
 /** The symbols that a piece of text consists of before any merge. Immutable and thread-safe. */
 sealed interface Alphabet {
+  /** In place of an id, for a byte that the vocabulary lacks. */
+  int NONE = -1;
+
   /**
    * Writes the ids of the first symbols.
    *
@@ -13,14 +16,21 @@ sealed interface Alphabet {
    */
   int spell(byte[] utf8, int[] ids);
 
-  /** Every byte is a symbol: byte-level BPE. */
+  /**
+   * Every byte is a symbol: byte-level BPE. A byte that has none ({@link #NONE}) is dropped, as other readers of these
+   * vocabularies do.
+   */
   record Bytes(int[] idOfByte) implements Alphabet {
     @Override
     public int spell(byte[] utf8, int[] ids) {
-      for (int i = 0; i < utf8.length; i++) {
-        ids[i] = idOfByte[utf8[i] & 0xff];
+      int count = 0;
+      for (byte b : utf8) {
+        int id = idOfByte[b & 0xff];
+        if (id != NONE) {
+          ids[count++] = id;
+        }
       }
-      return utf8.length;
+      return count;
     }
   }
 

@@ -26,7 +26,9 @@ final class PieceMerger {
 
   /** Appends the tokens of {@code bytes}, UTF-8 and not empty, to {@code target}. */
   void merge(byte[] bytes, IdList target) {
-    start(bytes);
+    if (start(bytes) == 0) {
+      return;
+    }
     while (heapSize > 0) {
       long top = pop();
       int rank = (int) (top >>> 32);
@@ -51,7 +53,8 @@ final class PieceMerger {
     }
   }
 
-  private void start(byte[] bytes) {
+  /** Returns the number of symbols. */
+  private int start(byte[] bytes) {
     if (bytes.length > ids.length) {
       int capacity = Math.max(bytes.length, ids.length * 2);
       ids = new int[capacity];
@@ -67,6 +70,7 @@ final class PieceMerger {
     for (int i = 0; i + 1 < count; i++) {
       offer(i, i + 1);
     }
+    return count;
   }
 
   private void offer(int left, int right) {

@@ -12,9 +12,9 @@ import java.util.Optional;
 
 /**
  * BPE as a checkpoint's {@code tokenizer.json} (Hugging Face, version 1.0) defines it, byte-level or
- * of characters with byte fallback (SentencePiece): text to token ids and back. Every byte has a
- * token, so any text can be encoded and comes back exactly, in normal form C if the tokenizer
- * normalises. Immutable and thread-safe.
+ * of characters with byte fallback (SentencePiece): text to token ids and back. Where every byte has a
+ * token, as in nearly all vocabularies, any text can be encoded and comes back exactly, in normal
+ * form C if the tokenizer normalises; bytes without one are dropped. Immutable and thread-safe.
  *
  * <p>Supported: model BPE; pre-tokenizer ByteLevel, or a Sequence of Split and Digits that ends in
  * ByteLevel; normalizer none or NFC; post-processor none, ByteLevel or a template that puts tokens

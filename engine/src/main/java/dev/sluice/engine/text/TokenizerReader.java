@@ -281,11 +281,12 @@ final class TokenizerReader {
     int[] idOfByte = new int[256];
     for (int b = 0; b < 256; b++) {
       Integer id = mergeable.get(String.valueOf(ByteAlphabet.character(b)));
-      if (id == null) {
+      // Vocabularies may lack bytes that no text has, but not those of plain ASCII.
+      if (id == null && (b == '\n' || b >= ' ' && b <= '~')) {
         throw format.broken(
             "its vocabulary has no token for byte 0x%02X, so it is not byte-level".formatted(b));
       }
-      idOfByte[b] = id;
+      idOfByte[b] = id == null ? Alphabet.NONE : id;
     }
     return idOfByte;
   }
