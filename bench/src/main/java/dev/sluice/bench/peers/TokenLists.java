@@ -24,7 +24,8 @@ public record TokenLists(List<Integer> promptIds, List<Integer> continuationIds)
   }
 
   /**
-   * Reads {@code {"prompt_ids": […], "continuation_ids": […]}}.
+   * Reads {@code {"prompt_ids": […], "continuation_ids": […]}}, or the first entry of {@code {"lists": [{…}, …]}} as
+   * {@code sluice synth} writes them.
    *
    * @throws BadInputException if the file is not of that form or a list is empty
    */
@@ -34,7 +35,8 @@ public record TokenLists(List<Integer> promptIds, List<Integer> continuationIds)
         throw new BadInputException(file, "is too large for two lists of tokens",
             "name a JSON file with prompt_ids and continuation_ids");
       }
-      JsonNode root = MAPPER.readTree(Files.readString(file));
+      JsonNode whole = MAPPER.readTree(Files.readString(file));
+      JsonNode root = whole.path("lists").isArray() ? whole.path("lists").path(0) : whole;
       return new TokenLists(ids(root, "prompt_ids", file), ids(root, "continuation_ids", file));
     } catch (JacksonException e) {
       throw new BadInputException(file, "is no JSON",
