@@ -31,7 +31,7 @@ public final class PeerReport {
       for (Result result : point.results()) {
         if (!result.note().isEmpty()) {
           lines.addAll(TextTable.wrap(
-              PeerTables.title(point) + ", " + result.rival() + ": " + result.note(), columns));
+              PeerTables.title(point) + ": " + note(result), columns));
         }
       }
     }
@@ -68,6 +68,12 @@ public final class PeerReport {
                 Map.entry("library", library.script()),
                 Map.entry("licence", HtmlTable.escape(library.licence())),
                 Map.entry("script", Template.text("figures.js") + Template.text("peers.js"))));
+  }
+
+  /** Failures name their rival already. */
+  private static String note(Result result) {
+    return result.note().startsWith(result.rival()) ? result.note()
+        : result.rival() + ": " + result.note();
   }
 
   /** One sentence for each limit, computed from its figures. */

@@ -18,6 +18,8 @@ final class PeerTables {
   private static final String OVER_RUNS =
       " The median over runs, and in brackets the least and the most.";
 
+  private static final String MEDIAN = " The median over runs.";
+
   private PeerTables() {}
 
   static List<Table<?>> of(PeerComparison comparison) {
@@ -42,13 +44,13 @@ final class PeerTables {
         "Bytes fetched from devices while tokens were decoded, per token, in millions; the kernel counts them for the process."
             + OVER_RUNS,
         Figures::megabytesPerToken, Digits::three));
-    columns.add(spread("CPU s/token", "CPU s\n/token", 1,
+    columns.add(median("CPU s/token", "CPU s\n/token", 1,
         "Processor time, user and system, of all of the process's threads while tokens were decoded."
-            + OVER_RUNS,
+            + MEDIAN,
         Figures::cpuSecondsPerToken, Digits::three));
-    columns.add(spread("TTFT, ms", "TTFT\nms", 2,
+    columns.add(median("TTFT, ms", "TTFT\nms", 2,
         "Time to first token: from the prompt's first token to the choice of the next; loading is not in it."
-            + OVER_RUNS,
+            + MEDIAN,
         Figures::timeToFirstTokenMillis, Digits::three));
     columns.add(single("P50, first 32, ms", "P50 ms\nfirst 32", 3,
         "Half of the first 32 tokens of all runs took at most this long.",
@@ -74,23 +76,23 @@ final class PeerTables {
     columns.add(Column.figure("model, GB", "model\nGB", 1,
         "Size of the file or store that it reads, in billions of bytes.",
         result -> Digits.fixed(result.modelBytes() / 1e9, 2)));
-    columns.add(spread("held at most, MB", "held\nMB", 0,
-        "Most anonymous and mapped memory of its cgroup, sampled 20 times a second." + OVER_RUNS,
+    columns.add(median("held at most, MB", "held\nMB", 0,
+        "Most anonymous and mapped memory of its cgroup, sampled 20 times a second." + MEDIAN,
         Figures::peakHeldBytes, PeerTables::megabytes));
-    columns.add(spread("charged at most, MB", "charged\nMB", 0,
-        "Most memory that counted towards its limit, page cache included." + OVER_RUNS,
+    columns.add(median("charged at most, MB", "charged\nMB", 0,
+        "Most memory that counted towards its limit, page cache included." + MEDIAN,
         Figures::peakGroupBytes, PeerTables::megabytes));
-    columns.add(spread("limit hits", "limit\nhits", 0,
+    columns.add(median("limit hits", "limit\nhits", 0,
         "How often the group ran into its limit and pages had to be reclaimed (failcnt), loading included."
-            + OVER_RUNS,
+            + MEDIAN,
         Figures::limitHits, Digits::three));
-    columns.add(spread("major faults/token", "faults\n/token", 1,
-        "Page faults that waited for a device while tokens were decoded, per token." + OVER_RUNS,
+    columns.add(median("major faults/token", "faults\n/token", 1,
+        "Page faults that waited for a device while tokens were decoded, per token." + MEDIAN,
         Figures::majorFaultsPerToken, Digits::three));
     columns.add(single("major faults/token, later", "later", 2,
         "The same for the tokens after the first 32.", Figures::laterMajorFaultsPerToken));
-    columns.add(spread("start, ms", "start\nms", 2,
-        "From the start of the process to the beginning of the prompt." + OVER_RUNS,
+    columns.add(median("start, ms", "start\nms", 2,
+        "From the start of the process to the beginning of the prompt." + MEDIAN,
         Figures::startMillis, Digits::three));
     columns.add(Column.figure("Δ perplexity, %", "Δ ppl\n%", 3,
         "Against the whole GGUF, over the given continuation; of learned weights only.",
@@ -152,6 +154,13 @@ final class PeerTables {
       Function<Double, String> digits) {
     return Column.figure(heading, label, rank, definition,
         result -> figure(result, figures -> text(value.apply(figures), digits)));
+  }
+
+  private static Column<Result> median(
+      String heading, String label, int rank, String definition, Function<Figures, Spread> value,
+      Function<Double, String> digits) {
+    return Column.figure(heading, label, rank, definition,
+        result -> figure(result, figures -> digits.apply(value.apply(figures).median())));
   }
 
   private static Column<Result> single(
