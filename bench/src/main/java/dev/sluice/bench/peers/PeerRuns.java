@@ -215,9 +215,7 @@ public final class PeerRuns {
   }
 
   private PeerRun measure(Rival rival, OptionalLong limitBytes) {
-    List<Path> files = new ArrayList<>(List.of(plan.gguf(), rival.model()));
-    plan.store().ifPresent(files::add);
-    dropped = PageCache.drop(files);
+    dropped = PageCache.drop(List.of(rival.model()));
     Job job = new Job(plan.tokens(),
         limitBytes.orElse(bytes(rival.model()) + SLUICE_OWN_BYTES), plan.threads(),
         scratch.resolve("setting.json"));
