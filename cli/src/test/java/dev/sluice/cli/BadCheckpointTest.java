@@ -120,7 +120,7 @@ final class BadCheckpointTest {
             "model.norm.weight: element 63 of its 64 is infinite or not a number",
             c -> c.lastWeight(Float.NaN)),
         checkpoint("one layer too few",
-            "layers.3.input_layernorm.weight: the model needs this tensor",
+            "layers.3.self_attn.q_proj.weight: the model needs this tensor",
             c -> c.config("\"num_hidden_layers\": 3",
                 "\"num_hidden_layers\": 4")),
         weights("another hidden size", "config.json makes it [512, 128]",
@@ -163,14 +163,14 @@ final class BadCheckpointTest {
             TinyCheckpoint.byteTokenizer(257).replace("\"BPE\"", "\"Unigram\"")),
         tokenizer("a tokenizer without a byte", "no token for byte 0x41",
             TinyCheckpoint.byteTokenizer(257).replace("\"\\u0041\":66,", "")),
-        tokenizer("two tokens with one id", "share id 65",
+        tokenizer("two tokens with one id", "id 65 stands for both",
             TinyCheckpoint.byteTokenizer(257).replace("\"\\u0041\":66,", "\"\\u0041\":65,")),
         tokenizer("an unknown pre-tokenizer", "Metaspace",
             TinyCheckpoint.byteTokenizer(257).replace("_tokenizer\":{\"type\":\"ByteLevel",
                 "_tokenizer\":{\"type\":\"Metaspace")),
-        tokenizer("a cut tokenizer", "not readable as JSON",
+        tokenizer("a cut tokenizer", "the JSON is malformed",
             TinyCheckpoint.byteTokenizer(257).substring(0, 1000)),
-        tokenizer("an empty tokenizer", "not an object", ""));
+        tokenizer("an empty tokenizer", "not a JSON object", ""));
   }
 
   @ParameterizedTest(name = "{0}")

@@ -31,8 +31,8 @@ class FrozenStoreTest {
   @CsvSource({
     "1, file.sluice, FILE, e9d9ef9709fa07c375a31cc4fe5e6d0d9493d50e012a8ab0d45e912f647ca0dc",
     "1, lmdb.sluice, LMDB, 3f3cf4363fa4813fb5ab45af4549db64a9904d63a4967bcf912feaa346606e3f",
-    "2, file.sluice, FILE, dda24713e71d8fa1675974c01c6d34128b348531cceb8b6000893c31fd924d2d",
-    "2, lmdb.sluice, LMDB, c637b41835f276ea1fd0b0712d1602503a9ebb13e9f1d92af966c711362d7ccc"
+    "2, file.sluice, FILE, 4c98741bc04e7b466f04c94a1f2e64c1a3fd49e0bc09bce4ef87d59e37b02fa2",
+    "2, lmdb.sluice, LMDB, b717fbd3f7b1f8393dbe2eda3f0c026a05037b14b8c6f2d5b47ce61d8f9d5264"
   })
   void validExamplesOpen(int version, String name, Container container, String digest)
       throws IOException {
