@@ -1,6 +1,7 @@
 package dev.sluice.cli;
 
 import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.ledger.Ledger;
@@ -107,6 +108,13 @@ final class RunCommand implements Callable<Integer> {
   private String activations;
 
   @Option(
+      names = "--look-ahead",
+      paramLabel = "on|off",
+      defaultValue = "off",
+      description = "Ask each layer's predictor one layer early and read what it names meanwhile. Default: ${DEFAULT-VALUE}.")
+  private String lookAhead;
+
+  @Option(
       names = "--force-ids",
       paramLabel = "IDS",
       description = "Feed these token ids one by one after the prompt instead of what is drawn, as many as --predict says, to "
@@ -155,7 +163,8 @@ final class RunCommand implements Callable<Integer> {
             new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
-        try (Session session = new Session(engine, positions, residency, limits, named)) {
+        try (Session session =
+            new Session(engine, positions, residency, limits, named, lookAhead())) {
           generate(session, engine, plan, tokenizer, ids, given, sampling);
         }
       }
@@ -176,6 +185,15 @@ final class RunCommand implements Callable<Integer> {
           "shorten it");
     }
     return (int) wanted;
+  }
+
+  private LookAhead lookAhead() {
+    return switch (lookAhead) {
+      case "off" -> LookAhead.NONE;
+      case "on" -> LookAhead.NEXT_LAYER;
+      default -> throw new BadInputException("--look-ahead " + lookAhead, "is neither on nor off",
+          "write on or off");
+    };
   }
 
   private ActivationPrecision precision() {
