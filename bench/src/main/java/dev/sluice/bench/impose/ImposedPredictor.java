@@ -16,6 +16,7 @@ public final class ImposedPredictor implements ActivePredictor {
   private static final double UNFORESEEN = 0.2;
 
   private final ActivePredictor real;
+  private final Rates rates;
   private final int neurons;
   private final int layers;
   private final int words;
@@ -44,6 +45,7 @@ public final class ImposedPredictor implements ActivePredictor {
   public ImposedPredictor(
       DenseFirings firings, ModelSpec spec, int firstToken, Rates rates, ActivePredictor real) {
     this.real = real;
+    this.rates = rates;
     this.neurons = spec.feedForward();
     this.layers = spec.layers();
     this.words = firings.words();
