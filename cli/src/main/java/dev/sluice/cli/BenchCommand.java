@@ -20,11 +20,14 @@ import picocli.CommandLine.Parameters;
     description = {
       "Runs JMH benchmarks of one part: cache (cost of a token in the window cache by segment size), io (random reads by "
           + "backend and size) or kernels (weight bandwidth and batch tiles).",
+      "`peers` runs llama.cpp beside Sluice instead.",
       "Figures hold for an idle machine only; they are printed with their error."
     },
-    footer = {"", "Example:", "  sluice bench cache --json cache.json"})
+    footer = {"", "Examples:", "  sluice bench cache --json cache.json",
+      "  sluice bench peers --help"},
+    subcommands = PeersCommand.class)
 final class BenchCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "PART", description = "cache, io or kernels.")
+  @Parameters(paramLabel = "PART", arity = "0..1", description = "cache, io or kernels.")
   private String part;
 
   @Option(names = "--seconds", paramLabel = "S", defaultValue = "1",
@@ -40,6 +43,10 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (part == null) {
+      throw new BadInputException("bench", "no part is named",
+          "use cache, io, kernels or peers");
+    }
     if (seconds < 1 || iterations < 1) {
       throw new BadInputException("--seconds or --iterations", "is too small", "give at least 1");
     }
@@ -49,7 +56,7 @@ final class BenchCommand implements Callable<Integer> {
           case "io" -> "dev\\.sluice\\.bench\\.io\\..*";
           case "kernels" -> "dev\\.sluice\\.bench\\.kernel\\..*";
           default -> throw new BadInputException("bench " + part, "there is no such part",
-              "use cache, io or kernels");
+              "use cache, io, kernels or peers");
         };
     ChainedOptionsBuilder options =
         new OptionsBuilder()

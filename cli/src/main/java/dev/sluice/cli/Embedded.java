@@ -20,4 +20,14 @@ final class Embedded {
     }
     return path;
   }
+
+  /** The launcher itself, to start Sluice again as a process of its own. */
+  static Path launcher() {
+    String home = System.getProperty(HOME);
+    Path path = Path.of(home == null ? "." : home, "sluice").toAbsolutePath().normalize();
+    if (!Files.isExecutable(path)) {
+      throw new BadInputException(path, "it is not there", "start Sluice by its launcher ./sluice");
+    }
+    return path;
+  }
 }

@@ -1,10 +1,9 @@
 package dev.sluice.cli;
 
+import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.importer.ImportReport;
 import dev.sluice.bundler.importer.Importer;
 import dev.sluice.engine.text.Tokenizer;
-import dev.sluice.storage.FaultException;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -20,17 +19,14 @@ import picocli.CommandLine.Spec;
     description = {
       "Makes a store in checkpoint order from a checkpoint.",
       "The checkpoint is a folder with config.json, model.safetensors (or its shards and their index) and tokenizer.json, "
-          + "as on the Hugging Face hub. Weights keep their bits."
+          + "as on the Hugging Face hub, or one GGUF file. Weights keep their bits."
     },
     footer = {"", "Example:", "  sluice import models/relu2 -o relu2.sluice"})
 final class ImportCommand implements Callable<Integer> {
-  /** As a store holds; the importer refuses more. */
-  private static final int MAX_TOKENIZER_BYTES = 1 << 28;
-
   @Spec
   private CommandSpec spec;
 
-  @Parameters(paramLabel = "CHECKPOINT", description = "The checkpoint's folder.")
+  @Parameters(paramLabel = "CHECKPOINT", description = "The checkpoint: a folder or a GGUF file.")
   private Path checkpoint;
 
   @Mixin
@@ -62,22 +58,16 @@ final class ImportCommand implements Callable<Integer> {
       spec.commandLine().getErr()
           .println("not used: " + String.join(", ", report.ignoredTensors()));
     }
+    report.notes().forEach(note -> spec.commandLine().getErr().println("note: " + note));
     return 0;
   }
 
   /** A tokenizer that no run could use is refused now and not when the store is there. */
   private void checkTokenizer() {
-    Path file = checkpoint.resolve("tokenizer.json");
-    if (!Files.isRegularFile(checkpoint.resolve("config.json")) || !Files.isRegularFile(file)) {
-      return; // the importer says what is missing
-    }
-    try {
-      if (Files.size(file) <= MAX_TOKENIZER_BYTES) {
-        Tokenizer.parse(Files.readAllBytes(file), file.toString());
-      }
-    } catch (IOException e) {
-      throw new FaultException(
-          file, "cannot be read (" + FaultException.reason(e) + ")", "check its permissions", e);
+    Path file =
+        Files.isDirectory(checkpoint) ? checkpoint.resolve("tokenizer.json") : checkpoint;
+    try (Checkpoint opened = Checkpoint.open(checkpoint)) {
+      opened.tokenizerJson().ifPresent(json -> Tokenizer.parse(json, file.toString()));
     }
   }
 }

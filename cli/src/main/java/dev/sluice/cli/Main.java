@@ -43,6 +43,7 @@ import picocli.CommandLine.Spec;
       RunCommand.class,
       PerplexityCommand.class,
       CompareCommand.class,
+      SynthCommand.class,
       VerifyCommand.class,
       BenchCommand.class,
       HelpCommand.class,

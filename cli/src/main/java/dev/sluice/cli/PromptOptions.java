@@ -29,7 +29,7 @@ final class PromptOptions {
           "give one of -p, -f, --prompt-ids");
     }
     if (ids != null) {
-      return parse(store.spec().vocabulary());
+      return parse("--prompt-ids", ids, store.spec().vocabulary());
     }
     Tokenizer tokenizer = TextSource.tokenizer(store);
     int[] encoded = tokenizer.encode(text != null ? text : TextFile.read(file));
@@ -43,19 +43,20 @@ final class PromptOptions {
     return all;
   }
 
-  private int[] parse(int vocabulary) {
+  /** Token ids as a user lists them. */
+  static int[] parse(String flag, String ids, int vocabulary) {
     String[] parts = ids.split(",", -1);
     int[] result = new int[parts.length];
     for (int i = 0; i < parts.length; i++) {
       try {
         result[i] = Integer.parseInt(parts[i].strip());
       } catch (NumberFormatException e) {
-        throw new BadInputException("--prompt-ids", "'" + parts[i] + "' is no token id",
+        throw new BadInputException(flag, "'" + parts[i] + "' is no token id",
             "write ids like 5,17,300", e);
       }
       if (result[i] < 0 || result[i] >= vocabulary) {
         throw new BadInputException(
-            "--prompt-ids", result[i] + " is no token id of this model",
+            flag, result[i] + " is no token id of this model",
             "its ids are 0 to " + (vocabulary - 1));
       }
     }

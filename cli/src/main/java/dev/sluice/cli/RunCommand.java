@@ -1,9 +1,13 @@
 package dev.sluice.cli;
 
 import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Summary;
+import dev.sluice.engine.model.ActivationPrecision;
+import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.sample.Sampler;
 import dev.sluice.engine.sample.SamplingOptions;
 import dev.sluice.engine.session.Engine;
@@ -20,6 +24,7 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -95,6 +100,31 @@ final class RunCommand implements Callable<Integer> {
   private double minP;
 
   @Option(
+      names = "--activations",
+      paramLabel = "FORM",
+      defaultValue = "int8",
+      description = "How single tokens' activations meet Q8_0, Q4_0 and Q4_1 weights: float32 (weights count exactly) or int8 "
+          + "(with a scale per 32, as in llama.cpp; faster). Other weights always meet float32. Default: ${DEFAULT-VALUE}.")
+  private String activations;
+
+  @Option(
+      names = "--look-ahead",
+      paramLabel = "on|off",
+      defaultValue = "off",
+      description = "Ask each layer's predictor one layer early and read what it names meanwhile. Default: ${DEFAULT-VALUE}.")
+  private String lookAhead;
+
+  @Option(
+      names = "--force-ids",
+      paramLabel = "IDS",
+      description = "Feed these token ids one by one after the prompt instead of what is drawn, as many as --predict says, to "
+          + "time a given text; --json then lists the most likely token after each as argmax_ids.")
+  private String forced;
+
+  @Mixin
+  private ImposeOptions impose;
+
+  @Option(
       names = "--logits-out",
       paramLabel = "FILE",
       description = "Write the prompt's logits: positions × vocabulary, little-endian float32.")
@@ -119,7 +149,8 @@ final class RunCommand implements Callable<Integer> {
       Activity activity = sparsity.activity(opened);
       PredictorChoice predictor = sparsity.predictor(opened);
       int positions = positions(opened, ids.length);
-      try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor)) {
+      try (Engine engine =
+          new Engine(opened, workers, reading.backend(), activity, predictor, precision())) {
         MemoryPlan plan = memory.plan(engine, positions);
         boolean hot = opened.blob(StoreKeys.FREQUENCY).isPresent();
         Residency residency =
@@ -130,8 +161,11 @@ final class RunCommand implements Callable<Integer> {
                 WindowCache.DEFAULT_SEGMENT_BUNDLES);
         ReadPlanner.Limits limits =
             new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
-        try (Session session = new Session(engine, positions, residency, limits)) {
-          generate(session, engine, plan, tokenizer, ids, sampling);
+        int[] given = forcedIds(opened);
+        ActivePredictor named = impose.predictor(engine, ids, given, seed);
+        try (Session session =
+            new Session(engine, positions, residency, limits, named, lookAhead())) {
+          generate(session, engine, plan, tokenizer, ids, given, sampling);
         }
       }
     }
@@ -153,9 +187,40 @@ final class RunCommand implements Callable<Integer> {
     return (int) wanted;
   }
 
+  private LookAhead lookAhead() {
+    return switch (lookAhead) {
+      case "off" -> LookAhead.NONE;
+      case "on" -> LookAhead.NEXT_LAYER;
+      default -> throw new BadInputException("--look-ahead " + lookAhead, "is neither on nor off",
+          "write on or off");
+    };
+  }
+
+  private ActivationPrecision precision() {
+    return switch (activations) {
+      case "float32" -> ActivationPrecision.FLOAT32;
+      case "int8" -> ActivationPrecision.INT8;
+      default -> throw new BadInputException("--activations " + activations,
+          "there is no such form", "use float32 or int8");
+    };
+  }
+
+  /** The tokens to feed instead of drawn ones; empty when tokens are drawn. */
+  private int[] forcedIds(Store opened) {
+    if (forced == null) {
+      if (impose.isGiven()) {
+        throw new BadInputException("--impose", "it needs the tokens in advance",
+            "give them with --force-ids");
+      }
+      return new int[0];
+    }
+    int[] all = PromptOptions.parse("--force-ids", forced, opened.spec().vocabulary());
+    return all.length > count ? Arrays.copyOf(all, count) : all;
+  }
+
   private void generate(
       Session session, Engine engine, MemoryPlan plan, Optional<Tokenizer> tokenizer, int[] ids,
-      SamplingOptions sampling)
+      int[] given, SamplingOptions sampling)
       throws Exception {
     Sampler sampler = new Sampler(sampling, engine.store().spec().vocabulary());
     List<Integer> ends = engine.store().spec().endOfTextIds();
@@ -174,9 +239,13 @@ final class RunCommand implements Callable<Integer> {
       }
     }
     long promptNanos = System.nanoTime() - start;
-    while (generated.size() < count) {
-      int next = sampler.next(logits);
-      if (ends.contains(next)) {
+    int most = forced == null ? count : given.length;
+    List<Integer> likeliest = new ArrayList<>();
+    while (generated.size() < most) {
+      int next = forced == null ? sampler.next(logits) : given[generated.size()];
+      if (forced != null) {
+        likeliest.add(argmax(logits));
+      } else if (ends.contains(next)) {
         break;
       }
       generated.add(next);
@@ -184,7 +253,8 @@ final class RunCommand implements Callable<Integer> {
       if (spec.commandLine().getOut().checkError()) {
         return; // nobody reads it any more; whoever owns the stream says why
       }
-      if (session.position() == session.capacity() || generated.size() == count) {
+      // The last drawn token needs no step; a given one is there to be timed.
+      if (session.position() == session.capacity() || forced == null && generated.size() == most) {
         break;
       }
       logits = session.step(next);
@@ -193,7 +263,9 @@ final class RunCommand implements Callable<Integer> {
     Summary summary = Summary.of(session.ledger());
     if (json) {
       spec.commandLine().getOut().println(
-          Json.write(object(session, engine, plan, ids, generated, text, summary, promptNanos)));
+          Json.write(
+              object(session, engine, plan, ids, generated, likeliest, text, summary,
+                  promptNanos)));
     } else {
       spec.commandLine().getOut().println();
       spec.commandLine().getOut().flush();
@@ -211,11 +283,14 @@ final class RunCommand implements Callable<Integer> {
 
   private static Map<String, Object> object(
       Session session, Engine engine, MemoryPlan plan, int[] ids, List<Integer> generated,
-      StringBuilder text,
+      List<Integer> likeliest, StringBuilder text,
       Summary summary, long promptNanos) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("prompt_ids", ids);
     object.put("token_ids", generated);
+    if (!likeliest.isEmpty()) {
+      object.put("argmax_ids", likeliest);
+    }
     object.put("text", text.toString());
     object.put("rule", engine.activity().rule().key());
     object.put("cett_target", engine.activity().cett());
@@ -224,7 +299,24 @@ final class RunCommand implements Callable<Integer> {
     object.put("memory", LedgerText.memory(plan));
     object.put("prompt_ms", promptNanos / 1e6);
     object.put("prompt_bytes_read", session.promptBytesRead());
+    object.put("token_ms", tokenMillis(session.ledger()));
     object.put("ledger", LedgerText.object(summary));
     return object;
+  }
+
+  private static List<Double> tokenMillis(Ledger ledger) {
+    List<Double> millis = new ArrayList<>();
+    for (int token = 0; token < ledger.tokens(); token++) {
+      millis.add(ledger.tokenNanos(token) / 1e6);
+    }
+    return millis;
+  }
+
+  private static int argmax(float[] logits) {
+    int best = 0;
+    for (int i = 1; i < logits.length; i++) {
+      best = logits[i] > logits[best] ? i : best;
+    }
+    return best;
   }
 }

@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Runs a text and records which neurons fire, token by token.",
       "A dense run also measures the CETT curves of the output rule (and of the gate rule of gated models) and searches, on "
-          + "another text, the target at which perplexity rises by 1 %. With --predictor or --cett the run is sparse and "
+          + "another text, the target at which perplexity rises by 1 %%. With --predictor or --cett the run is sparse and "
           + "records what really happens then.",
       "A trace that was interrupted goes on where it stopped when the same command is given again."
     },
@@ -53,6 +53,18 @@ final class TraceCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description = "The text, UTF-8. Default: the calibration text that comes with Sluice.")
   private Path text;
+
+  @Option(
+      names = "--ids",
+      paramLabel = "FILE",
+      description = "Token ids instead of --text: whole numbers with spaces, commas or line breaks between them.")
+  private Path ids;
+
+  @Option(
+      names = "--no-curves",
+      description = "Measure no CETT curves and search no target: for ReLU-family models under the exact rule, in about "
+          + "half the time.")
+  private boolean withoutCurves;
 
   @Option(
       names = "--search-text",
@@ -99,14 +111,22 @@ final class TraceCommand implements Callable<Integer> {
           "--tokens " + tokens + " --ctx-size " + windowTokens, "is not possible",
           "give a window of 2 to 256 tokens and at least one window");
     }
+    if (ids != null && text != null) {
+      throw new BadInputException("--ids " + ids, "there is a --text too", "give one of them");
+    }
+    boolean own = text != null || ids != null;
     Path calibration = text == null ? Embedded.model("calibration.txt") : text;
-    Path search = searchText != null || text != null ? searchText : Embedded.model("search.txt");
-    requireOtherText(calibration, search);
+    Path search = searchText != null || own ? searchText : Embedded.model("search.txt");
+    if (ids == null) {
+      requireOtherText(calibration, search);
+    }
     try (Store opened = store.open();
         Workers workers = reading.workers()) {
       Activity activity = sparsity.activityOrExact(opened);
       PredictorChoice predictor = sparsity.predictorOr(PredictorChoice.ALL);
-      int[] ids = TextSource.tokens(opened, calibration, tokens, windowTokens);
+      int[] traced =
+          ids == null ? TextSource.tokens(opened, calibration, tokens, windowTokens)
+              : TextSource.ids(opened, ids, tokens, windowTokens);
       int[] searchIds =
           search == null ? new int[0]
               : TextSource.tokens(opened, search, (int) Math.min(Integer.MAX_VALUE, 2L * tokens),
@@ -119,12 +139,13 @@ final class TraceCommand implements Callable<Integer> {
                 target,
                 force ? TraceWriter.Existing.REPLACE : TraceWriter.Existing.REFUSE,
                 opened.digest(),
-                ids,
+                traced,
                 searchIds,
                 windowTokens,
                 magnitude(),
                 activity,
-                engine.blockPredictor());
+                engine.blockPredictor(),
+                withoutCurves ? Tracer.Curves.LEFT_OUT : Tracer.Curves.MEASURED);
         new Tracer(engine.model(), engine.sweep(layers, windowTokens), workers)
             .trace(request, (done, total) -> bar.report("tracing", done, total));
       }

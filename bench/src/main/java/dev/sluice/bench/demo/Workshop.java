@@ -4,6 +4,7 @@ import dev.sluice.bench.compare.Progress;
 import dev.sluice.bundler.importer.Importer;
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
+import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
@@ -79,7 +80,7 @@ public final class Workshop {
                 Order.named("ripple", SEED),
                 Bundler.onePercentTarget(reader),
                 0,
-                PREDICTOR_BITS,
+                PREDICTOR_BITS.stream().map(PredictorRecipe::quantised).toList(),
                 QuantisedFit.DEFAULT_RECALL,
                 SEED);
         Bundler.bundle(

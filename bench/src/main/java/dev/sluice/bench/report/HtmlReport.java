@@ -27,13 +27,17 @@ public final class HtmlReport {
    * @throws FaultException if the file system fails
    */
   public static void write(Comparison comparison, Path file) {
+    publish(page(comparison), file);
+  }
+
+  static void publish(String page, Path file) {
     Path folder = file.toAbsolutePath().getParent();
     try {
       // Not createTempFile: its files are for their owner alone, a report for whoever may read its folder.
       Path beside =
           folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
       try {
-        Files.writeString(beside, page(comparison));
+        Files.writeString(beside, page);
         Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE,
             StandardCopyOption.REPLACE_EXISTING);
       } finally {
@@ -92,7 +96,7 @@ public final class HtmlReport {
                 Map.entry("data", inScript(JsonReport.json(comparison))),
                 Map.entry("library", library.script()),
                 Map.entry("licence", HtmlTable.escape(library.licence())),
-                Map.entry("script", Template.text("charts.js"))));
+                Map.entry("script", Template.text("figures.js") + Template.text("charts.js"))));
   }
 
   private static String tables(List<Table<?>> tables) {

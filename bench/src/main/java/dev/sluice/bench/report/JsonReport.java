@@ -1,6 +1,7 @@
 package dev.sluice.bench.report;
 
 import dev.sluice.bench.compare.Comparison;
+import dev.sluice.bench.peers.PeerComparison;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The comparison as one JSON object whose keys carry units. Thread-safe. */
@@ -12,6 +13,11 @@ public final class JsonReport {
 
   /** One object on one line, such as {@code {"setting":{…},"models":[…],"saved":[…]}}. */
   public static String json(Comparison comparison) {
+    return MAPPER.writeValueAsString(comparison);
+  }
+
+  /** The same for peer runs: {@code {"setting":{…},"points":[…]}}. Figures that do not exist are "NaN". */
+  public static String json(PeerComparison comparison) {
     return MAPPER.writeValueAsString(comparison);
   }
 

@@ -80,14 +80,14 @@ final class DirectFfn implements LayerObserver {
     MemorySegment memory = weights.memory();
     for (int j = 0; j < spec.hidden(); j++) {
       bundle[offset + j] =
-          switch (spec.weightType()) {
+          switch (spec.bundle().up()) {
             case F32 ->
                 memory.get(
                     ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN),
                     at + 4L * j);
             case F16 -> Float.float16ToFloat(half(memory, at + 2L * j));
             case BF16 -> Float.intBitsToFloat(half(memory, at + 2L * j) << 16);
-            default -> throw new IllegalArgumentException("no float type: " + spec.weightType());
+            default -> throw new IllegalArgumentException("no float type: " + spec.bundle().up());
           };
     }
   }

@@ -2,6 +2,7 @@ package dev.sluice.bench.reference;
 
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
+import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
@@ -88,7 +89,7 @@ final class Twin {
               Order.named(order, SEED),
               onePercentTarget(ActiveRule.OUTPUT),
               0,
-              List.of(4),
+              List.of(PredictorRecipe.parse("quantised-4")),
               QuantisedFit.DEFAULT_RECALL,
               SEED);
       Bundler.bundle(store, reader, trace, request, (done, total) -> {});

@@ -1,120 +1,68 @@
 package dev.sluice.bundler.checkpoint;
 
-import dev.sluice.bundler.checkpoint.WeightFiles.Located;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.ModelSpec;
-import dev.sluice.storage.store.ModelSpec.FfnForm;
-import dev.sluice.storage.store.ModelSpec.HeadKind;
-import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /**
- * A Hugging Face checkpoint folder, checked whole when opened: configuration, tokenizer, and that
- * every tensor the graph needs is there with the shape the configuration gives it. Weights
- * themselves are checked (finite) as they are read. Reads may run on several threads at once.
+ * A model as someone published it, checked whole when opened: configuration, tokenizer, and that every tensor the graph
+ * needs is there with the shape the configuration gives it. Weights themselves are checked (finite) as they are read.
+ * Reads may run on several threads at once.
  */
-public final class Checkpoint implements AutoCloseable {
-  private static final int CONFIG_LIMIT_BYTES = 4 << 20;
-
-  /** Memory alignment of what is read: a cache line, and the widest vector. */
-  private static final int ALIGNMENT_BYTES = 64;
-
-  /** Piece in which two tensors are compared. */
-  private static final long COMPARE_BYTES = 1 << 20;
-
-  private final Path folder;
-  private final WeightFiles weights;
-  private final Map<String, Located> tensors;
-  private final List<String> ignored;
-  private final ModelSpec spec;
-  private final List<DenseWeight> dense;
-  private final Optional<byte[]> tokenizerJson;
-  private final String configDigest;
-
-  private Checkpoint(Path folder, byte[] configJson, HfConfig config, WeightFiles weights) {
-    this.folder = folder;
-    this.weights = weights;
-    TensorMap map = TensorMap.of(config, weights);
-    this.tensors = map.byCanonicalName();
-    this.ignored = map.ignored();
-    this.spec = config.spec(ffnType(config));
-    this.dense = denseWeights(config);
-    this.tokenizerJson = TokenizerFile.read(folder, spec.vocabulary());
-    this.configDigest = sha256(configJson);
-    requireTiedHead(config);
-  }
+public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, GgufCheckpoint {
 
   /**
-   * Opens and checks a folder.
+   * Opens and checks a Hugging Face folder or a GGUF file, whichever {@code path} is.
    *
    * @throws BadInputException naming the file, and the key or tensor, at fault
    * @throws FaultException if the device fails
    */
-  public static Checkpoint open(Path folder) {
-    if (!Files.isDirectory(folder)) {
-      throw new BadInputException(
-          folder, "it is not a folder", "give the folder that holds config.json");
+  static Checkpoint open(Path path) {
+    if (Files.isDirectory(path)) {
+      return HfCheckpoint.open(path);
     }
-    Path file = folder.resolve("config.json");
-    byte[] json = InputFiles.readSmall(file, CONFIG_LIMIT_BYTES);
-    HfConfig config = HfConfig.read(file, json);
-    WeightFiles weights = WeightFiles.open(folder);
-    try {
-      return new Checkpoint(folder, json, config, weights);
-    } catch (RuntimeException e) {
-      weights.close();
-      throw e;
+    if (Files.isRegularFile(path)) {
+      return GgufCheckpoint.open(path);
     }
+    throw new BadInputException(
+        path,
+        "it is neither a folder nor a file",
+        "give a GGUF file, or the folder that holds config.json");
   }
 
-  public Path folder() {
-    return folder;
-  }
+  /** The folder or file. */
+  Path path();
 
-  public ModelSpec spec() {
-    return spec;
-  }
+  ModelSpec spec();
 
-  /** The bytes of tokenizer.json, which fits the model; empty if the folder has none. */
-  public Optional<byte[]> tokenizerJson() {
-    return tokenizerJson.map(byte[]::clone);
-  }
+  /** A tokenizer.json that fits the model; empty if the checkpoint has no tokenizer. */
+  Optional<byte[]> tokenizerJson();
 
-  /** SHA-256 of config.json, in hexadecimal. */
-  public String configDigest() {
-    return configDigest;
-  }
+  /** SHA-256 of what describes the model beside its weights, in hexadecimal. */
+  String configDigest();
 
   /** The resident tensors; the head is absent when it is the embedding. */
-  public List<DenseWeight> dense() {
-    return dense;
-  }
+  List<DenseWeight> dense();
 
   /** Names of tensors in the checkpoint that the graph does not use. */
-  public List<String> ignoredTensors() {
-    return ignored;
-  }
+  List<String> ignoredTensors();
+
+  /** What will not be in the store as it is in the checkpoint, one clause each; usually none. */
+  List<String> notes();
 
   /**
    * Reads a resident tensor.
    *
-   * @return native memory of exactly its bytes, 64-byte aligned, owned by {@code arena}
+   * @return native memory of exactly its bytes, owned by {@code arena}
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
-  public MemorySegment readDense(DenseWeight weight, Arena arena) {
-    return read(tensors.get(weight.name()), arena);
-  }
+  MemorySegment readDense(DenseWeight weight, Arena arena);
 
   /**
    * Reads the FFN of one layer; takes its bytes in {@code arena} and, while it turns down, those of
@@ -122,153 +70,8 @@ public final class Checkpoint implements AutoCloseable {
    *
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
-  public FfnWeights readFfn(int layer, Arena arena) {
-    Optional<MemorySegment> gate =
-        spec.form() == FfnForm.GATED
-            ? Optional.of(read(ffn(TensorRule.FFN_GATE, layer), arena))
-            : Optional.empty();
-    MemorySegment up = read(ffn(TensorRule.FFN_UP, layer), arena);
-    MemorySegment downColumns = allocate(ffn(TensorRule.FFN_DOWN, layer), arena);
-    try (Arena whileTurning = Arena.ofConfined()) {
-      MemorySegment down = read(ffn(TensorRule.FFN_DOWN, layer), whileTurning);
-      int elementBytes = (int) spec.weightType().bytes(1);
-      FfnWeights.transpose(down, spec.hidden(), spec.feedForward(), elementBytes, downColumns);
-    }
-    return new FfnWeights(gate, up, downColumns, spec.weightType().bytes(spec.hidden()));
-  }
+  FfnWeights readFfn(int layer, Arena arena);
 
   @Override
-  public void close() {
-    weights.close();
-  }
-
-  private Located ffn(String canonical, int layer) {
-    return tensors.get(canonical.replace(".N.", "." + layer + "."));
-  }
-
-  private static MemorySegment read(Located located, Arena arena) {
-    TensorType type = TensorMap.storedType(located);
-    MemorySegment data = allocate(located, arena);
-    located.file().read(located.tensor(), 0, data);
-    long index = ElementScan.firstNonFinite(data, type);
-    if (index >= 0) {
-      throw new BadInputException(
-          located.place(),
-          "element "
-              + index
-              + " of its "
-              + data.byteSize() / type.bytes(1)
-              + " is infinite or not a number",
-          "fetch or export the weights again");
-    }
-    return data;
-  }
-
-  /**
-   * A sparse file may claim more than any memory: that is an error like others, not the end of the
-   * process.
-   */
-  private static MemorySegment allocate(Located located, Arena arena) {
-    long bytes = located.tensor().bytes();
-    try {
-      return arena.allocate(bytes, ALIGNMENT_BYTES);
-    } catch (OutOfMemoryError e) {
-      throw new FaultException(
-          located.place(), "there is no memory for its " + bytes + " bytes", "free some memory", e);
-    }
-  }
-
-  /** The one element type of all FFN matrices: bundles hold their bits as they are. */
-  private TensorType ffnType(HfConfig config) {
-    Located first = ffn(TensorRule.FFN_UP, 0);
-    TensorType type = TensorMap.storedType(first);
-    for (TensorRule rule : config.architecture().rules()) {
-      for (int layer = 0; rule.inBundle() && layer < config.layers(); layer++) {
-        Located located = ffn(rule.canonical(), layer);
-        if (TensorMap.storedType(located) != type) {
-          throw new BadInputException(
-              located.place(),
-              "its dtype is "
-                  + located.tensor().type()
-                  + ", but "
-                  + first.tensor().name()
-                  + " is "
-                  + type,
-              "convert all FFN weights to one dtype");
-        }
-      }
-    }
-    return type;
-  }
-
-  private List<DenseWeight> denseWeights(HfConfig config) {
-    List<DenseWeight> found = new ArrayList<>();
-    for (TensorRule rule : config.architecture().rules()) {
-      if (!rule.inBundle() && config.presences().contains(rule.presence())) {
-        List<Integer> shape = rule.shape().stream().map(config::size).toList();
-        for (int layer = 0; layer < (rule.perLayer() ? config.layers() : 1); layer++) {
-          String name = rule.canonicalName(layer);
-          Located located = tensors.get(name);
-          found.add(
-              new DenseWeight(
-                  name,
-                  located.tensor().name(),
-                  TensorMap.storedType(located),
-                  shape,
-                  located.tensor().bytes()));
-        }
-      }
-    }
-    return List.copyOf(found);
-  }
-
-  /**
-   * A head beside a tied embedding must be its copy: otherwise configuration and weights contradict
-   * each other.
-   */
-  private void requireTiedHead(HfConfig config) {
-    if (config.head() != HeadKind.TIED) {
-      return;
-    }
-    Optional<Located> head =
-        config.architecture().rules().stream()
-            .filter(rule -> rule.canonical().equals(TensorRule.HEAD))
-            .map(rule -> weights.tensors().get(rule.source()))
-            .filter(located -> located != null)
-            .findFirst();
-    if (head.isPresent() && !equal(head.get(), tensors.get(TensorRule.EMBED))) {
-      throw new BadInputException(
-          head.get().place(),
-          "it differs from the embedding, but tie_word_embeddings in config.json is true",
-          "set that to false if the model has a head of its own, otherwise remove this tensor");
-    }
-  }
-
-  private static boolean equal(Located one, Located other) {
-    if (one.tensor().type() != other.tensor().type()
-        || !one.tensor().shape().equals(other.tensor().shape())) {
-      return false;
-    }
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment left = arena.allocate(COMPARE_BYTES);
-      MemorySegment right = arena.allocate(COMPARE_BYTES);
-      for (long at = 0; at < one.tensor().bytes(); at += COMPARE_BYTES) {
-        long bytes = Math.min(COMPARE_BYTES, one.tensor().bytes() - at);
-        one.file().read(one.tensor(), at, left.asSlice(0, bytes));
-        other.file().read(other.tensor(), at, right.asSlice(0, bytes));
-        if (left.asSlice(0, bytes).mismatch(right.asSlice(0, bytes)) >= 0) {
-          return false;
-        }
-      }
-      return true;
-    }
-  }
-
-  private static String sha256(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java platform has SHA-256", e);
-    }
-  }
+  void close();
 }

@@ -8,6 +8,7 @@ import java.util.List;
  *
  * @param name canonical name, such as {@code layers.0.attention.q.weight}
  * @param source its name in the checkpoint
+ * @param type element type in the store, as {@code shape} and {@code bytes} are the store's
  * @param shape elements per dimension, outermost first; row-major
  */
 public record DenseWeight(

@@ -16,12 +16,52 @@ final class ElementScan {
 
   private ElementScan() {}
 
+  /** Above this, the scale of an MXFP4 block (2^(e − 128)) times its largest level is beyond float32. */
+  private static final int LAST_FINITE_EXPONENT = 252;
+
   /**
-   * The first element that is Inf or NaN, or -1 if all are finite.
+   * The first element that is Inf or NaN, or -1 if all are finite. Of quantised types the first element of the first
+   * block with a scale or minimum that is, for nothing else in a block can make an element so.
    *
-   * @param data whole elements of {@code type}, little-endian
+   * @param data whole elements or blocks of {@code type}, little-endian
    */
   static long firstNonFinite(MemorySegment data, TensorType type) {
+    return switch (type) {
+      case F32, F16, BF16 -> firstNonFiniteElement(data, type);
+      case Q8_0, Q4_0, Q5_0, IQ4_NL, IQ4_XS -> firstBlock(data, type, 0, 0);
+      case Q4_1, Q5_1, Q4_K, Q5_K -> firstBlock(data, type, 0, 2);
+      case Q2_K -> firstBlock(data, type, 80, 82);
+      case Q3_K -> firstBlock(data, type, 108, 108);
+      case Q6_K -> firstBlock(data, type, 208, 208);
+      case MXFP4 -> firstExponent(data, type);
+      case I8, U4 -> throw new IllegalArgumentException("no scan for " + type);
+    };
+  }
+
+  /** The first block with a half that is Inf or NaN in one of two places. */
+  private static long firstBlock(MemorySegment data, TensorType type, int one, int other) {
+    long bytes = data.byteSize();
+    for (long at = 0; at < bytes; at += type.blockBytes()) {
+      boolean bad =
+          (data.get(SHORT, at + one) & 0x7c00) == 0x7c00
+              || (data.get(SHORT, at + other) & 0x7c00) == 0x7c00;
+      if (bad) {
+        return at / type.blockBytes() * type.blockElements();
+      }
+    }
+    return -1;
+  }
+
+  private static long firstExponent(MemorySegment data, TensorType type) {
+    for (long at = 0; at < data.byteSize(); at += type.blockBytes()) {
+      if ((data.get(ValueLayout.JAVA_BYTE, at) & 0xff) > LAST_FINITE_EXPONENT) {
+        return at / type.blockBytes() * type.blockElements();
+      }
+    }
+    return -1;
+  }
+
+  private static long firstNonFiniteElement(MemorySegment data, TensorType type) {
     // An exponent of all ones plus one in its lowest bit carries into the sign's place, which the
     // mask cleared, and
     // never further: so every lane of a long is tested by one addition.

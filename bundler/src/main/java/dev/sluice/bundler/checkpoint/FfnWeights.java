@@ -1,7 +1,9 @@
 package dev.sluice.bundler.checkpoint;
 
+import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -12,39 +14,57 @@ public final class FfnWeights {
   /** Side of the squares in which down is turned; 64 elements of 2 bytes are two cache lines. */
   private static final int BLOCK = 64;
 
-  private final Optional<MemorySegment> gate;
-  private final MemorySegment up;
-  private final MemorySegment downColumns;
-  private final long rowBytes;
+  /**
+   * One row or column per neuron.
+   *
+   * @param rowBytes from one neuron's to the next one's
+   */
+  record Rows(MemorySegment data, long rowBytes) {
+    long copy(int neuron, MemorySegment target, long at) {
+      MemorySegment.copy(data, neuron * rowBytes, target, at, rowBytes);
+      return at + rowBytes;
+    }
+  }
+
+  /**
+   * Scales or minimums of down, which stay resident; see {@link dev.sluice.storage.store.BundleFormat}.
+   *
+   * @param name canonical name of the dense tensor
+   */
+  public record ColumnScales(
+      String name, TensorType type, List<Integer> shape, MemorySegment data) {}
+
+  private final Optional<Rows> gate;
+  private final Rows up;
+  private final Rows down;
+  private final List<ColumnScales> scales;
 
   /**
    * @param gate rows [neurons, hidden], empty if ungated
    * @param up rows [neurons, hidden]
-   * @param downColumns down's columns laid out as rows [neurons, hidden]
-   * @param rowBytes bytes of {@code hidden} elements
+   * @param down down's columns laid out as rows [neurons, hidden]
+   * @param scales of columns that do not bring their own
    */
-  FfnWeights(
-      Optional<MemorySegment> gate, MemorySegment up, MemorySegment downColumns, long rowBytes) {
+  FfnWeights(Optional<Rows> gate, Rows up, Rows down, List<ColumnScales> scales) {
     this.gate = gate;
     this.up = up;
-    this.downColumns = downColumns;
-    this.rowBytes = rowBytes;
+    this.down = down;
+    this.scales = List.copyOf(scales);
+  }
+
+  /** Dense tensors that go with the columns; usually none. */
+  public List<ColumnScales> scales() {
+    return scales;
   }
 
   /**
-   * Copies one neuron's bundle, the checkpoint's own bits: [gate row,] up row, down column.
+   * Copies one neuron's bundle: [gate row,] up row, down column.
    *
    * @param target {@link dev.sluice.storage.store.ModelSpec#bundleBytes()} bytes
    */
   public void copyBundle(int neuron, MemorySegment target) {
-    long from = neuron * rowBytes;
-    long to = 0;
-    if (gate.isPresent()) {
-      MemorySegment.copy(gate.get(), from, target, to, rowBytes);
-      to += rowBytes;
-    }
-    MemorySegment.copy(up, from, target, to, rowBytes);
-    MemorySegment.copy(downColumns, from, target, to + rowBytes, rowBytes);
+    long at = gate.isPresent() ? gate.get().copy(neuron, target, 0) : 0;
+    down.copy(neuron, target, up.copy(neuron, target, at));
   }
 
   /**

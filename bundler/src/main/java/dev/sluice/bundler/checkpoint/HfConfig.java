@@ -2,15 +2,20 @@ package dev.sluice.bundler.checkpoint;
 
 import dev.sluice.bundler.checkpoint.TensorRule.Dimension;
 import dev.sluice.bundler.checkpoint.TensorRule.Presence;
+import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.AttentionForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.store.ModelSpec.Rope;
-import dev.sluice.storage.tensor.TensorType;
+import dev.sluice.storage.store.ModelSpec.Scales;
+import dev.sluice.storage.store.ModelSpec.SlidingWindow;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -34,6 +39,8 @@ record HfConfig(
     Rope rope,
     HeadKind head,
     List<Integer> endOfTextIds,
+    AttentionForm attention,
+    Scales scales,
     Set<Presence> presences) {
 
   static final int CONTEXT_LIMIT = 1 << 28;
@@ -41,6 +48,7 @@ record HfConfig(
   private static final int WIDTH_LIMIT = 1 << 18;
   private static final int NEURONS_LIMIT = 1 << 22;
   private static final int VOCABULARY_LIMIT = 1 << 24;
+  private static final double USUAL_QUERY_SCALAR = 256;
 
   /**
    * Reads a configuration.
@@ -58,7 +66,9 @@ record HfConfig(
           "quantised checkpoints are not supported",
           "give the model's F32, F16 or BF16 weights");
     }
+    requireFlags(config, architecture);
     int hidden = config.integer("hidden_size", 1, WIDTH_LIMIT);
+    requireEmbeddingWidth(config, hidden);
     int heads = config.integer("num_attention_heads", 1, WIDTH_LIMIT);
     int headSize = headSize(config, hidden, heads);
     int kvHeads = config.integerOr("num_key_value_heads", 1, WIDTH_LIMIT, heads);
@@ -72,22 +82,30 @@ record HfConfig(
         config
             .flag("tie_word_embeddings")
             .map(tied -> tied ? HeadKind.TIED : HeadKind.SEPARATE)
-            .orElse(architecture.unsaidHead());
+            .orElse(architecture.unsaid().head());
+    int layers = config.integer("num_hidden_layers", 1, LAYERS_LIMIT);
+    int contextLength = config.integer("max_position_embeddings", 1, CONTEXT_LIMIT);
+    RopeReader ropes = new RopeReader(config, headSize, contextLength, architecture.unsaid());
+    Rope rope = ropes.read();
+    SlidingWindow window =
+        new SlidingReader(config, architecture.sliding(), layers).read(ropes.readSliding(rope));
     return new HfConfig(
         architecture,
-        config.integer("num_hidden_layers", 1, LAYERS_LIMIT),
+        layers,
         hidden,
         config.integer(architecture.keys().feedForward(), 1, NEURONS_LIMIT),
         heads,
         kvHeads,
         headSize,
         vocabulary,
-        config.integer("max_position_embeddings", 1, CONTEXT_LIMIT),
-        normEpsilon(config, architecture.keys().normEpsilon()),
+        contextLength,
+        normEpsilon(config, architecture),
         activation(config, architecture.keys().activation()),
-        RopeReader.read(config, headSize),
+        rope,
         head,
         config.integers("eos_token_id", 0, vocabulary - 1),
+        attention(config, architecture.temper(), headSize, window),
+        scales(config, architecture.temper(), hidden),
         presences(config, head));
   }
 
@@ -99,11 +117,13 @@ record HfConfig(
       case FEED_FORWARD -> feedForward;
       case QUERY -> heads * headSize;
       case KEY_VALUE -> kvHeads * headSize;
+      case HEAD_SIZE -> headSize;
+      case LEARNED_POSITIONS -> contextLength + 2;
     };
   }
 
-  /** The specification, once the element type of the FFN is known. */
-  ModelSpec spec(TensorType weightType) {
+  /** The specification, once the encoding of the FFN is known. */
+  ModelSpec spec(BundleFormat bundle) {
     return new ModelSpec(
         architecture.family(),
         layers,
@@ -120,8 +140,10 @@ record HfConfig(
         architecture.form(),
         rope,
         head,
-        weightType,
-        endOfTextIds);
+        bundle,
+        endOfTextIds,
+        attention,
+        scales);
   }
 
   private static Architecture architecture(ConfigReader config) {
@@ -147,7 +169,70 @@ record HfConfig(
     return headSize;
   }
 
-  private static float normEpsilon(ConfigReader config, String key) {
+  private static void requireFlags(ConfigReader config, Architecture architecture) {
+    for (Map.Entry<String, Boolean> flag : architecture.flags().entrySet()) {
+      if (!config.flag(flag.getKey()).orElse(flag.getValue()).equals(flag.getValue())) {
+        throw config.bad(
+            flag.getKey(),
+            "it must be " + flag.getValue() + " here",
+            "use another model of this family");
+      }
+    }
+  }
+
+  private static void requireEmbeddingWidth(ConfigReader config, int hidden) {
+    int width = config.integerOr("word_embed_proj_dim", 1, WIDTH_LIMIT, hidden);
+    if (width != hidden) {
+      throw config.bad(
+          "word_embed_proj_dim",
+          "embeddings of " + width + " elements beside a hidden size of " + hidden
+              + " are not supported",
+          "use another model of this family");
+    }
+  }
+
+  private static AttentionForm attention(
+      ConfigReader config, Architecture.Temper temper, int headSize, SlidingWindow window) {
+    return switch (temper) {
+      case PLAIN -> new AttentionForm(AttentionForm.plain(headSize).scoreScale(), 0, window);
+      case GEMMA -> {
+        String key = "query_pre_attn_scalar";
+        double scalar = config.has(key) ? config.positive(key) : USUAL_QUERY_SCALAR;
+        yield new AttentionForm(
+            scaleOf(config, key, 1 / Math.sqrt(scalar)),
+            cap(config, "attn_logit_softcapping"),
+            window);
+      }
+    };
+  }
+
+  private static Scales scales(ConfigReader config, Architecture.Temper temper, int hidden) {
+    return switch (temper) {
+      case PLAIN -> Scales.NONE;
+      case GEMMA ->
+          new Scales((float) Math.sqrt(hidden), 1, cap(config, "final_logit_softcapping"));
+    };
+  }
+
+  private static float cap(ConfigReader config, String key) {
+    return config.has(key) ? scaleOf(config, key, config.positive(key)) : 0;
+  }
+
+  /** A number as float32, which must not end as 0 or infinity. */
+  private static float scaleOf(ConfigReader config, String key, double value) {
+    float scale = (float) value;
+    if (!(scale > 0) || !Float.isFinite(scale)) {
+      throw config.bad(key, "it is too large or too small");
+    }
+    return scale;
+  }
+
+  private static float normEpsilon(ConfigReader config, Architecture architecture) {
+    String key = architecture.keys().normEpsilon();
+    float unsaid = architecture.unsaid().normEpsilon();
+    if (unsaid > 0 && !config.has(key)) {
+      return unsaid;
+    }
     float epsilon = (float) config.positive(key);
     if (epsilon == 0 || epsilon >= 1) {
       throw config.bad(key, epsilon + " is not between 0 and 1");
@@ -177,6 +262,9 @@ record HfConfig(
     }
     if (config.flag("mlp_bias").orElse(false)) {
       presences.add(Presence.MLP_BIAS);
+    }
+    if (config.flag("enable_bias").orElse(true)) {
+      presences.add(Presence.ENABLE_BIAS);
     }
     if (head == HeadKind.SEPARATE) {
       presences.add(Presence.SEPARATE_HEAD);

@@ -1,5 +1,7 @@
 package dev.sluice.bundler.checkpoint;
 
+import dev.sluice.bundler.input.InputFiles;
+import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import java.io.IOException;
@@ -142,7 +144,8 @@ final class SafetensorsFile implements AutoCloseable {
     if (headerBytes > fileBytes - LENGTH_FIELD_BYTES) {
       throw new BadInputException(
           file,
-          "its header claims " + headerBytes + " bytes, but the file has only " + fileBytes,
+          "its header claims " + headerBytes + " bytes, but only "
+              + (fileBytes - LENGTH_FIELD_BYTES) + " follow its length",
           "the download may be incomplete: fetch the file again");
     }
     Map<String, Tensor> tensors = SafetensorsHeader.parse(file, channel, headerBytes);

@@ -1,5 +1,6 @@
 package dev.sluice.bundler.checkpoint;
 
+import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,5 +1,7 @@
 package dev.sluice.bundler.checkpoint;
 
+import dev.sluice.bundler.input.InputFiles;
+import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;

@@ -99,12 +99,11 @@ final class TensorMap {
   }
 
   private static String hint(Presence presence) {
-    return switch (presence) {
-      case ALWAYS -> "";
-      case ATTENTION_BIAS -> " (attention_bias is true)";
-      case MLP_BIAS -> " (mlp_bias is true)";
-      case SEPARATE_HEAD -> " (tie_word_embeddings is not true)";
-    };
+    return presence
+        .key()
+        .map(key -> " (" + key + " is " + (presence != Presence.SEPARATE_HEAD ? "" : "not ")
+            + "true)")
+        .orElse("");
   }
 
   private void judgeLeftOver(WeightFiles.Located located) {
@@ -136,12 +135,13 @@ final class TensorMap {
         ignored.add(located.tensor().name());
         return;
       }
-      case ATTENTION_BIAS, MLP_BIAS -> {
-        String key = rule.presence() == Presence.ATTENTION_BIAS ? "attention_bias" : "mlp_bias";
+      case ATTENTION_BIAS, MLP_BIAS, ENABLE_BIAS -> {
         if (!config.presences().contains(rule.presence())) {
           throw new BadInputException(
               located.place(),
-              "the weights have this bias, but " + key + " in config.json is not true",
+              "the weights have this bias, but "
+                  + rule.presence().key().orElseThrow()
+                  + " in config.json is not true",
               "use the config.json that came with the weights");
         }
       }

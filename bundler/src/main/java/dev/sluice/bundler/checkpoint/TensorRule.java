@@ -1,6 +1,7 @@
 package dev.sluice.bundler.checkpoint;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How one kind of checkpoint tensor is named, shaped and called in a store. Names of per-layer
@@ -8,10 +9,16 @@ import java.util.List;
  *
  * @param canonical name in the store; the three {@code FFN_*} names go into bundles instead
  * @param source name in the checkpoint
- * @param shape outermost dimension first
+ * @param shape in the checkpoint, outermost dimension first
  */
-record TensorRule(String canonical, String source, List<Dimension> shape, Presence presence) {
+record TensorRule(
+    String canonical,
+    String source,
+    List<Dimension> shape,
+    Presence presence,
+    Conversion conversion) {
   static final String EMBED = "embed";
+  static final String POSITIONS = "positions";
   static final String HEAD = "head";
   static final String FFN_GATE = "layers.N.ffn.gate.weight";
   static final String FFN_UP = "layers.N.ffn.up.weight";
@@ -25,15 +32,32 @@ record TensorRule(String canonical, String source, List<Dimension> shape, Presen
     /** heads × head size. */
     QUERY,
     /** key and value heads × head size. */
-    KEY_VALUE
+    KEY_VALUE,
+    /** Elements of one head. */
+    HEAD_SIZE,
+    /** Positions of the context and two that nothing uses. */
+    LEARNED_POSITIONS
   }
 
   /** When a checkpoint must have the tensor; otherwise it must not. */
   enum Presence {
-    ALWAYS,
-    ATTENTION_BIAS,
-    MLP_BIAS,
-    SEPARATE_HEAD
+    ALWAYS(""),
+    ATTENTION_BIAS("attention_bias"),
+    MLP_BIAS("mlp_bias"),
+    /** OPT's word for both, which holds unless denied. */
+    ENABLE_BIAS("enable_bias"),
+    SEPARATE_HEAD("tie_word_embeddings");
+
+    private final String key;
+
+    Presence(String key) {
+      this.key = key;
+    }
+
+    /** The key of config.json that decides, if one does. */
+    Optional<String> key() {
+      return key.isEmpty() ? Optional.empty() : Optional.of(key);
+    }
   }
 
   TensorRule {

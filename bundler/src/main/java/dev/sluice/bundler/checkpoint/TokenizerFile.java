@@ -1,5 +1,7 @@
 package dev.sluice.bundler.checkpoint;
 
+import dev.sluice.bundler.input.InputFiles;
+import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
@@ -42,8 +44,19 @@ final class TokenizerFile {
       return Optional.empty();
     }
     byte[] bytes = InputFiles.readSmall(file, LIMIT_BYTES);
-    new TokenizerFile(file, vocabulary).check(bytes);
+    check(file, bytes, vocabulary);
     return Optional.of(bytes);
+  }
+
+  /**
+   * Checks the bytes of a tokenizer.json.
+   *
+   * @param file for messages
+   * @param vocabulary rows of the embedding
+   * @throws BadInputException if it is malformed or does not fit
+   */
+  static void check(Path file, byte[] bytes, int vocabulary) {
+    new TokenizerFile(file, vocabulary).check(bytes);
   }
 
   private void check(byte[] bytes) {

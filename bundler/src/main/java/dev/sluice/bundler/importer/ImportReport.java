@@ -10,6 +10,7 @@ import java.util.List;
  * @param denseBytes bytes of the resident tensors
  * @param ffnBytes bytes of the bundles, without padding
  * @param ignoredTensors names of checkpoint tensors that the model does not use
+ * @param notes what is not in the store as it was in the checkpoint, one clause each
  */
 public record ImportReport(
     Path store,
@@ -17,8 +18,10 @@ public record ImportReport(
     int denseTensors,
     long denseBytes,
     long ffnBytes,
-    List<String> ignoredTensors) {
+    List<String> ignoredTensors,
+    List<String> notes) {
   public ImportReport {
     ignoredTensors = List.copyOf(ignoredTensors);
+    notes = List.copyOf(notes);
   }
 }

@@ -19,7 +19,7 @@ public final class Importer {
   private Importer() {}
 
   /**
-   * Imports a checkpoint folder. The whole folder is checked before anything is written, except
+   * Imports a checkpoint, a folder or a GGUF file. All of it is checked before anything is written, except
    * that weights are finite, which shows as they are read; a failure at any point leaves the target
    * as it was and nothing beside it.
    *
@@ -32,12 +32,12 @@ public final class Importer {
    * @throws dev.sluice.storage.FaultException if reading or writing fails
    */
   public static ImportReport importCheckpoint(
-      Path checkpointFolder,
+      Path checkpointPath,
       Path storeTarget,
       StoreWriter.Options options,
       ProgressListener progress) {
-    requireApart(checkpointFolder, storeTarget);
-    try (Checkpoint checkpoint = Checkpoint.open(checkpointFolder);
+    requireApart(checkpointPath, storeTarget);
+    try (Checkpoint checkpoint = Checkpoint.open(checkpointPath);
         StoreWriter writer = StoreWriter.create(storeTarget, checkpoint.spec(), options)) {
       ModelSpec spec = checkpoint.spec();
       checkpoint.tokenizerJson().ifPresent(writer::tokenizerJson);
@@ -54,9 +54,15 @@ public final class Importer {
         progress.progress(doneBytes, totalBytes);
       }
       int[] checkpointOrder = IntStream.range(0, spec.feedForward()).toArray();
+      int scaleTensors = 0;
       for (int layer = 0; layer < spec.layers(); layer++) {
         try (Arena arena = Arena.ofConfined()) {
           FfnWeights ffn = checkpoint.readFfn(layer, arena);
+          for (FfnWeights.ColumnScales scales : ffn.scales()) {
+            writer.dense(scales.name(), scales.type(), scales.shape(), scales.data());
+            scaleTensors++;
+            denseBytes += scales.data().byteSize();
+          }
           writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
         }
         doneBytes += spec.ffnBytes() / spec.layers();
@@ -66,23 +72,24 @@ public final class Importer {
       return new ImportReport(
           storeTarget,
           spec,
-          checkpoint.dense().size(),
+          checkpoint.dense().size() + scaleTensors,
           denseBytes,
           spec.ffnBytes(),
-          checkpoint.ignoredTensors());
+          checkpoint.ignoredTensors(),
+          checkpoint.notes());
     }
   }
 
   private static Provenance provenance(Checkpoint checkpoint) {
-    String source = checkpoint.folder().toAbsolutePath().normalize().toString();
+    String source = checkpoint.path().toAbsolutePath().normalize().toString();
     return new Provenance(
         source, "", "identity", 0, Map.of("config_sha256", checkpoint.configDigest()));
   }
 
   /** Replacing a store must never replace the checkpoint, or a folder that holds it. */
-  private static void requireApart(Path checkpointFolder, Path storeTarget) {
+  private static void requireApart(Path checkpointPath, Path storeTarget) {
     try {
-      Path source = checkpointFolder.toRealPath();
+      Path source = checkpointPath.toRealPath();
       Path target = storeTarget.toRealPath();
       if (source.startsWith(target)) {
         throw new BadInputException(

@@ -77,14 +77,21 @@ final class StoredLayer {
     MemorySegment.copy(bundles, (long) neuron * spec.bundleBytes(), target, 0, spec.bundleBytes());
   }
 
-  /** Rows of one kind as float32, neurons × hidden: row 0 feeds the activation, then up when gated, the last is down. */
-  float[] rows(int kind) {
+  /** The rows that feed the activation (gate when gated, else up) as float32, neurons × hidden. */
+  float[] innerRows() {
+    return rows(spec.bundle().inner(spec.form()), 0);
+  }
+
+  /** Up rows as float32, neurons × hidden. */
+  float[] upRows() {
+    return rows(spec.bundle().up(), spec.bundle().upOffsetBytes(spec.form(), spec.hidden()));
+  }
+
+  private float[] rows(TensorType type, int offsetInBundleBytes) {
     int hidden = spec.hidden();
-    TensorType type = spec.weightType();
-    long rowBytes = type.bytes(hidden);
     float[] result = new float[Math.multiplyExact(spec.feedForward(), hidden)];
     for (int i = 0; i < spec.feedForward(); i++) {
-      long at = (long) i * spec.bundleBytes() + kind * rowBytes;
+      long at = (long) i * spec.bundleBytes() + offsetInBundleBytes;
       TensorDecoder.decode(type, bundles, at, result, i * hidden, hidden);
     }
     return result;

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.bundler.checkpoint.CheckpointFolder.Entry;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -48,7 +49,7 @@ class CheckpointTest {
   private static void checkAgainst(CheckpointFolder source, Path folder) {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Arena arena = Arena.ofConfined()) {
-      assertEquals(TensorType.F16, checkpoint.spec().weightType());
+      assertEquals(BundleFormat.of(TensorType.F16), checkpoint.spec().bundle());
       assertEquals(List.of(), checkpoint.ignoredTensors());
       assertTrue(checkpoint.tokenizerJson().isEmpty());
       for (DenseWeight weight : checkpoint.dense()) {
@@ -251,7 +252,7 @@ class CheckpointTest {
     String message =
         assertThrows(BadInputException.class, () -> Checkpoint.open(folder.resolve("config.json")))
             .getMessage();
-    assertTrue(message.contains("not a folder"), message);
+    assertTrue(message.contains("a folder that holds config.json"), message);
   }
 
   @ParameterizedTest

@@ -6,13 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.AttentionForm;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.store.ModelSpec.Scales;
 import dev.sluice.storage.store.ModelSpec.Scaling;
 import dev.sluice.storage.store.ModelSpec.ScalingKind;
+import dev.sluice.storage.store.ModelSpec.SlidingWindow;
 import dev.sluice.storage.tensor.TensorType;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -29,7 +33,7 @@ class HfConfigTest {
 
   @Test
   void readsALlama() {
-    ModelSpec spec = read().spec(TensorType.F16);
+    ModelSpec spec = read().spec(BundleFormat.of(TensorType.F16));
     assertEquals("llama", spec.architecture());
     assertEquals(2, spec.layers());
     assertEquals(8, spec.hidden());
@@ -53,7 +57,7 @@ class HfConfigTest {
     sound.config.remove("tie_word_embeddings");
     sound.config.put("eos_token_id", "[3, 4]");
     sound.config.put("head_dim", "16");
-    ModelSpec spec = read().spec(TensorType.F16);
+    ModelSpec spec = read().spec(BundleFormat.of(TensorType.F16));
     assertEquals(2, spec.kvHeads());
     assertEquals(HeadKind.SEPARATE, spec.head());
     assertEquals(List.of(3, 4), spec.endOfTextIds());
@@ -83,6 +87,74 @@ class HfConfigTest {
     sound.config.put(
         "rope_parameters", "{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5}");
     assertEquals(new Rope(500_000, 2, Scaling.NONE), read().rope());
+  }
+
+  @Test
+  void readsYarn() {
+    sound.config.put("rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":8}");
+    Scaling usual = read().rope().scaling();
+    assertEquals(
+        new Scaling(ScalingKind.YARN, 8, 1, 32, 32, 1 + 0.1 * Math.log(8)), usual);
+    sound.config.put(
+        "rope_scaling",
+        "{\"type\":\"yarn\",\"factor\":8,\"beta_fast\":16,\"beta_slow\":2,"
+            + "\"original_max_position_embeddings\":4,\"attention_factor\":1.5}");
+    assertEquals(new Scaling(ScalingKind.YARN, 8, 2, 16, 4, 1.5), read().rope().scaling());
+  }
+
+  @Test
+  void windowsAreReadAsEachFamilyMeansThem() {
+    sound.config.put("sliding_window", "5");
+    assertEquals(SlidingWindow.NONE, read().attention().window());
+    Rope plain = new Rope(10_000, 4, Scaling.NONE);
+    sound.config.put("architectures", "[\"MistralForCausalLM\"]");
+    assertEquals(new SlidingWindow(5, List.of(0, 1), plain), read().attention().window());
+    sound.config.put("architectures", "[\"Qwen2ForCausalLM\"]");
+    sound.config.put("max_window_layers", "1");
+    assertEquals(SlidingWindow.NONE, read().attention().window());
+    sound.config.put("use_sliding_window", "true");
+    assertEquals(new SlidingWindow(5, List.of(1), plain), read().attention().window());
+    sound.config.put("layer_types", "[\"sliding_attention\", \"full_attention\"]");
+    assertEquals(new SlidingWindow(5, List.of(0), plain), read().attention().window());
+    sound.config.put("layer_types", "[\"sliding_attention\"]");
+    assertTrue(refusal().contains("layer_types"));
+    sound.config.put("layer_types", "[\"sliding_attention\", \"linear_attention\"]");
+    assertTrue(refusal().contains("linear_attention"));
+  }
+
+  @Test
+  void readsAnOlderGemma3() {
+    sound.config.put("architectures", "[\"Gemma3ForCausalLM\"]");
+    sound.config.put("hidden_activation", "\"gelu_pytorch_tanh\"");
+    sound.config.put("num_hidden_layers", "7");
+    sound.config.put("sliding_window", "5");
+    sound.config.put("query_pre_attn_scalar", "16");
+    sound.config.put("rope_scaling", "{\"rope_type\":\"linear\",\"factor\":8}");
+    HfConfig gemma = read();
+    assertEquals(
+        new Rope(1_000_000, 4, new Scaling(ScalingKind.LINEAR, 8, 0, 0, 0)), gemma.rope());
+    Rope local = new Rope(10_000, 4, Scaling.NONE);
+    assertEquals(
+        new AttentionForm(0.25f, 0, new SlidingWindow(5, List.of(0, 1, 2, 3, 4, 6), local)),
+        gemma.attention());
+    assertEquals(new Scales((float) Math.sqrt(8), 1, 0), gemma.scales());
+    sound.config.put("use_bidirectional_attention", "true");
+    assertTrue(refusal().contains("use_bidirectional_attention"));
+  }
+
+  @Test
+  void refusesWhatTheGraphOfOptLacks() {
+    sound.config.put("architectures", "[\"OPTForCausalLM\"]");
+    sound.config.put("ffn_dim", "6");
+    sound.config.put("activation_function", "\"relu\"");
+    sound.config.remove("rms_norm_eps");
+    assertEquals(0, read().rope().rotatedSize());
+    assertEquals(1e-5f, read().normEpsilon());
+    sound.config.put("word_embed_proj_dim", "4");
+    assertTrue(refusal().contains("word_embed_proj_dim"));
+    sound.config.remove("word_embed_proj_dim");
+    sound.config.put("do_layer_norm_before", "false");
+    assertTrue(refusal().contains("do_layer_norm_before"));
   }
 
   @ParameterizedTest
@@ -149,7 +221,8 @@ class HfConfigTest {
         "rope_theta|\"10000\"",
         "rope_scaling|3",
         "rope_scaling|{}",
-        "rope_scaling|{\"type\":\"yarn\",\"factor\":2}",
+        "rope_scaling|{\"type\":\"dynamic\",\"factor\":2}",
+        "rope_scaling|{\"type\":\"yarn\"}",
         "rope_scaling|{\"type\":\"linear\"}",
         "rope_scaling|{\"type\":\"linear\",\"factor\":0.5}",
         "rope_scaling|{\"rope_type\":\"llama3\",\"factor\":8}",

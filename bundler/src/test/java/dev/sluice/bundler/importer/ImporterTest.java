@@ -20,6 +20,7 @@ import dev.sluice.storage.store.ModelSpec.ScalingKind;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
+import dev.sluice.storage.tensor.Floats;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
@@ -28,6 +29,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -37,7 +39,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class ImporterTest {
   private static final Path ROOT = Path.of(System.getProperty("sluice.root"));
@@ -150,7 +151,7 @@ class ImporterTest {
 
   private static void checkBundles(Store store, RawCheckpoint raw) throws IOException {
     ModelSpec spec = store.spec();
-    int elementBytes = (int) spec.weightType().bytes(1);
+    int elementBytes = (int) spec.bundle().up().bytes(1);
     int[] identity = IntStream.range(0, spec.feedForward()).toArray();
     List<Integer> neurons = new ArrayList<>(List.of(0, 1, spec.feedForward() - 1));
     new Random(5).ints(10, 0, spec.feedForward()).forEach(neurons::add);
@@ -172,12 +173,49 @@ class ImporterTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"nemotron", "opt", "qwen2", "qwen3"})
-  void architecturesThatAreNotSupportedYetAreNamed(String name) throws IOException {
-    String message = refusal(ROOT.resolve("fixtures/hf").resolve(name), Existing.REFUSE);
-    assertTrue(message.contains("architectures") && message.contains("ForCausalLM"), message);
-    assertEquals(List.of(), entries());
+  /** Nemotron's norms lack their 1, OPT's positions begin with two that nothing uses; nothing else changes. */
+  @Test
+  void normsRelativeToOneAndUnusedPositionsAreTheOnlyChanges() throws IOException {
+    Path target = folder.resolve("a.sluice");
+    RawCheckpoint nemotron = new RawCheckpoint(ROOT.resolve("fixtures/hf/nemotron"));
+    Importer.importCheckpoint(
+        ROOT.resolve("fixtures/hf/nemotron"), target, options(Existing.REFUSE),
+        ProgressListener.SILENT);
+    float[] relative = Floats.fromBytes(nemotron.bytes("model.layers.1.input_layernorm.weight"));
+    float[] absolute = Floats.fromBytes(stored(target, "layers.1.attention.norm.weight"));
+    for (int i = 0; i < relative.length; i++) {
+      assertEquals(relative[i] + 1, absolute[i]);
+    }
+    for (String[] names : new String[][] {
+      {"model.layers.1.input_layernorm.bias", "layers.1.attention.norm.bias"},
+      {"model.layers.2.self_attn.q_proj.weight", "layers.2.attention.q.weight"}
+    }) {
+      assertArrayEquals(nemotron.bytes(names[0]), stored(target, names[1]), names[1]);
+    }
+    RawCheckpoint opt = new RawCheckpoint(ROOT.resolve("fixtures/hf/opt"));
+    Importer.importCheckpoint(
+        ROOT.resolve("fixtures/hf/opt"), target, options(Existing.REPLACE),
+        ProgressListener.SILENT);
+    byte[] all = opt.bytes("model.decoder.embed_positions.weight");
+    assertArrayEquals(
+        Arrays.copyOfRange(all, 2 * 64 * Float.BYTES, all.length), stored(target, "positions"));
+    assertArrayEquals(
+        opt.bytes("model.decoder.layers.0.fc1.bias"), stored(target, "layers.0.ffn.up.bias"));
+  }
+
+  private static byte[] stored(Path folder, String name) {
+    try (Store store = Store.open(folder);
+        Arena arena = Arena.ofConfined()) {
+      DenseTensor tensor =
+          store.denseTensors().stream()
+              .filter(one -> one.name().equals(name))
+              .findFirst()
+              .orElseThrow();
+      return store
+          .loadDense(arena)
+          .asSlice(tensor.offsetBytes(), tensor.bytes())
+          .toArray(ValueLayout.JAVA_BYTE);
+    }
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -30,7 +31,8 @@ class QuantisedFitTest {
   private static ModelSpec spec(FfnForm form, Activation activation) {
     return new ModelSpec(
         "tiny", 2, HIDDEN, NEURONS, 1, 1, HIDDEN, 10, 64, NormKind.RMS, 1e-5f, activation, form,
-        new Rope(10_000, HIDDEN, Scaling.NONE), HeadKind.TIED, TensorType.F32, List.of());
+        new Rope(10_000, HIDDEN, Scaling.NONE), HeadKind.TIED, BundleFormat.of(TensorType.F32),
+        List.of());
   }
 
   private static float[] values(Random random, int count, double scale) {

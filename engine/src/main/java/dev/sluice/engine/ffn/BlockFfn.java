@@ -2,6 +2,7 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.kernel.Activations;
 import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -17,19 +18,25 @@ public final class BlockFfn {
 
   private final ModelSpec spec;
   private final Kernels kernels;
+  private final Model model;
   private final float[][][] biases; // layer, then gate, up, down; empty arrays when the model has none
   private float[] arranged = {};
+  private float[] upArranged = {};
   private float[] inner = {};
   private float[] outputs = {};
   private float[] sums = {};
+  private float[] partial = {};
+  private final DownColumns[] columns;
   private final float[] wide;
   private int count;
 
   /** Buffers for one thread's work on {@code model}. */
   public BlockFfn(Model model) {
+    this.model = model;
     this.spec = model.spec();
     this.kernels = model.kernels();
     this.biases = FfnBiases.of(model);
+    this.columns = DownColumns.of(model);
     this.wide = new float[TILE_NEURONS * spec.hidden()];
   }
 
@@ -55,9 +62,18 @@ public final class BlockFfn {
     int neurons = spec.feedForward();
     arranged = grown(arranged, count * hidden);
     inner = grown(inner, neurons * count);
-    TensorType type = spec.weightType();
+    TensorType type = spec.bundle().inner(spec.form());
     for (int t = 0; t < count; t++) {
       kernels.arrange(type, normed, normedOffset + t * hidden, arranged, t * hidden, hidden);
+    }
+    TensorType upType = spec.bundle().up();
+    float[] upInput = arranged;
+    if (upType != type) {
+      upArranged = grown(upArranged, count * hidden);
+      for (int t = 0; t < count; t++) {
+        kernels.arrange(upType, normed, normedOffset + t * hidden, upArranged, t * hidden, hidden);
+      }
+      upInput = upArranged;
     }
     float[][] bias = biases[weights.layer()];
     boolean gated = spec.form() == FfnForm.GATED;
@@ -77,10 +93,10 @@ public final class BlockFfn {
       Activations.apply(spec.activation(), inner, from * count, some * count);
       if (gated) {
         for (int i = 0; i < some; i++) {
-          kernels.widen(type, weights.memory(), weights.upOffsetBytes(from + i), wide, i * hidden,
+          kernels.widen(upType, weights.memory(), weights.upOffsetBytes(from + i), wide, i * hidden,
               hidden);
         }
-        kernels.dotTile(wide, 0, some, arranged, 0, count, outputs, from * count, count, hidden);
+        kernels.dotTile(wide, 0, some, upInput, 0, count, outputs, from * count, count, hidden);
         addBias(outputs, bias[1], from, some);
         for (int i = from * count; i < (from + some) * count; i++) {
           outputs[i] *= inner[i];
@@ -105,32 +121,60 @@ public final class BlockFfn {
    */
   public void accumulate(LayerWeights weights, float[] x, int xOffset) {
     int hidden = spec.hidden();
-    TensorType type = spec.weightType();
+    DownColumns layer = columns[weights.layer()];
+    TensorType type = layer.type();
     sums = grown(sums, count * hidden);
     Arrays.fill(sums, 0, count * hidden, 0);
+    if (layer.isScaled()) {
+      partial = grown(partial, count * hidden);
+      Arrays.fill(partial, 0, count * hidden, 0);
+    }
     int neurons = spec.feedForward();
-    for (int from = 0; from < neurons; from += TILE_NEURONS) {
-      int some = Math.min(TILE_NEURONS, neurons - from);
+    FfnOutput output = model.ffnOutput(weights.layer());
+    if (output.normsNeurons()) {
+      normNeurons(output);
+    }
+    int block = layer.blockNeurons();
+    for (int from = 0; from < neurons; from += block) {
+      int end = Math.min(neurons, from + block);
+      addColumns(weights, type, from, end, layer.isScaled() ? partial : sums);
+      for (int t = 0; layer.isScaled() && t < count; t++) {
+        float factors = 0;
+        for (int i = from; i < end; i++) {
+          factors += outputs[i * count + t];
+        }
+        layer.close(from / block, factors, partial, t * hidden, sums, t * hidden, 0, hidden);
+      }
+    }
+    for (int t = 0; t < count; t++) {
+      kernels.restore(type, sums, t * hidden, arranged, 0, hidden);
+      output.add(arranged, x, xOffset + t * hidden, hidden);
+    }
+  }
+
+  private void addColumns(LayerWeights weights, TensorType type, int first, int end, float[] ys) {
+    int hidden = spec.hidden();
+    for (int from = first; from < end; from += TILE_NEURONS) {
+      int some = Math.min(TILE_NEURONS, end - from);
       for (int i = 0; i < some; i++) {
         kernels.widen(type, weights.memory(), weights.downOffsetBytes(from + i), wide, i * hidden,
             hidden);
       }
-      kernels.axpyTile(wide, 0, some, outputs, from * count, count, sums, 0, count, hidden);
-    }
-    float[] down = biases[weights.layer()][2];
-    for (int t = 0; t < count; t++) {
-      kernels.restore(type, sums, t * hidden, arranged, 0, hidden);
-      addOutput(arranged, down, x, xOffset + t * hidden, hidden);
+      kernels.axpyTile(wide, 0, some, outputs, from * count, count, ys, 0, count, hidden);
     }
   }
 
-  /** x += y (+ bias): one order of additions for blocks and single tokens. */
-  static void addOutput(float[] y, float[] bias, float[] x, int xOffset, int hidden) {
-    for (int j = 0; j < bias.length; j++) {
-      y[j] += bias[j];
-    }
-    for (int j = 0; j < hidden; j++) {
-      x[xOffset + j] += y[j];
+  private void normNeurons(FfnOutput output) {
+    for (int t = 0; t < count; t++) {
+      double squares = 0;
+      for (int i = 0; i < spec.feedForward(); i++) {
+        double h = outputs[i * count + t];
+        squares += h * h;
+      }
+      float factor = output.factor(squares);
+      for (int i = 0; i < spec.feedForward(); i++) {
+        outputs[i * count + t] = output.normed(i, outputs[i * count + t], factor);
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
@@ -29,7 +30,7 @@ public final class LayerStream implements AutoCloseable {
   private final int[][] positionOf;
   private int inFlight = -1; // layer whose read was started, or -1
 
-  /** Takes over {@code reader}, which is open on the store's FFN file. */
+  /** Takes over {@code reader}, which is open on the store's FFN file; closes it if there is not the memory. */
   public LayerStream(Store store, BlockReader reader) {
     this.store = store;
     this.spec = store.spec();
@@ -43,13 +44,18 @@ public final class LayerStream implements AutoCloseable {
       }
       largest = Math.max(largest, bytes);
     }
-    for (int i = 0; i < buffers.length; i++) {
-      buffers[i] = arena.allocate(largest, PAGE_BYTES);
-      batches[i] = new ReadBatch(buffers[i]);
-    }
-    positionOf = new int[spec.layers()][];
-    for (int layer = 0; layer < positionOf.length; layer++) {
-      positionOf[layer] = inverse(store.order(layer));
+    try {
+      for (int i = 0; i < buffers.length; i++) {
+        buffers[i] = AnonymousMemory.map(largest, arena);
+        batches[i] = new ReadBatch(buffers[i]);
+      }
+      positionOf = new int[spec.layers()][];
+      for (int layer = 0; layer < positionOf.length; layer++) {
+        positionOf[layer] = inverse(store.order(layer));
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.sluice.engine.ffn;
 
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
 import java.lang.foreign.MemorySegment;
@@ -10,7 +11,7 @@ public final class LayerWeights {
   private final int layer;
   private final MemorySegment memory;
   private final int[] positionOf;
-  private final long[] rowBaseBytes; // row kind (inner, [up,] down) -> where position 0 has it
+  private final long[] rowBaseBytes; // inner row, up row (the same when ungated), down column: where position 0 has it
   private final int[] rowStrideBytes;
 
   /**
@@ -22,12 +23,15 @@ public final class LayerWeights {
     this.layer = layer;
     this.memory = memory;
     this.positionOf = positionOf;
-    int rows = spec.rowsPerNeuron();
-    int rowBytes = Math.toIntExact(spec.weightType().bytes(spec.hidden()));
-    rowBaseBytes = new long[rows];
-    rowStrideBytes = new int[rows];
-    for (int row = 0; row < rows; row++) {
-      int at = row * rowBytes;
+    BundleFormat format = spec.bundle();
+    int[] starts = {
+      0, format.upOffsetBytes(spec.form(), spec.hidden()),
+      format.downOffsetBytes(spec.form(), spec.hidden())
+    };
+    rowBaseBytes = new long[starts.length];
+    rowStrideBytes = new int[starts.length];
+    for (int row = 0; row < starts.length; row++) {
+      int at = starts[row];
       for (int k = 0; k < parts.size(); k++) {
         Part part = parts.get(k);
         if (at >= part.offsetInBundleBytes() && at < part.offsetInBundleBytes() + part.bytes()) {
@@ -60,12 +64,12 @@ public final class LayerWeights {
 
   /** Where a neuron's up row begins. */
   public long upOffsetBytes(int neuron) {
-    return rowOffsetBytes(rowBaseBytes.length - 2, neuron);
+    return rowOffsetBytes(1, neuron);
   }
 
   /** Where a neuron's down column begins. */
   public long downOffsetBytes(int neuron) {
-    return rowOffsetBytes(rowBaseBytes.length - 1, neuron);
+    return rowOffsetBytes(2, neuron);
   }
 
   private long rowOffsetBytes(int row, int neuron) {

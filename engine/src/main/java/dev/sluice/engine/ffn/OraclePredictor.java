@@ -4,6 +4,7 @@ import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.Store;
@@ -34,7 +35,10 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
     this.blocks = ThreadLocal.withInitial(() -> new BlockFfn(model));
     ModelSpec spec = store.spec();
     int bundleBytes = spec.bundleBytes();
-    int rowBytes = Math.toIntExact(spec.weightType().bytes(spec.hidden()));
+    BundleFormat format = spec.bundle();
+    int hidden = spec.hidden();
+    int upStart = format.upOffsetBytes(spec.form(), hidden);
+    int downStart = format.downOffsetBytes(spec.form(), hidden);
     boolean gated = spec.form() == FfnForm.GATED;
     int[] identity = new int[spec.feedForward()];
     for (int i = 0; i < identity.length; i++) {
@@ -46,13 +50,13 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
         MemorySegment memory = arena.allocate((long) spec.feedForward() * bundleBytes, 64);
         for (int i = 0; i < identity.length; i++) {
           long at = (long) i * bundleBytes;
-          MemorySegment.copy(from.memory(), from.innerOffsetBytes(i), memory, at, rowBytes);
           if (gated) {
-            MemorySegment.copy(from.memory(), from.upOffsetBytes(i), memory, at + rowBytes,
-                rowBytes);
+            MemorySegment.copy(from.memory(), from.innerOffsetBytes(i), memory, at, upStart);
           }
-          MemorySegment.copy(from.memory(), from.downOffsetBytes(i), memory,
-              at + bundleBytes - rowBytes, rowBytes);
+          MemorySegment.copy(from.memory(), from.upOffsetBytes(i), memory, at + upStart,
+              format.upBytes(hidden));
+          MemorySegment.copy(from.memory(), from.downOffsetBytes(i), memory, at + downStart,
+              format.downBytes(hidden));
         }
         layers.add(LayerWeights.packed(spec, layer, memory, identity));
       }

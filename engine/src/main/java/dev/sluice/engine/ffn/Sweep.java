@@ -1,13 +1,11 @@
 package dev.sluice.engine.ffn;
 
-import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.store.ModelSpec;
-import dev.sluice.storage.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -29,6 +27,7 @@ public final class Sweep {
   private final LayerStream stream;
   private final Workers workers;
   private final int blockPositions;
+  private final DownColumns[] columns;
   private final ConcurrentLinkedQueue<Buffers> idle = new ConcurrentLinkedQueue<>();
 
   /**
@@ -41,6 +40,7 @@ public final class Sweep {
     this.stream = stream;
     this.workers = workers;
     this.blockPositions = blockPositions;
+    this.columns = DownColumns.of(model);
   }
 
   /** A fresh context for a window of {@code tokens}. */
@@ -75,27 +75,13 @@ public final class Sweep {
     for (int layer = firstLayer; layer < spec.layers(); layer++) {
       int current = layer;
       LayerWeights weights = stream.load(layer, (layer + 1) % spec.layers() == 0 ? -1 : layer + 1);
-      float[] columnNorms = columnNorms(weights);
+      float[] columnNorms = columns[layer].norms(weights, spec.feedForward());
       observer.layerStarts(weights, columnNorms);
       forEach(tasks, (task, buffers) -> project(current, task, buffers));
       forEach(tasks, (task, buffers) -> feed(task, buffers, weights, columnNorms, activity,
           predictor, observer));
       observer.layerEnds(layer);
     }
-  }
-
-  /** ‖W_down[:,i]‖ of every neuron of a layer. */
-  private float[] columnNorms(LayerWeights weights) {
-    Kernels kernels = model.kernels();
-    TensorType type = spec.weightType();
-    int hidden = spec.hidden();
-    float[] norms = new float[spec.feedForward()];
-    float[] column = new float[hidden];
-    for (int i = 0; i < norms.length; i++) {
-      kernels.widen(type, weights.memory(), weights.downOffsetBytes(i), column, 0, hidden);
-      norms[i] = (float) Math.sqrt(kernels.sumOfSquares(column, 0, hidden));
-    }
-    return norms;
   }
 
   private record Task(int index, Sequence sequence, int from, int count) {}
@@ -119,8 +105,8 @@ public final class Sweep {
 
   private void embed(Task task, Buffers buffers) {
     for (int t = task.from; t < task.from + task.count; t++) {
-      model.embed(task.sequence.tokens[t], task.sequence.hidden, t * spec.hidden(),
-          buffers.scratch);
+      model.embed(task.sequence.tokens[t], task.sequence.firstPosition + t,
+          task.sequence.hidden, t * spec.hidden(), buffers.scratch);
     }
   }
 

@@ -3,38 +3,46 @@ package dev.sluice.engine.model;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.store.ModelSpec;
-import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * One layer's causal self-attention with grouped queries. Two steps, so that blocks of one sequence can run in
- * parallel: {@link #project} writes queries, and keys and values into the cache; {@link #mix} attends over everything up to
- * each position. Immutable; thread-safe as long as blocks do not overlap.
+ * parallel: {@link #project} writes queries, and keys and values into the cache; {@link #mix} attends over everything that
+ * the layer sees from each position. Immutable; thread-safe as long as blocks do not overlap.
  */
 final class Attention {
-  // Positions whose scores are computed together: keys are then read once for all of them.
-  private static final int TILE_POSITIONS = 16;
-
   private final ModelSpec spec;
   private final Kernels kernels;
   private final RopeTable rope;
-  private final Norm norm;
-  private final Linear queries;
-  private final Linear keys;
-  private final Linear values;
-  private final Linear output;
+  private final HeadMixer mixer;
+  private final Projections projections;
+  private final Norms norms;
+
+  /** The layer's matrices, with their biases. */
+  record Projections(Linear queries, Linear keys, Linear values, Linear output) {}
+
+  /**
+   * The layer's norms, of which most models have the first alone.
+   *
+   * @param input over the hidden state, before everything
+   * @param query over each head of the queries, before they turn
+   * @param key over each head of the keys
+   * @param mixed over all heads, before the output projection
+   * @param output over what the output projection gives
+   */
+  record Norms(
+      Norm input, Optional<Norm> query, Optional<Norm> key, Optional<Norm> mixed,
+      Optional<Norm> output) {}
 
   Attention(
-      ModelSpec spec, Kernels kernels, RopeTable rope, Norm norm, Linear queries, Linear keys,
-      Linear values,
-      Linear output) {
+      ModelSpec spec, Kernels kernels, RopeTable rope, HeadMixer mixer, Projections projections,
+      Norms norms) {
     this.spec = spec;
     this.kernels = kernels;
     this.rope = rope;
-    this.norm = norm;
-    this.queries = queries;
-    this.keys = keys;
-    this.values = values;
-    this.output = output;
+    this.mixer = mixer;
+    this.projections = projections;
+    this.norms = norms;
   }
 
   /**
@@ -52,30 +60,42 @@ final class Attention {
     int kvSize = spec.kvHeads() * spec.headSize();
     float[] normed = scratch.normed(count * hidden);
     for (int t = 0; t < count; t++) {
-      norm.apply(kernels, x, xOffset + t * hidden, normed, t * hidden);
+      norms.input.apply(kernels, x, xOffset + t * hidden, normed, t * hidden);
     }
     float[] k = scratch.keys(count * kvSize);
     float[] v = scratch.values(count * kvSize);
     if (count == 1) {
-      queries.applyOne(kernels, workers, normed, 0, q, qOffset, scratch);
-      keys.applyOne(kernels, workers, normed, 0, k, 0, scratch);
-      values.applyOne(kernels, workers, normed, 0, v, 0, scratch);
+      projections.queries.applyOne(kernels, workers, normed, 0, q, qOffset, scratch);
+      projections.keys.applyOne(kernels, workers, normed, 0, k, 0, scratch);
+      projections.values.applyOne(kernels, workers, normed, 0, v, 0, scratch);
     } else {
-      queries.applyBlock(kernels, normed, 0, count, q, qOffset, scratch);
-      keys.applyBlock(kernels, normed, 0, count, k, 0, scratch);
-      values.applyBlock(kernels, normed, 0, count, v, 0, scratch);
+      projections.queries.applyBlock(kernels, normed, 0, count, q, qOffset, scratch);
+      projections.keys.applyBlock(kernels, normed, 0, count, k, 0, scratch);
+      projections.values.applyBlock(kernels, normed, 0, count, v, 0, scratch);
     }
-    int headSize = spec.headSize();
-    int qSize = spec.heads() * headSize;
+    int qSize = spec.heads() * spec.headSize();
     for (int t = 0; t < count; t++) {
-      rope.rotate(q, qOffset + t * qSize, spec.heads(), headSize, firstPosition + t);
-      rope.rotate(k, t * kvSize, spec.kvHeads(), headSize, firstPosition + t);
-      for (int head = 0; head < spec.kvHeads(); head++) {
-        int from = t * kvSize + head * headSize;
-        int to = kv.at(head, firstPosition + t);
-        System.arraycopy(k, from, kv.keys, to, headSize);
-        System.arraycopy(v, from, kv.values, to, headSize);
-      }
+      turn(norms.query, q, qOffset + t * qSize, spec.heads(), firstPosition + t);
+      turn(norms.key, k, t * kvSize, spec.kvHeads(), firstPosition + t);
+      store(k, v, t * kvSize, kv, firstPosition + t);
+    }
+  }
+
+  /** Norm and rotation of one position's heads, in place. */
+  private void turn(Optional<Norm> norm, float[] x, int offset, int heads, int position) {
+    if (norm.isPresent()) {
+      norm.get().applyEach(kernels, x, offset, heads);
+    }
+    rope.rotate(x, offset, heads, spec.headSize(), position);
+  }
+
+  private void store(float[] k, float[] v, int offset, KvCache.Layer kv, int position) {
+    int headSize = spec.headSize();
+    for (int head = 0; head < spec.kvHeads(); head++) {
+      int from = offset + head * headSize;
+      int to = kv.at(head, position);
+      System.arraycopy(k, from, kv.keys, to, headSize);
+      System.arraycopy(v, from, kv.values, to, headSize);
     }
   }
 
@@ -84,66 +104,23 @@ final class Attention {
       float[] q, int qOffset, int firstPosition, int count, KvCache.Layer kv, float[] x,
       int xOffset, Workers workers,
       Scratch scratch) {
-    int qSize = spec.heads() * spec.headSize();
-    float[] mixed = scratch.mixed(count * qSize);
-    for (int from = 0; from < count; from += TILE_POSITIONS) {
-      int some = Math.min(TILE_POSITIONS, count - from);
-      for (int kvHead = 0; kvHead < spec.kvHeads(); kvHead++) {
-        mixTile(q, qOffset + from * qSize, firstPosition + from, some, kvHead, kv, mixed,
-            from * qSize, scratch);
-      }
+    float[] mixed = scratch.mixed(count * spec.heads() * spec.headSize());
+    mixer.mix(q, qOffset, firstPosition, count, kv, mixed, workers, scratch);
+    if (norms.mixed.isPresent()) {
+      norms.mixed.get().applyEach(kernels, mixed, 0, count);
     }
     int hidden = spec.hidden();
     float[] projected = scratch.output(count * hidden);
     if (count == 1) {
-      output.applyOne(kernels, workers, mixed, 0, projected, 0, scratch);
+      projections.output.applyOne(kernels, workers, mixed, 0, projected, 0, scratch);
     } else {
-      output.applyBlock(kernels, mixed, 0, count, projected, 0, scratch);
+      projections.output.applyBlock(kernels, mixed, 0, count, projected, 0, scratch);
+    }
+    if (norms.output.isPresent()) {
+      norms.output.get().applyEach(kernels, projected, 0, count);
     }
     for (int i = 0; i < count * hidden; i++) {
       x[xOffset + i] += projected[i];
-    }
-  }
-
-  /**
-   * The heads that share one key-value head, for a few positions: scores as a tile of queries by keys, softmax over what each
-   * may see, then a tile of values. Scores beyond a position count as zero, which changes no bit of a sum.
-   */
-  private void mixTile(
-      float[] q, int qOffset, int firstPosition, int count, int kvHead, KvCache.Layer kv,
-      float[] mixed, int mixedOffset,
-      Scratch scratch) {
-    int headSize = spec.headSize();
-    int qSize = spec.heads() * headSize;
-    int group = spec.heads() / spec.kvHeads();
-    int rows = count * group;
-    int positions = firstPosition + count;
-    float scale = (float) (1 / Math.sqrt(headSize));
-    float[] tile = scratch.queries(rows * headSize);
-    float[] sums = scratch.sums(rows * headSize);
-    float[] scores = scratch.scores(rows * positions);
-    float[] weights = scratch.weights(rows * positions);
-    for (int t = 0; t < count; t++) {
-      int from = qOffset + t * qSize + kvHead * group * headSize;
-      System.arraycopy(q, from, tile, t * group * headSize, group * headSize);
-    }
-    int at = kv.at(kvHead, 0);
-    kernels.dotTile(tile, 0, rows, kv.keys, at, positions, scores, 0, positions, headSize);
-    for (int row = 0; row < rows; row++) {
-      int seen = firstPosition + row / group + 1;
-      for (int p = row * positions; p < row * positions + seen; p++) {
-        scores[p] *= scale;
-      }
-      kernels.softmax(scores, row * positions, seen);
-      for (int p = 0; p < positions; p++) {
-        weights[p * rows + row] = p < seen ? scores[row * positions + p] : 0;
-      }
-    }
-    Arrays.fill(sums, 0, rows * headSize, 0);
-    kernels.axpyTile(kv.values, at, positions, weights, 0, rows, sums, 0, rows, headSize);
-    for (int t = 0; t < count; t++) {
-      int to = mixedOffset + t * qSize + kvHead * group * headSize;
-      System.arraycopy(sums, t * group * headSize, mixed, to, group * headSize);
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.engine.ffn.FfnStream;
+import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Residency;
@@ -9,6 +10,7 @@ import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
+import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ModelSpec;
@@ -49,6 +51,16 @@ public final class Session implements AutoCloseable {
    * @param limits how reads are merged
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits) {
+    this(engine, context, residency, limits, engine.tokenPredictor(), LookAhead.NONE);
+  }
+
+  /**
+   * The same with a predictor for single tokens that need not be the engine's, and with look-ahead or without.
+   *
+   * @param predictor stays the caller's
+   */
+  public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits,
+      ActivePredictor predictor, LookAhead lookAhead) {
     this.engine = engine;
     this.model = engine.model();
     this.spec = model.spec();
@@ -63,13 +75,15 @@ public final class Session implements AutoCloseable {
         new FfnStream(
             engine.store(),
             model,
-            engine.tokenPredictor(),
+            predictor,
             engine.activity(),
             engine.columnNorms(),
-            engine.openReader(),
+            engine::openReader,
             residency,
             hot,
             limits,
+            lookAhead,
+            engine.workers(),
             ledger);
   }
 
@@ -170,7 +184,7 @@ public final class Session implements AutoCloseable {
     requireRoom(1);
     requireToken(token);
     long start = System.nanoTime();
-    model.embed(token, hidden, 0, scratch);
+    model.embed(token, position, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
       KvCache.Layer kv = keyValues.layer(layer);
       model.projectAttention(layer, hidden, 0, position, 1, queries, 0, kv, engine.workers(),

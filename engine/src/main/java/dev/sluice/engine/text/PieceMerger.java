@@ -5,13 +5,13 @@ import java.util.Arrays;
 /**
  * Byte-pair merging of one piece of text (Sennrich et al. 2016): of all neighbouring pairs the one
  * of lowest rank merges first, the leftmost among equals, until none can. Symbols form a linked
- * list and candidate merges a binary heap, so n bytes take O(n log n). Scratch memory is reused
+ * list and candidate merges a binary heap, so n symbols take O(n log n). Scratch memory is reused
  * from piece to piece. One thread at a time.
  */
 final class PieceMerger {
   private static final int END = -1;
 
-  private final int[] idOfByte;
+  private final Alphabet alphabet;
   private final MergeTable merges;
   private int[] ids = new int[64];
   private int[] next = new int[64];
@@ -19,14 +19,16 @@ final class PieceMerger {
   private long[] heap = new long[128]; // rank << 32 | position of the left symbol; smallest on top
   private int heapSize;
 
-  PieceMerger(int[] idOfByte, MergeTable merges) {
-    this.idOfByte = idOfByte;
+  PieceMerger(Alphabet alphabet, MergeTable merges) {
+    this.alphabet = alphabet;
     this.merges = merges;
   }
 
-  /** Appends the tokens of {@code bytes}, of which there is at least one, to {@code target}. */
+  /** Appends the tokens of {@code bytes}, UTF-8 and not empty, to {@code target}. */
   void merge(byte[] bytes, IdList target) {
-    start(bytes);
+    if (start(bytes) == 0) {
+      return;
+    }
     while (heapSize > 0) {
       long top = pop();
       int rank = (int) (top >>> 32);
@@ -51,23 +53,24 @@ final class PieceMerger {
     }
   }
 
-  private void start(byte[] bytes) {
-    int count = bytes.length;
-    if (count > ids.length) {
-      int capacity = Math.max(count, ids.length * 2);
+  /** Returns the number of symbols. */
+  private int start(byte[] bytes) {
+    if (bytes.length > ids.length) {
+      int capacity = Math.max(bytes.length, ids.length * 2);
       ids = new int[capacity];
       next = new int[capacity];
       previous = new int[capacity];
     }
     heapSize = 0;
+    int count = alphabet.spell(bytes, ids);
     for (int i = 0; i < count; i++) {
-      ids[i] = idOfByte[bytes[i] & 0xff];
       previous[i] = i - 1;
       next[i] = i + 1 == count ? END : i + 1;
     }
     for (int i = 0; i + 1 < count; i++) {
       offer(i, i + 1);
     }
+    return count;
   }
 
   private void offer(int left, int right) {

@@ -11,13 +11,15 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Byte-level BPE as a checkpoint's {@code tokenizer.json} (Hugging Face, version 1.0) defines it:
- * text to token ids and back. Every byte has a token, so any text can be encoded and comes back
- * exactly, in normal form C if the tokenizer normalises. Immutable and thread-safe.
+ * BPE as a checkpoint's {@code tokenizer.json} (Hugging Face, version 1.0) defines it, byte-level or
+ * of characters with byte fallback (SentencePiece): text to token ids and back. Where every byte has a
+ * token, as in nearly all vocabularies, any text can be encoded and comes back exactly, in normal
+ * form C if the tokenizer normalises; bytes without one are dropped. Immutable and thread-safe.
  *
  * <p>Supported: model BPE; pre-tokenizer ByteLevel, or a Sequence of Split and Digits that ends in
  * ByteLevel; normalizer none or NFC; post-processor none, ByteLevel or a template that puts tokens
- * before the text. Anything else is refused when the file is read.
+ * before the text. With byte_fallback: no pre-tokenizer, and a normalizer that writes spaces as
+ * U+2581 and may put one before the text. Anything else is refused when the file is read.
  */
 public final class Tokenizer {
   private static final int MAX_CACHED_CHARACTERS = 64;
@@ -28,6 +30,18 @@ public final class Tokenizer {
     NONE,
     NFC
   }
+
+  /** How spaces are written before pieces are looked for. */
+  enum Spaces {
+    KEPT,
+    /** As U+2581. */
+    MARKED,
+    /** As U+2581, and one more is put before text at the beginning and after each added token. */
+    PREFIXED
+  }
+
+  /** What SentencePiece writes for a space. */
+  static final char SPACE_MARK = '\u2581';
 
   /**
    * What {@link TokenizerReader} found.
@@ -43,10 +57,11 @@ public final class Tokenizer {
       byte[][] bytes,
       List<Added> added,
       Normalisation normalisation,
+      Spaces spaces,
       AddedTokens raw,
       AddedTokens normalised,
       PreTokenizer preTokenizer,
-      int[] idOfByte,
+      Alphabet alphabet,
       MergeTable merges,
       List<Integer> beginning) {}
 
@@ -107,9 +122,15 @@ public final class Tokenizer {
   }
 
   private String normalise(String text) {
-    return switch (parts.normalisation) {
-      case NONE -> text;
-      case NFC -> Normalizer.normalize(text, Normalizer.Form.NFC);
+    String form =
+        switch (parts.normalisation) {
+          case NONE -> text;
+          case NFC -> Normalizer.normalize(text, Normalizer.Form.NFC);
+        };
+    return switch (parts.spaces) {
+      case KEPT -> form;
+      case MARKED -> form.replace(' ', SPACE_MARK);
+      case PREFIXED -> SPACE_MARK + form.replace(' ', SPACE_MARK);
     };
   }
 
@@ -126,7 +147,7 @@ public final class Tokenizer {
 
   /**
    * The text of all {@code ids}, special tokens included; bytes that are not UTF-8 become U+FFFD,
-   * as in {@link Utf8Stream}.
+   * as in {@link Utf8Stream}. A space that {@link #encode} put before a text is taken off.
    */
   public String decode(int[] ids) {
     Utf8Stream stream = new Utf8Stream();
@@ -134,7 +155,10 @@ public final class Tokenizer {
     for (int id : ids) {
       text.append(stream.push(bytesOf(id)));
     }
-    return text.append(stream.flush()).toString();
+    text.append(stream.flush());
+    boolean prefixed =
+        parts.spaces == Spaces.PREFIXED && !text.isEmpty() && text.charAt(0) == ' ';
+    return text.substring(prefixed ? 1 : 0);
   }
 
   /** One more than the largest id. A model's vocabulary may be larger, never smaller. */
@@ -164,7 +188,7 @@ public final class Tokenizer {
    */
   private final class Encoding {
     private final IdList ids;
-    private final PieceMerger merger = new PieceMerger(parts.idOfByte, parts.merges);
+    private final PieceMerger merger = new PieceMerger(parts.alphabet, parts.merges);
     private final Map<String, int[]> seen = new HashMap<>();
 
     Encoding(int characters) {

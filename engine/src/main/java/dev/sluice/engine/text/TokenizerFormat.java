@@ -9,9 +9,11 @@ import dev.sluice.engine.text.PreTokenizer.Behaviour;
 import dev.sluice.engine.text.PreTokenizer.Prefix;
 import dev.sluice.engine.text.PreTokenizer.Split;
 import dev.sluice.engine.text.Tokenizer.Normalisation;
+import dev.sluice.engine.text.Tokenizer.Spaces;
 import dev.sluice.storage.BadInputException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import tools.jackson.databind.JsonNode;
 
@@ -25,35 +27,100 @@ final class TokenizerFormat {
   private static final int MAX_STEPS = 64;
   private static final int MAX_QUOTED_CHARACTERS = 60;
 
+  private static final String MARK = String.valueOf(Tokenizer.SPACE_MARK);
+  private static final Set<String> FALLBACK_STEPS =
+      Set.of("Replace", "ByteFallback", "Fuse", "Strip");
+  private static final String FALLBACK_DECODER =
+      "a decoder Sequence of Replace, ByteFallback, Fuse and Strip";
+
   private final String source;
 
   TokenizerFormat(String source) {
     this.source = source;
   }
 
-  Normalisation normalisation(JsonNode node) {
-    if (absent(node)) {
-      return Normalisation.NONE;
-    }
-    switch (type(node)) {
-      case "NFC" -> {
-        return Normalisation.NFC;
-      }
-      case "Sequence" -> {
-        Normalisation all = Normalisation.NONE;
-        for (JsonNode step : array(node, "normalizers")) {
-          if (!type(step).equals("NFC")) {
-            throw unsupported("the normalizer " + quote(type(step)), "no normalizer or NFC");
-          }
-          all = Normalisation.NFC;
-        }
-        return all;
-      }
-      default -> throw unsupported("the normalizer " + quote(type(node)), "no normalizer or NFC");
-    }
+  /** What a vocabulary's tokens are spelled in. */
+  enum Spelling {
+    /** GPT-2's characters for bytes. */
+    BYTES,
+    /** Themselves, with tokens such as {@code <0x0A>} for bytes that no character covers. */
+    CHARACTERS
   }
 
-  PreTokenizer preTokenizer(JsonNode node) {
+  Spelling spelling(JsonNode model) {
+    if (!flag(model, "byte_fallback", false)) {
+      return Spelling.BYTES;
+    }
+    if (ignoresMerges(model)) {
+      throw unsupported("byte_fallback together with ignore_merges", "one of the two");
+    }
+    return Spelling.CHARACTERS;
+  }
+
+  Normalisation normalisation(JsonNode node, Spelling spelling) {
+    Normalisation all = Normalisation.NONE;
+    for (JsonNode step : normalizers(node)) {
+      boolean marks = isPrepend(step) || isReplace(step);
+      if (type(step).equals("NFC")) {
+        all = Normalisation.NFC;
+      } else if (spelling == Spelling.BYTES || !marks) {
+        throw unsupported(
+            "the normalizer " + quote(type(step)),
+            spelling == Spelling.BYTES ? "no normalizer or NFC"
+                : "normalizers that prepend U+2581 and replace spaces by it, or NFC");
+      }
+    }
+    return all;
+  }
+
+  Spaces spaces(JsonNode node, Spelling spelling) {
+    boolean prefixed = false;
+    boolean marked = false;
+    for (JsonNode step : normalizers(node)) {
+      prefixed |= isPrepend(step);
+      marked |= isReplace(step);
+    }
+    if (spelling == Spelling.CHARACTERS && !marked) {
+      throw unsupported(
+          "byte fallback without a normalizer that replaces spaces by U+2581",
+          "byte-level BPE, or SentencePiece's way with spaces");
+    }
+    return prefixed ? Spaces.PREFIXED : marked ? Spaces.MARKED : Spaces.KEPT;
+  }
+
+  private List<JsonNode> normalizers(JsonNode node) {
+    List<JsonNode> steps = new ArrayList<>();
+    if (!absent(node)) {
+      if (type(node).equals("Sequence")) {
+        array(node, "normalizers").forEach(steps::add);
+      } else {
+        steps.add(node);
+      }
+    }
+    return steps;
+  }
+
+  private boolean isPrepend(JsonNode step) {
+    return type(step).equals("Prepend") && string(step, "prepend").equals(MARK);
+  }
+
+  private boolean isReplace(JsonNode step) {
+    return type(step).equals("Replace") && step.path("pattern").path("String").asString("")
+        .equals(" ") && string(step, "content").equals(MARK);
+  }
+
+  PreTokenizer preTokenizer(JsonNode node, Spelling spelling) {
+    if (spelling == Spelling.CHARACTERS) {
+      // A split at spaces finds none where all are marked.
+      boolean nothing = absent(node) || type(node).equals("Split")
+          && node.path("pattern").path("String").asString("").equals(" ");
+      if (!nothing) {
+        throw unsupported(
+            "the pre-tokenizer " + quote(type(node)) + " with byte fallback",
+            "byte fallback and no pre-tokenizer");
+      }
+      return new PreTokenizer(List.of());
+    }
     List<JsonNode> steps = new ArrayList<>();
     if (!absent(node) && type(node).equals("Sequence")) {
       array(node, "pretokenizers").forEach(steps::add);
@@ -171,9 +238,26 @@ final class TokenizerFormat {
     }
   }
 
-  void checkDecoder(JsonNode node) {
-    if (!absent(node) && !type(node).equals("ByteLevel")) {
-      throw unsupported("the decoder " + quote(type(node)), "the ByteLevel decoder");
+  void checkDecoder(JsonNode node, Spelling spelling) {
+    if (absent(node)) {
+      return;
+    }
+    switch (spelling) {
+      case BYTES -> {
+        if (!type(node).equals("ByteLevel")) {
+          throw unsupported("the decoder " + quote(type(node)), "the ByteLevel decoder");
+        }
+      }
+      case CHARACTERS -> {
+        if (!type(node).equals("Sequence")) {
+          throw unsupported("the decoder " + quote(type(node)), FALLBACK_DECODER);
+        }
+        for (JsonNode step : array(node, "decoders")) {
+          if (!FALLBACK_STEPS.contains(type(step))) {
+            throw unsupported("the decoder " + quote(type(step)), FALLBACK_DECODER);
+          }
+        }
+      }
     }
   }
 

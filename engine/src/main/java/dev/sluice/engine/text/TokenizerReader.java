@@ -3,6 +3,8 @@ package dev.sluice.engine.text;
 import dev.sluice.engine.text.AddedTokens.Added;
 import dev.sluice.engine.text.AddedTokens.Stage;
 import dev.sluice.engine.text.Tokenizer.Normalisation;
+import dev.sluice.engine.text.Tokenizer.Spaces;
+import dev.sluice.engine.text.TokenizerFormat.Spelling;
 import dev.sluice.storage.BadInputException;
 import java.nio.charset.StandardCharsets;
 import java.text.Normalizer;
@@ -10,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
@@ -31,6 +34,9 @@ final class TokenizerReader {
   static final int LIMIT_BYTES = 128 << 20;
 
   private static final int MAX_ID = (1 << 22) - 1;
+
+  /** How byte fallback spells a byte. */
+  private static final Pattern FALLBACK = Pattern.compile("<0x[0-9A-F]{2}>");
 
   private static final JsonMapper MAPPER =
       JsonMapper.builder(
@@ -82,16 +88,23 @@ final class TokenizerReader {
       throw format.broken("has no model");
     }
     format.checkModel(model);
-    format.checkDecoder(outline.path("decoder"));
-    Normalisation normalisation = format.normalisation(outline.path("normalizer"));
-    PreTokenizer preTokenizer = format.preTokenizer(outline.path("pre_tokenizer"));
+    Spelling spelling = format.spelling(model);
+    format.checkDecoder(outline.path("decoder"), spelling);
+    Normalisation normalisation = format.normalisation(outline.path("normalizer"), spelling);
+    Spaces spaces = format.spaces(outline.path("normalizer"), spelling);
+    PreTokenizer preTokenizer = format.preTokenizer(outline.path("pre_tokenizer"), spelling);
     if (ids.isEmpty()) {
       throw format.broken("has no vocabulary");
     }
     List<Added> added = normalised(format.added(outline.path("added_tokens")), normalisation);
     Map<String, Integer> mergeable = Map.copyOf(ids);
-    byte[][] bytes = tokenBytes(added);
-    int[] idOfByte = idOfByte(mergeable);
+    byte[][] bytes = tokenBytes(added, spelling);
+    Alphabet alphabet =
+        switch (spelling) {
+          case BYTES -> new Alphabet.Bytes(idOfByte(mergeable));
+          case CHARACTERS ->
+              new Alphabet.Characters(idOfCharacter(mergeable), idOfFallback(mergeable));
+        };
     List<Integer> beginning = format.beginning(outline.path("post_processor"));
     for (int id : beginning) {
       if (id < 0 || id >= bytes.length || bytes[id].length == 0) {
@@ -106,10 +119,11 @@ final class TokenizerReader {
             bytes,
             added,
             normalisation,
+            spaces,
             new AddedTokens(added, Stage.RAW),
             new AddedTokens(added, Stage.NORMALISED),
             preTokenizer,
-            idOfByte,
+            alphabet,
             readMerges(mergeable),
             beginning));
   }
@@ -186,7 +200,7 @@ final class TokenizerReader {
   /**
    * Adds the added tokens to {@link #ids}; returns each id's bytes, empty where an id has no token.
    */
-  private byte[][] tokenBytes(List<Added> added) {
+  private byte[][] tokenBytes(List<Added> added, Spelling spelling) {
     for (Added token : added) {
       Integer known = ids.putIfAbsent(token.content(), token.id());
       if (known != null && known != token.id()) {
@@ -212,8 +226,7 @@ final class TokenizerReader {
       if (bytes[entry.getValue()] != null) {
         throw format.broken("two tokens share id " + entry.getValue());
       }
-      byte[] spelled = ByteAlphabet.bytesOrNull(token);
-      bytes[entry.getValue()] = spelled != null ? spelled : token.getBytes(StandardCharsets.UTF_8);
+      bytes[entry.getValue()] = spelled(token, spelling);
     }
     for (Added token : added) {
       bytes[token.id()] =
@@ -225,15 +238,55 @@ final class TokenizerReader {
     return bytes;
   }
 
+  private static byte[] spelled(String token, Spelling spelling) {
+    byte[] utf8 = token.getBytes(StandardCharsets.UTF_8);
+    return switch (spelling) {
+      case BYTES -> {
+        byte[] bytes = ByteAlphabet.bytesOrNull(token);
+        yield bytes != null ? bytes : utf8;
+      }
+      case CHARACTERS -> {
+        if (FALLBACK.matcher(token).matches()) {
+          yield new byte[] {(byte) Integer.parseInt(token, 3, 5, 16)};
+        }
+        yield token.replace(Tokenizer.SPACE_MARK, ' ').getBytes(StandardCharsets.UTF_8);
+      }
+    };
+  }
+
+  private static Map<Integer, Integer> idOfCharacter(Map<String, Integer> mergeable) {
+    Map<Integer, Integer> ids = new HashMap<>();
+    mergeable.forEach(
+        (token, id) -> {
+          if (token.codePointCount(0, token.length()) == 1) {
+            ids.put(token.codePointAt(0), id);
+          }
+        });
+    return ids;
+  }
+
+  private int[] idOfFallback(Map<String, Integer> mergeable) {
+    int[] idOfByte = new int[256];
+    for (int b = 0; b < 256; b++) {
+      Integer id = mergeable.get("<0x%02X>".formatted(b));
+      if (id == null) {
+        throw format.broken("its vocabulary has no token <0x%02X> for byte fallback".formatted(b));
+      }
+      idOfByte[b] = id;
+    }
+    return idOfByte;
+  }
+
   private int[] idOfByte(Map<String, Integer> mergeable) {
     int[] idOfByte = new int[256];
     for (int b = 0; b < 256; b++) {
       Integer id = mergeable.get(String.valueOf(ByteAlphabet.character(b)));
-      if (id == null) {
+      // Vocabularies may lack bytes that no text has, but not those of plain ASCII.
+      if (id == null && (b == '\n' || b >= ' ' && b <= '~')) {
         throw format.broken(
             "its vocabulary has no token for byte 0x%02X, so it is not byte-level".formatted(b));
       }
-      idOfByte[b] = id;
+      idOfByte[b] = id == null ? Alphabet.NONE : id;
     }
     return idOfByte;
   }

@@ -1,9 +1,11 @@
 package dev.sluice.engine.trace;
 
+import dev.sluice.engine.ffn.DownColumns;
 import dev.sluice.engine.ffn.LayerObserver.Block;
 import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.FfnOutput;
+import dev.sluice.engine.model.Model;
 import dev.sluice.storage.store.ModelSpec;
-import dev.sluice.storage.tensor.TensorType;
 import dev.sluice.storage.threshold.ActiveRule;
 import dev.sluice.storage.threshold.CettCurve;
 import java.util.Arrays;
@@ -19,13 +21,17 @@ final class CettMeter {
   private static final int LOWEST_BIN = Float.floatToIntBits(0x1p-24f) >>> BIN_SHIFT;
   private static final int BINS = (Float.floatToIntBits(0x1p24f) >>> BIN_SHIFT) - LOWEST_BIN;
 
+  private final Model model;
   private final ModelSpec spec;
   private final Kernels kernels;
+  private final DownColumns[] columns;
   private final ActiveRule rule;
 
-  CettMeter(ModelSpec spec, Kernels kernels, ActiveRule rule) {
-    this.spec = spec;
-    this.kernels = kernels;
+  CettMeter(Model model, ActiveRule rule) {
+    this.model = model;
+    this.spec = model.spec();
+    this.kernels = model.kernels();
+    this.columns = DownColumns.of(model);
     this.rule = rule;
   }
 
@@ -73,7 +79,9 @@ final class CettMeter {
     int neurons = spec.feedForward();
     int hidden = spec.hidden();
     int count = block.count();
-    TensorType type = spec.weightType();
+    DownColumns layer = columns[block.weights().layer()];
+    float[] column = new float[hidden];
+    FfnOutput output = model.ffnOutput(block.weights().layer());
     Sums sums = new Sums();
     float[] partial = new float[hidden];
     float[] norms = new float[BINS];
@@ -90,9 +98,9 @@ final class CettMeter {
         if (to > from) {
           for (int k = from; k < to; k++) {
             int i = sorted[k];
-            float h = block.outputs()[i * count + t];
-            kernels.axpy(type, h, block.weights().memory(), block.weights().downOffsetBytes(i),
-                partial, 0, hidden);
+            float h = block.outputs()[i * count + t] * output.columnScale(i);
+            layer.addAlone(block.weights().memory(), block.weights().downOffsetBytes(i), i, h,
+                partial, column);
           }
           norm = (float) Math.sqrt(kernels.sumOfSquares(partial, 0, hidden));
           from = to;

@@ -29,7 +29,7 @@ class RopeTableTest {
     int rotated = 8;
     float[] x = random(2 + 3 * headSize);
     float[] before = x.clone();
-    new RopeTable(new Rope(500, rotated, Scaling.NONE)).rotate(x, 2, 3, headSize, 17);
+    new RopeTable(new Rope(500, rotated, Scaling.NONE), new float[0]).rotate(x, 2, 3, headSize, 17);
     for (int head = 0; head < 3; head++) {
       for (int j = 0; j < headSize; j++) {
         int at = 2 + head * headSize + j;
@@ -55,8 +55,8 @@ class RopeTableTest {
     Scaling linear = new Scaling(ScalingKind.LINEAR, 4, 0, 0, 0);
     float[] plain = random(32);
     float[] scaled = plain.clone();
-    new RopeTable(new Rope(10_000, 32, Scaling.NONE)).rotate(plain, 0, 1, 32, 3);
-    new RopeTable(new Rope(10_000, 32, linear)).rotate(scaled, 0, 1, 32, 12);
+    new RopeTable(new Rope(10_000, 32, Scaling.NONE), new float[0]).rotate(plain, 0, 1, 32, 3);
+    new RopeTable(new Rope(10_000, 32, linear), new float[0]).rotate(scaled, 0, 1, 32, 12);
     assertArrayEquals(plain, scaled, 1e-6f);
   }
 
@@ -65,19 +65,64 @@ class RopeTableTest {
     Scaling llama3 = new Scaling(ScalingKind.LLAMA3, 8, 1, 4, 64);
     float[] plain = random(64);
     float[] scaled = plain.clone();
-    new RopeTable(new Rope(10_000, 64, Scaling.NONE)).rotate(plain, 0, 1, 64, 5);
-    new RopeTable(new Rope(10_000, 64, llama3)).rotate(scaled, 0, 1, 64, 5);
+    new RopeTable(new Rope(10_000, 64, Scaling.NONE), new float[0]).rotate(plain, 0, 1, 64, 5);
+    new RopeTable(new Rope(10_000, 64, llama3), new float[0]).rotate(scaled, 0, 1, 64, 5);
     // Waves shorter than 64/4 positions are kept: 2π·10000^(2j/64) < 16 for j ≤ 3.
     for (int j = 0; j <= 3; j++) {
       assertEquals(plain[j], scaled[j]);
     }
     // Waves longer than 64 positions are stretched eightfold, as at an eighth of the position.
     float[] eighth = random(64);
-    new RopeTable(new Rope(10_000, 64, new Scaling(ScalingKind.LINEAR, 8, 0, 0, 0)))
+    new RopeTable(new Rope(10_000, 64, new Scaling(ScalingKind.LINEAR, 8, 0, 0, 0)), new float[0])
         .rotate(eighth, 0, 1, 64, 5);
     for (int j = 9; j < 32; j++) {
       assertEquals(eighth[j], scaled[j], 1e-6);
     }
+  }
+
+  @Test
+  void yarnKeepsShortWavesStretchesLongOnesAndScalesAll() {
+    // 64 · ln(4096 / (32 · 2π)) / (2 · ln 10000) = 10.47 and the same with 1 for 32: 22.51, so the ramp is from 10 to 23.
+    Scaling yarn = new Scaling(ScalingKind.YARN, 4, 1, 32, 4096, 1.25);
+    RopeTable table = new RopeTable(new Rope(10_000, 64, yarn), new float[0]);
+    float[] before = random(64);
+    float[] x = before.clone();
+    table.rotate(x, 0, 1, 64, 77);
+    for (int j = 0; j < 32; j++) {
+      double ramp = Math.clamp((j - 10) / 13.0, 0.0, 1.0);
+      double frequency = Math.pow(10_000, -2.0 * j / 64) * (ramp / 4 + 1 - ramp);
+      double cos = 1.25 * Math.cos(77 * frequency);
+      double sin = 1.25 * Math.sin(77 * frequency);
+      assertEquals(before[j] * cos - before[j + 32] * sin, x[j], 1e-6, "pair " + j);
+      assertEquals(before[j] * sin + before[j + 32] * cos, x[j + 32], 1e-6, "pair " + j);
+    }
+  }
+
+  @Test
+  void factorsDivideFrequencies() {
+    float[] twice = new float[16];
+    Arrays.fill(twice, 2);
+    float[] plain = random(32);
+    float[] slowed = plain.clone();
+    new RopeTable(new Rope(10_000, 32, Scaling.NONE), new float[0]).rotate(plain, 0, 1, 32, 300);
+    new RopeTable(new Rope(10_000, 32, Scaling.NONE), twice).rotate(slowed, 0, 1, 32, 600);
+    assertArrayEquals(plain, slowed, 1e-6f);
+  }
+
+  @Test
+  void positionsComeInAnyOrderAndGiveTheSameBits() {
+    Rope rope = new Rope(10_000, 16, Scaling.NONE);
+    RopeTable shared = new RopeTable(rope, new float[0]);
+    for (int position : new int[] {5_000, 3, 64, 63, 5_000, 131_071, 0}) {
+      float[] one = random(16);
+      float[] other = one.clone();
+      shared.rotate(one, 0, 1, 16, position);
+      new RopeTable(rope, new float[0]).rotate(other, 0, 1, 16, position);
+      assertArrayEquals(other, one);
+    }
+    float[] still = random(16);
+    new RopeTable(new Rope(0, 0, Scaling.NONE), new float[0]).rotate(still, 0, 1, 16, 9);
+    assertArrayEquals(random(16), still);
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.sluice.engine.session;
 
 import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -68,7 +69,7 @@ public final class TinyStore {
             form,
             new Rope(10_000, 16, Scaling.NONE),
             HeadKind.TIED,
-            TensorType.F16,
+            BundleFormat.of(TensorType.F16),
             List.of());
   }
 
@@ -111,7 +112,7 @@ public final class TinyStore {
 
   private void dense(StoreWriter writer) {
     int kvSize = spec.kvHeads() * spec.headSize();
-    tensor(writer, "embed.weight", 1, VOCABULARY, HIDDEN);
+    tensor(writer, "embed", 1, VOCABULARY, HIDDEN);
     tensor(writer, "norm.weight", 1, HIDDEN);
     for (int layer = 0; layer < LAYERS; layer++) {
       String prefix = "layers." + layer + ".";

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +60,7 @@ class PieceMergerTest {
         table.add(left, right, 256 + rank);
         rankOf.put(List.of(left, right), rank);
       }
-      PieceMerger merger = new PieceMerger(identity, table);
+      PieceMerger merger = new PieceMerger(new Alphabet.Bytes(identity), table);
       for (int i = 0; i < 20; i++) {
         byte[] bytes = new byte[1 + random.nextInt(200)];
         for (int b = 0; b < bytes.length; b++) {
@@ -89,5 +90,20 @@ class PieceMergerTest {
           assertEquals(rank * 2, table.product(rank));
           assertEquals(-1, table.rank(pair.get(0), pair.get(1) + 1));
         });
+  }
+
+  @Test
+  void bytesWithoutATokenAreDropped() {
+    int[] ids = new int[256];
+    Arrays.fill(ids, Alphabet.NONE);
+    ids['a'] = 0;
+    ids['b'] = 1;
+    MergeTable table = new MergeTable();
+    table.add(0, 1, 2);
+    PieceMerger merger = new PieceMerger(new Alphabet.Bytes(ids), table);
+    IdList found = new IdList(4);
+    merger.merge(new byte[] {'x'}, found);
+    merger.merge(new byte[] {'a', 'x', 'b', 'b'}, found);
+    assertArrayEquals(new int[] {2, 1}, found.from(0));
   }
 }

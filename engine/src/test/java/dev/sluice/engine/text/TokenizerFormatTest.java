@@ -39,7 +39,7 @@ class TokenizerFormatTest {
         arguments("/model", "end_of_word_suffix", "\"</w>\"", "end_of_word_suffix"),
         arguments("/model", "vocab", "[[\"a\",0]]", "vocabulary"),
         arguments("/model", "vocab", "{}", "vocabulary"),
-        arguments("/model", "vocab", "{\"a\":1}", "byte 0x00"),
+        arguments("/model", "vocab", "{\"a\":1}", "byte 0x0A"),
         arguments("/model", "ignore_merges", "3", "ignore_merges"),
         arguments("/model/vocab", "zz", "5", "share id 5"),
         arguments("/model/vocab", "zz", "-1", "out of range"),

@@ -22,8 +22,12 @@ public final class Libc {
   public static final int PROT_READ = 1;
   public static final int PROT_WRITE = 2;
   public static final int MAP_SHARED = 1;
+  public static final int MAP_PRIVATE = 2;
+  public static final int MAP_ANONYMOUS = 0x20;
+  public static final int MAP_NORESERVE = 0x4000;
   public static final int MAP_POPULATE = 0x8000;
   public static final int MADV_RANDOM = 1;
+  public static final int MADV_HUGEPAGE = 14;
   public static final int SEEK_END = 2;
   /**
    * {@code SEEK_DATA}: the next offset that holds data rather than a hole; {@code

@@ -113,11 +113,12 @@ final class DirectoryFormat {
 
   private static List<FfnLayout.Part> decodeParts(
       Object where, JsonFields layer, ModelSpec spec, Arrangement arrangement, long fileBytes) {
-    int count = LayerGeometry.partCount(spec, arrangement);
-    int partBytes = spec.bundleBytes() / count;
+    int[] starts = LayerGeometry.partStarts(spec, arrangement);
+    int count = starts.length - 1;
     List<FfnLayout.Part> parts = new ArrayList<>();
     for (JsonFields entry : layer.objects("parts", count)) {
-      int offsetInBundle = parts.size() * partBytes;
+      int offsetInBundle = starts[parts.size()];
+      int partBytes = starts[parts.size() + 1] - offsetInBundle;
       FfnLayout.Part part =
           new FfnLayout.Part(
               entry.longIn("base_offset_bytes", 0, fileBytes),
@@ -142,6 +143,9 @@ final class DirectoryFormat {
   }
 
   static long tensorBytes(Object where, TensorType type, List<Integer> shape) {
+    if (shape.getLast() % type.blockElements() != 0) {
+      throw StoreFormat.damaged(where, "rows of a tensor of shape " + shape + " cannot be " + type);
+    }
     try {
       long elements = 1;
       for (int extent : shape) {

@@ -3,6 +3,7 @@ package dev.sluice.storage.store;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -57,6 +58,16 @@ record JsonFields(Object where, JsonNode node) {
 
   JsonFields fields(String name) {
     return object(where, node.path(name), "'" + name + "'");
+  }
+
+  /** Whether this object has a member of this name. */
+  boolean has(String name) {
+    return node.has(name);
+  }
+
+  /** The object under a name that older versions did not write. */
+  Optional<JsonFields> optionalFields(String name) {
+    return has(name) ? Optional.of(fields(name)) : Optional.empty();
   }
 
   List<JsonFields> objects(String name, int maxSize) {

@@ -1,6 +1,8 @@
 package dev.sluice.storage.store;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,10 +17,15 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
   /** Far above any model's bundle; keeps offsets within a long and chunks within an int. */
   static final int MAX_STRIDE_BYTES = 1 << 24;
 
-  static int partCount(ModelSpec spec, Arrangement arrangement) {
+  /** Where the parts begin in a bundle, and last where it ends. */
+  static int[] partStarts(ModelSpec spec, Arrangement arrangement) {
+    int up = spec.bundle().upOffsetBytes(spec.form(), spec.hidden());
+    int down = spec.bundle().downOffsetBytes(spec.form(), spec.hidden());
     return switch (arrangement) {
-      case BUNDLED -> 1;
-      case SPLIT -> spec.rowsPerNeuron();
+      case BUNDLED -> new int[] {0, spec.bundleBytes()};
+      case SPLIT ->
+          spec.form() == FfnForm.GATED ? new int[] {0, up, down, spec.bundleBytes()}
+              : new int[] {0, down, spec.bundleBytes()};
     };
   }
 
@@ -30,22 +37,25 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
       throw new BadInputException(
           "stride", strideBytes + " bytes", "give 0 to " + MAX_STRIDE_BYTES + " bytes");
     }
-    int count = partCount(spec, arrangement);
-    int partBytes = spec.bundleBytes() / count;
-    int perPart = Math.ceilDiv(Math.max(spec.bundleBytes(), strideBytes), count);
-    // Parts stay aligned to their elements, and to two bytes at least.
-    int alignment = (int) Math.max(2, spec.weightType().bytes(1));
-    int stride = Math.ceilDiv(perPart, alignment) * alignment;
-    long regionBytes = StoreFormat.wholePages((long) stride * spec.feedForward());
+    int bundleBytes = spec.bundleBytes();
+    int[] starts = partStarts(spec, arrangement);
+    int perPart = Math.ceilDiv(Math.max(0, strideBytes - bundleBytes), starts.length - 1);
     List<FfnLayout.Part> parts = new ArrayList<>();
-    for (int k = 0; k < count; k++) {
-      parts.add(new FfnLayout.Part(k * regionBytes, stride, partBytes, k * partBytes));
+    long bodyBytes = 0;
+    for (int k = 0; k + 1 < starts.length; k++) {
+      int partBytes = starts[k + 1] - starts[k];
+      // Parts stay aligned to two bytes, and to four where elements are.
+      int alignment = spec.bundle().up() == TensorType.F32 ? 4 : 2;
+      int stride = Math.ceilDiv(partBytes + perPart, alignment) * alignment;
+      parts.add(new FfnLayout.Part(bodyBytes, stride, partBytes, starts[k]));
+      bodyBytes += StoreFormat.wholePages((long) stride * spec.feedForward());
     }
-    return new LayerGeometry(List.copyOf(parts), spec.feedForward(), count * regionBytes);
+    return new LayerGeometry(List.copyOf(parts), spec.feedForward(), bodyBytes);
   }
 
-  long regionBytes() {
-    return bodyBytes / parts.size();
+  /** Whole pages that part k takes. */
+  long regionBytes(int k) {
+    return StoreFormat.wholePages((long) parts.get(k).strideBytes() * neurons);
   }
 
   /** The parts of a layer whose body begins at this file offset. */

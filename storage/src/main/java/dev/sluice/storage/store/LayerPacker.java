@@ -26,14 +26,17 @@ final class LayerPacker {
    */
   void pack(int[] order, NeuronSource source, LayerBodies.Body body) throws IOException {
     int parts = geometry.parts().size();
-    int stride = geometry.parts().getFirst().strideBytes();
-    int chunkNeurons = Math.clamp(CHUNK_BYTES / stride, 1, geometry.neurons());
+    int widest =
+        geometry.parts().stream().mapToInt(FfnLayout.Part::strideBytes).max().orElseThrow();
+    int chunkNeurons = Math.clamp(CHUNK_BYTES / widest, 1, geometry.neurons());
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bundle = arena.allocate(bundleBytes, ALIGNMENT_BYTES);
       MemorySegment[] chunks = new MemorySegment[parts];
       for (int k = 0; k < parts; k++) {
         // Zeroed by the arena; bytes between part and stride are never touched again.
-        chunks[k] = arena.allocate((long) chunkNeurons * stride, ALIGNMENT_BYTES);
+        chunks[k] =
+            arena.allocate((long) chunkNeurons * geometry.parts().get(k).strideBytes(),
+                ALIGNMENT_BYTES);
       }
       for (int first = 0; first < geometry.neurons(); first += chunkNeurons) {
         int count = Math.min(chunkNeurons, geometry.neurons() - first);
@@ -42,19 +45,22 @@ final class LayerPacker {
           for (int k = 0; k < parts; k++) {
             FfnLayout.Part part = geometry.parts().get(k);
             MemorySegment.copy(
-                bundle, part.offsetInBundleBytes(), chunks[k], (long) i * stride, part.bytes());
+                bundle, part.offsetInBundleBytes(), chunks[k], (long) i * part.strideBytes(),
+                part.bytes());
           }
         }
         for (int k = 0; k < parts; k++) {
-          body.put(
-              geometry.parts().get(k).offsetBytes(first),
-              chunks[k].asSlice(0, (long) count * stride));
+          FfnLayout.Part part = geometry.parts().get(k);
+          body.put(part.offsetBytes(first),
+              chunks[k].asSlice(0, (long) count * part.strideBytes()));
         }
       }
-      long usedBytes = (long) geometry.neurons() * stride;
-      MemorySegment tail = arena.allocate(geometry.regionBytes() - usedBytes);
-      for (FfnLayout.Part part : geometry.parts()) {
-        body.put(part.baseOffsetBytes() + usedBytes, tail);
+      for (int k = 0; k < parts; k++) {
+        FfnLayout.Part part = geometry.parts().get(k);
+        long usedBytes = (long) geometry.neurons() * part.strideBytes();
+        body.put(
+            part.baseOffsetBytes() + usedBytes,
+            arena.allocate(geometry.regionBytes(k) - usedBytes));
       }
     }
   }

@@ -91,7 +91,8 @@ record Manifest(
   static Manifest decode(Path file, byte[] bytes) {
     byte[] body = verifiedJson(file, bytes);
     JsonFields json = JsonFields.parse(file, body);
-    json.intIn("version", StoreFormat.OLDEST_READABLE_VERSION, StoreFormat.VERSION);
+    int version = headerVersion(bytes);
+    json.intIn("version", version, version);
     JsonFields origin = json.fields("provenance");
     Provenance provenance =
         new Provenance(
@@ -134,7 +135,7 @@ record Manifest(
     if (!header.matches()) {
       throw StoreFormat.damaged(file, "its header line is malformed");
     }
-    int version = Integer.parseInt(header.group(1));
+    int version = headerVersion(bytes);
     if (version < StoreFormat.OLDEST_READABLE_VERSION || version > StoreFormat.VERSION) {
       throw new BadInputException(
           file,
@@ -153,6 +154,12 @@ record Manifest(
           file, "does not match its checksum", "the store is damaged, import or bundle it again");
     }
     return body;
+  }
+
+  /** Of bytes whose header line is well-formed. */
+  private static int headerVersion(byte[] bytes) {
+    return Integer.parseInt(
+        new String(bytes, StoreFormat.MAGIC.length() + 1, 4, StandardCharsets.US_ASCII));
   }
 
   private static String versions() {

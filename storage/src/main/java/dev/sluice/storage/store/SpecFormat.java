@@ -2,19 +2,25 @@ package dev.sluice.storage.store;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.AttentionForm;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.store.ModelSpec.NormKind;
 import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.store.ModelSpec.Scales;
 import dev.sluice.storage.store.ModelSpec.Scaling;
 import dev.sluice.storage.store.ModelSpec.ScalingKind;
+import dev.sluice.storage.store.ModelSpec.SlidingWindow;
 import dev.sluice.storage.tensor.TensorType;
+import java.util.List;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A {@link ModelSpec} as JSON under the catalog's key {@code config}. Members are the record's components in snake case;
  * enums are numbers: norm 1 RMS, 2 LAYER; activation 1 RELU, 2 RELU2, 3 SILU, 4 GELU_TANH; form 1 GATED, 2 UNGATED; head 1
- * TIED, 2 SEPARATE; scaling kind 0 NONE, 1 LINEAR, 2 LLAMA3; weight type as {@link TensorType#code()}.
+ * TIED, 2 SEPARATE; scaling kind 0 NONE, 1 LINEAR, 2 LLAMA3, 3 YARN; types as {@link TensorType#code()}. Version 1 had no
+ * {@code attention}, {@code scales} and {@code attention_factor}: what is absent is plain; and {@code weight_type} for all
+ * rows and columns in place of {@code bundle}.
  */
 final class SpecFormat {
   static final int MAX_LAYERS = 4096;
@@ -43,26 +49,45 @@ final class SpecFormat {
     json.put("norm_epsilon", (double) spec.normEpsilon());
     json.put("activation", code(spec.activation()));
     json.put("form", code(spec.form()));
-    ObjectNode rope = json.putObject("rope");
-    rope.put("theta", spec.rope().theta());
-    rope.put("rotated_size", spec.rope().rotatedSize());
-    ObjectNode scaling = rope.putObject("scaling");
-    scaling.put("kind", code(spec.rope().scaling().kind()));
-    scaling.put("factor", spec.rope().scaling().factor());
-    scaling.put("low_frequency_factor", spec.rope().scaling().lowFrequencyFactor());
-    scaling.put("high_frequency_factor", spec.rope().scaling().highFrequencyFactor());
-    scaling.put("original_context", spec.rope().scaling().originalContext());
+    encode(spec.rope(), json.putObject("rope"));
     json.put("head", code(spec.head()));
-    json.put("weight_type", spec.weightType().code());
+    ObjectNode bundle = json.putObject("bundle");
+    bundle.put("gate", spec.bundle().gate().code());
+    bundle.put("up", spec.bundle().up().code());
+    bundle.put("down", spec.bundle().down().code());
+    bundle.put("block_neurons", spec.bundle().blockNeurons());
     spec.endOfTextIds().forEach(json.putArray("end_of_text_ids")::add);
+    ObjectNode attention = json.putObject("attention");
+    attention.put("score_scale", (double) spec.attention().scoreScale());
+    attention.put("score_cap", (double) spec.attention().scoreCap());
+    SlidingWindow sliding = spec.attention().window();
+    ObjectNode window = attention.putObject("window");
+    window.put("positions", sliding.positions());
+    sliding.layers().forEach(window.putArray("layers")::add);
+    encode(sliding.rope(), window.putObject("rope"));
+    ObjectNode scales = json.putObject("scales");
+    scales.put("embedding", (double) spec.scales().embedding());
+    scales.put("logits", (double) spec.scales().logits());
+    scales.put("logit_cap", (double) spec.scales().logitCap());
     return JsonFields.write(json);
+  }
+
+  private static void encode(Rope rope, ObjectNode json) {
+    json.put("theta", rope.theta());
+    json.put("rotated_size", rope.rotatedSize());
+    ObjectNode scaling = json.putObject("scaling");
+    scaling.put("kind", code(rope.scaling().kind()));
+    scaling.put("factor", rope.scaling().factor());
+    scaling.put("low_frequency_factor", rope.scaling().lowFrequencyFactor());
+    scaling.put("high_frequency_factor", rope.scaling().highFrequencyFactor());
+    scaling.put("original_context", rope.scaling().originalContext());
+    scaling.put("attention_factor", rope.scaling().attentionFactor());
   }
 
   static ModelSpec decode(Object where, byte[] bytes) {
     JsonFields json = JsonFields.parse(where, bytes);
-    JsonFields rope = json.fields("rope");
-    JsonFields scaling = rope.fields("scaling");
     try {
+      int headSize = json.intIn("head_size", 1, MAX_HIDDEN);
       return check(
           where,
           new ModelSpec(
@@ -72,28 +97,68 @@ final class SpecFormat {
               json.intIn("feed_forward", 1, MAX_FEED_FORWARD),
               json.intIn("heads", 1, MAX_HEADS),
               json.intIn("kv_heads", 1, MAX_HEADS),
-              json.intIn("head_size", 1, MAX_HIDDEN),
+              headSize,
               json.intIn("vocabulary", 1, MAX_VOCABULARY),
               json.intIn("context_length", 1, MAX_CONTEXT),
               norm(json.intIn("norm", 0, 255)),
               (float) json.finite("norm_epsilon"),
               activation(json.intIn("activation", 0, 255)),
               form(json.intIn("form", 0, 255)),
-              new Rope(
-                  rope.finite("theta"),
-                  rope.intIn("rotated_size", 0, MAX_HIDDEN),
-                  new Scaling(
-                      scalingKind(scaling.intIn("kind", 0, 255)),
-                      scaling.finite("factor"),
-                      scaling.finite("low_frequency_factor"),
-                      scaling.finite("high_frequency_factor"),
-                      scaling.intIn("original_context", 0, MAX_CONTEXT))),
+              rope(json.fields("rope")),
               head(json.intIn("head", 0, 255)),
-              TensorType.ofCode(json.intIn("weight_type", 0, 255)),
-              json.ints("end_of_text_ids", MAX_END_IDS, 0, MAX_VOCABULARY)));
+              bundle(json),
+              json.ints("end_of_text_ids", MAX_END_IDS, 0, MAX_VOCABULARY),
+              json.optionalFields("attention")
+                  .map(SpecFormat::attention)
+                  .orElse(AttentionForm.plain(headSize)),
+              json.optionalFields("scales").map(SpecFormat::scales).orElse(Scales.NONE)));
     } catch (IllegalArgumentException e) {
       throw StoreFormat.damaged(where, e.getMessage());
     }
+  }
+
+  private static BundleFormat bundle(JsonFields json) {
+    if (json.has("weight_type")) {
+      return BundleFormat.of(TensorType.ofCode(json.intIn("weight_type", 0, 255)));
+    }
+    JsonFields bundle = json.fields("bundle");
+    return new BundleFormat(
+        TensorType.ofCode(bundle.intIn("gate", 0, 255)),
+        TensorType.ofCode(bundle.intIn("up", 0, 255)),
+        TensorType.ofCode(bundle.intIn("down", 0, 255)),
+        bundle.intIn("block_neurons", 0, MAX_FEED_FORWARD));
+  }
+
+  private static AttentionForm attention(JsonFields json) {
+    JsonFields window = json.fields("window");
+    return new AttentionForm(
+        (float) json.finite("score_scale"),
+        (float) json.finite("score_cap"),
+        new SlidingWindow(
+            window.intIn("positions", 0, MAX_CONTEXT),
+            window.ints("layers", MAX_LAYERS, 0, MAX_LAYERS),
+            rope(window.fields("rope"))));
+  }
+
+  private static Scales scales(JsonFields json) {
+    return new Scales(
+        (float) json.finite("embedding"),
+        (float) json.finite("logits"),
+        (float) json.finite("logit_cap"));
+  }
+
+  private static Rope rope(JsonFields json) {
+    JsonFields scaling = json.fields("scaling");
+    return new Rope(
+        json.finite("theta"),
+        json.intIn("rotated_size", 0, MAX_HIDDEN),
+        new Scaling(
+            scalingKind(scaling.intIn("kind", 0, 255)),
+            scaling.finite("factor"),
+            scaling.finite("low_frequency_factor"),
+            scaling.finite("high_frequency_factor"),
+            scaling.intIn("original_context", 0, MAX_CONTEXT),
+            scaling.has("attention_factor") ? scaling.finite("attention_factor") : 1));
   }
 
   /**
@@ -110,8 +175,9 @@ final class SpecFormat {
     limit(where, "head size", spec.headSize(), 1, MAX_HIDDEN);
     limit(where, "vocabulary", spec.vocabulary(), 1, MAX_VOCABULARY);
     limit(where, "context length", spec.contextLength(), 1, MAX_CONTEXT);
-    limit(where, "rotated size", spec.rope().rotatedSize(), 0, spec.headSize());
-    limit(where, "original context", spec.rope().scaling().originalContext(), 0, MAX_CONTEXT);
+    check(where, spec.rope(), spec.headSize());
+    check(where, spec.attention(), spec);
+    check(where, spec.scales());
     limit(where, "end-of-text ids", spec.endOfTextIds().size(), 0, MAX_END_IDS);
     limit(where, "length of the architecture's name", spec.architecture().length(), 0, MAX_NAME);
     for (int id : spec.endOfTextIds()) {
@@ -120,19 +186,76 @@ final class SpecFormat {
     if (spec.heads() % spec.kvHeads() != 0) {
       throw unusable(where, spec.heads() + " heads cannot share " + spec.kvHeads() + " kv heads");
     }
+    for (TensorType type : List.of(spec.bundle().gate(), spec.bundle().up(),
+        spec.bundle().down())) {
+      if (spec.hidden() % type.blockElements() != 0) {
+        throw unusable(where, "rows of " + spec.hidden() + " elements cannot have type " + type);
+      }
+    }
     if (!(spec.normEpsilon() >= 0) || !Float.isFinite(spec.normEpsilon())) {
       throw unusable(where, "norm epsilon is " + spec.normEpsilon());
     }
-    Scaling scaling = spec.rope().scaling();
+    return spec;
+  }
+
+  private static void check(Object where, Rope rope, int headSize) {
+    Scaling scaling = rope.scaling();
+    limit(where, "rotated size", rope.rotatedSize(), 0, headSize);
+    limit(where, "original context", scaling.originalContext(), 0, MAX_CONTEXT);
     boolean finite =
-        Double.isFinite(spec.rope().theta())
+        Double.isFinite(rope.theta())
             && Double.isFinite(scaling.factor())
             && Double.isFinite(scaling.lowFrequencyFactor())
-            && Double.isFinite(scaling.highFrequencyFactor());
+            && Double.isFinite(scaling.highFrequencyFactor())
+            && Double.isFinite(scaling.attentionFactor());
     if (!finite) {
       throw unusable(where, "a rotary frequency is not finite");
     }
-    return spec;
+    boolean sound =
+        switch (scaling.kind()) {
+          case NONE -> true;
+          case LINEAR -> scaling.factor() > 0;
+          case LLAMA3, YARN ->
+              scaling.factor() > 0
+                  && scaling.lowFrequencyFactor() > 0
+                  && scaling.highFrequencyFactor() > scaling.lowFrequencyFactor()
+                  && scaling.originalContext() > 0;
+        };
+    if (!sound || scaling.attentionFactor() <= 0 || (rope.rotatedSize() > 0 && rope.theta() <= 0)) {
+      throw unusable(where, "rotary frequencies cannot be made of " + rope);
+    }
+  }
+
+  private static void check(Object where, AttentionForm attention, ModelSpec spec) {
+    requirePositive(where, "the scale of scores", attention.scoreScale());
+    requireCap(where, "the cap of scores", attention.scoreCap());
+    SlidingWindow window = attention.window();
+    check(where, window.rope(), spec.headSize());
+    limit(where, "sliding window", window.positions(), window.layers().isEmpty() ? 0 : 1,
+        MAX_CONTEXT);
+    int last = -1;
+    for (int layer : window.layers()) {
+      limit(where, "a layer with a sliding window", layer, last + 1, spec.layers() - 1);
+      last = layer;
+    }
+  }
+
+  private static void check(Object where, Scales scales) {
+    requirePositive(where, "the scale of embeddings", scales.embedding());
+    requirePositive(where, "the scale of logits", scales.logits());
+    requireCap(where, "the cap of logits", scales.logitCap());
+  }
+
+  private static void requirePositive(Object where, String what, float value) {
+    if (!(value > 0) || !Float.isFinite(value)) {
+      throw unusable(where, what + " is " + value);
+    }
+  }
+
+  private static void requireCap(Object where, String what, float value) {
+    if (!(value >= 0) || !Float.isFinite(value)) {
+      throw unusable(where, what + " is " + value);
+    }
   }
 
   private static void limit(Object where, String what, int value, int min, int max) {
@@ -214,6 +337,7 @@ final class SpecFormat {
       case NONE -> 0;
       case LINEAR -> 1;
       case LLAMA3 -> 2;
+      case YARN -> 3;
     };
   }
 
@@ -222,6 +346,7 @@ final class SpecFormat {
       case 0 -> ScalingKind.NONE;
       case 1 -> ScalingKind.LINEAR;
       case 2 -> ScalingKind.LLAMA3;
+      case 3 -> ScalingKind.YARN;
       default -> throw new IllegalArgumentException("unknown rotary scaling code " + code);
     };
   }

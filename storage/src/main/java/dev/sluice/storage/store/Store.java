@@ -2,6 +2,7 @@ package dev.sluice.storage.store;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.Manifest.FileEntry;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * An open, verified store. MANIFEST and catalog are checked in full by {@link #open}; dense tensors and bundles by their
@@ -210,22 +212,58 @@ public final class Store implements AutoCloseable {
     return manifest.provenance();
   }
 
+  /** Reads all resident tensors; see {@link #loadDense(Arena, Set)}. */
+  public MemorySegment loadDense(Arena arena) {
+    return loadDense(arena, Set.of());
+  }
+
   /**
-   * Reads all resident tensors and verifies every page; tensor t is at {@code [t.offsetBytes(), + t.bytes())}.
+   * Reads resident tensors and verifies every page of them; tensor t is at {@code [t.offsetBytes(), + t.bytes())}.
    *
-   * @param arena owns the memory, which is 64-byte aligned at least
+   * @param arena owns the memory, which takes RAM only where something was read
+   * @param left names of tensors that are not read
    * @throws FaultException naming the page that does not match
    */
-  public MemorySegment loadDense(Arena arena) {
+  public MemorySegment loadDense(Arena arena, Set<String> left) {
     Path file = folder.resolve(StoreFormat.DENSE);
     long bytes = manifest.files().get(StoreFormat.DENSE).bytes();
-    MemorySegment memory = arena.allocate(bytes, StoreFormat.PAGE_BYTES);
-    for (long offset = 0; offset < bytes; offset += READ_BYTES) {
-      MemorySegment chunk = memory.asSlice(offset, Math.min(READ_BYTES, bytes - offset));
-      FileScan.readFully(file, denseChannel, offset, chunk);
-      catalog.denseChecksums().verify(file, offset, chunk, 0, chunk.byteSize());
+    MemorySegment memory = AnonymousMemory.map(bytes, arena);
+    long doneBytes = 0;
+    for (DenseTensor tensor : catalog.tensors()) {
+      if (!left.contains(tensor.name())) {
+        long from = Math.max(doneBytes, pageStart(tensor.offsetBytes()));
+        doneBytes = StoreFormat.wholePages(tensor.offsetBytes() + tensor.bytes());
+        for (long at = from; at < doneBytes; at += READ_BYTES) {
+          readDensePages(file, at, memory.asSlice(at, Math.min(READ_BYTES, doneBytes - at)));
+        }
+      }
     }
     return memory;
+  }
+
+  /**
+   * Reads a part of a dense tensor's bytes and verifies the pages that it lies in. Any thread.
+   *
+   * @param offsetBytes in dense.bin
+   * @throws FaultException naming the page that does not match
+   */
+  public void readDense(long offsetBytes, MemorySegment target) {
+    long from = pageStart(offsetBytes);
+    long to = StoreFormat.wholePages(offsetBytes + target.byteSize());
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment pages = arena.allocate(to - from, Long.BYTES);
+      readDensePages(folder.resolve(StoreFormat.DENSE), from, pages);
+      MemorySegment.copy(pages, offsetBytes - from, target, 0, target.byteSize());
+    }
+  }
+
+  private void readDensePages(Path file, long offsetBytes, MemorySegment pages) {
+    FileScan.readFully(file, denseChannel, offsetBytes, pages);
+    catalog.denseChecksums().verify(file, offsetBytes, pages, 0, pages.byteSize());
+  }
+
+  private static long pageStart(long offsetBytes) {
+    return offsetBytes & -(long) StoreFormat.PAGE_BYTES;
   }
 
   /**

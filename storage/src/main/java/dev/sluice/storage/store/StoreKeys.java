@@ -27,4 +27,12 @@ public final class StoreKeys {
   public static String quantised(int bits) {
     return "predictor/quantised-" + bits;
   }
+
+  /**
+   * {@code predictor/NAME/LAYER}: one layer of a predictor with matrices of its own, such as {@code low-rank-64}; a {@link
+   * dev.sluice.storage.predictor.LowRankLayer}.
+   */
+  public static String predictorLayer(String name, int layer) {
+    return "predictor/" + name + "/" + layer;
+  }
 }

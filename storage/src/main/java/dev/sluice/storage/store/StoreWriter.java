@@ -319,8 +319,10 @@ public final class StoreWriter implements AutoCloseable {
     long attention =
         2L * spec.hidden() * spec.headSize() * ((long) spec.heads() + spec.kvHeads());
     long heads = spec.head() == ModelSpec.HeadKind.TIED ? 1 : 2;
+    // Resident tensors are about as wide as the bundles' elements.
+    double elementBytes = (double) spec.bundleBytes() / spec.rowsPerNeuron() / spec.hidden();
     long dense =
-        spec.weightType().bytes(layers * attention + heads * spec.vocabulary() * spec.hidden());
+        (long) (elementBytes * (layers * attention + heads * spec.vocabulary() * spec.hidden()));
     long ffn = layers * geometry.bodyBytes();
     long orders = layers * spec.feedForward() * Integer.BYTES;
     long checksums = (dense + ffn) / StoreFormat.PAGE_BYTES * Integer.BYTES;

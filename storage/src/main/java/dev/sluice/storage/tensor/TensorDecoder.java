@@ -37,7 +37,28 @@ public final class TensorDecoder {
               Float.intBitsToFloat(memory.get(SHORT, offsetBytes + 2L * i) << 16);
         }
       }
-      default -> throw new IllegalArgumentException("no decoder for " + type);
+      case Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 ->
+          decodeBlocks(type, memory, offsetBytes, target, targetOffset, n);
+      case I8, U4 -> throw new IllegalArgumentException("no decoder for " + type);
+    }
+  }
+
+  private static void decodeBlocks(TensorType type, MemorySegment memory, long offsetBytes,
+      float[] target, int targetOffset, int n) {
+    long bytes = type.bytes(n); // refuses parts of blocks
+    int groupElements = ScaledBlocks.groupElements(type);
+    int groups = type.blockElements() / groupElements;
+    byte[] quants = new byte[type.blockElements()];
+    float[] scales = new float[groups];
+    float[] mins = new float[groups];
+    boolean minimums = ScaledBlocks.hasMinimums(type);
+    int to = targetOffset;
+    for (long at = 0; at < bytes; at += type.blockBytes()) {
+      ScaledBlocks.unpack(type, memory, offsetBytes + at, quants, 0, scales, mins, 0);
+      for (int i = 0; i < quants.length; i++) {
+        float value = scales[i / groupElements] * quants[i];
+        target[to++] = minimums ? value + mins[i / groupElements] : value;
+      }
     }
   }
 }

@@ -289,9 +289,15 @@ public final class TraceWriter implements AutoCloseable {
     }
   }
 
-  /** Releases the file. Without {@link #finish} the partial file stays, to be resumed. */
+  /** Releases the file. Without {@link #finish} the partial file stays, to be resumed, unless there is nothing in it. */
   @Override
   public void close() {
-    channel.close();
+    try {
+      if (!finished && completedLayers == 0 && index.blobs().isEmpty()) {
+        TraceChannel.delete(channel.file());
+      }
+    } finally {
+      channel.close();
+    }
   }
 }

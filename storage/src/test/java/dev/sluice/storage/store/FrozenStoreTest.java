@@ -20,21 +20,27 @@ import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Stores of version 1 as they were written on the day the format was fixed. They must open for ever. */
+/** Stores of each version as they were written on the day it was fixed. They must open for ever. */
 class FrozenStoreTest {
-  private static final long SEED = 20260101;
+  private static final long SEED = FrozenExamples.SEED;
   private static final Path EXAMPLES =
-      Path.of(System.getProperty("sluice.root"), "storage/src/test/resources/store-v1");
+      Path.of(System.getProperty("sluice.root"), "storage/src/test/resources");
 
   /** Digests are sha256sum's, of MANIFEST from byte 44 on. */
   @ParameterizedTest
   @CsvSource({
-    "file.sluice, FILE, e9d9ef9709fa07c375a31cc4fe5e6d0d9493d50e012a8ab0d45e912f647ca0dc",
-    "lmdb.sluice, LMDB, 3f3cf4363fa4813fb5ab45af4549db64a9904d63a4967bcf912feaa346606e3f"
+    "1, file.sluice, FILE, e9d9ef9709fa07c375a31cc4fe5e6d0d9493d50e012a8ab0d45e912f647ca0dc",
+    "1, lmdb.sluice, LMDB, 3f3cf4363fa4813fb5ab45af4549db64a9904d63a4967bcf912feaa346606e3f",
+    "2, file.sluice, FILE, 4c98741bc04e7b466f04c94a1f2e64c1a3fd49e0bc09bce4ef87d59e37b02fa2",
+    "2, lmdb.sluice, LMDB, b717fbd3f7b1f8393dbe2eda3f0c026a05037b14b8c6f2d5b47ce61d8f9d5264"
   })
-  void validExamplesOpen(String name, Container container, String digest) throws IOException {
-    ModelSpec spec = StoreFixtures.spec(FfnForm.GATED, TensorType.F16);
-    Path folder = EXAMPLES.resolve(name);
+  void validExamplesOpen(int version, String name, Container container, String digest)
+      throws IOException {
+    ModelSpec spec =
+        version == 1
+            ? StoreFixtures.spec(FfnForm.GATED, TensorType.F16)
+            : StoreFixtures.temperedSpec(FfnForm.GATED, TensorType.F16);
+    Path folder = examples(version).resolve(name);
     List<Path> before = StoreFixtures.list(folder);
     try (Store store = Store.open(folder);
         Arena arena = Arena.ofConfined()) {
@@ -72,7 +78,10 @@ class FrozenStoreTest {
         "catalog-flipped | catalog.mdb: does not match its digest in MANIFEST"
       })
   void openFindsDamage(String name, String words) {
-    assertFault(name, words, () -> Store.open(corrupt(name)));
+    for (int version = 1; version <= StoreFormat.VERSION; version++) {
+      Path store = corrupt(version, name);
+      assertFault(name, words, () -> Store.open(store));
+    }
   }
 
   @ParameterizedTest
@@ -84,8 +93,10 @@ class FrozenStoreTest {
         "ffn-padding-flipped | ffn.mdb: page at offset 40960 does not match"
       })
   void verifyFindsDamage(String name, String words) {
-    try (Store store = Store.open(corrupt(name))) {
-      assertFault(name, words, () -> store.verify(ProgressListener.SILENT));
+    for (int version = 1; version <= StoreFormat.VERSION; version++) {
+      try (Store store = Store.open(corrupt(version, name))) {
+        assertFault(name, words, () -> store.verify(ProgressListener.SILENT));
+      }
     }
   }
 
@@ -93,26 +104,38 @@ class FrozenStoreTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "manifest-cut | MANIFEST: holds 156 bytes of JSON instead of 533",
-        "manifest-newer | MANIFEST: format version 2, this program reads version 1; use a newer sluice",
-        "manifest-other-magic | MANIFEST: not the manifest of a store",
-        "catalog-cut | catalog.mdb: has 8192 bytes instead of 12288",
-        "dense-missing | dense.bin: is missing",
-        "ffn-cut | ffn.mdb: has 20480 bytes instead of 45056"
+        "1 | manifest-cut | MANIFEST: holds 156 bytes of JSON instead of 533",
+        "1 | manifest-newer | MANIFEST: 'version' is not a whole number from 2 to 2",
+        "1 | manifest-other-magic | MANIFEST: not the manifest of a store",
+        "1 | catalog-cut | catalog.mdb: has 8192 bytes instead of 12288",
+        "1 | dense-missing | dense.bin: is missing",
+        "1 | ffn-cut | ffn.mdb: has 20480 bytes instead of 45056",
+        "2 | manifest-cut | MANIFEST: holds 156 bytes of JSON instead of 533",
+        "2 | manifest-newer | MANIFEST: format version 3, this program reads versions 1 to 2; use a newer sluice",
+        "2 | manifest-other-magic | MANIFEST: not the manifest of a store",
+        "2 | catalog-cut | catalog.mdb: has 8192 bytes instead of 12288",
+        "2 | dense-missing | dense.bin: is missing",
+        "2 | ffn-cut | ffn.mdb: has 20480 bytes instead of 45056"
       })
-  void openRefuses(String name, String words) {
+  void openRefuses(int version, String name, String words) {
     BadInputException refusal =
-        assertThrows(BadInputException.class, () -> Store.open(corrupt(name)));
+        assertThrows(BadInputException.class, () -> Store.open(corrupt(version, name)));
     assertTrue(refusal.getMessage().contains(words), refusal.getMessage());
   }
 
   @Test
   void everyCorruptExampleIsCovered() throws IOException {
-    assertEquals(11, StoreFixtures.list(EXAMPLES.resolve("corrupt")).size());
+    for (int version = 1; version <= StoreFormat.VERSION; version++) {
+      assertEquals(11, StoreFixtures.list(examples(version).resolve("corrupt")).size());
+    }
   }
 
-  private static Path corrupt(String name) {
-    return EXAMPLES.resolve("corrupt").resolve(name + ".sluice");
+  private static Path examples(int version) {
+    return EXAMPLES.resolve("store-v" + version);
+  }
+
+  private static Path corrupt(int version, String name) {
+    return examples(version).resolve("corrupt").resolve(name + ".sluice");
   }
 
   private static void assertFault(

@@ -1,11 +1,15 @@
 package dev.sluice.storage.store;
 
 import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.AttentionForm;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.store.ModelSpec.NormKind;
 import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.store.ModelSpec.Scales;
 import dev.sluice.storage.store.ModelSpec.Scaling;
+import dev.sluice.storage.store.ModelSpec.ScalingKind;
+import dev.sluice.storage.store.ModelSpec.SlidingWindow;
 import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -50,8 +54,34 @@ final class StoreFixtures {
         form,
         new Rope(10_000, 6, Scaling.NONE),
         HeadKind.TIED,
-        type,
+        BundleFormat.of(type),
         List.of(0, 7));
+  }
+
+  /** The same with a value of its own in every field that version 2 brought. */
+  static ModelSpec temperedSpec(FfnForm form, TensorType type) {
+    ModelSpec plain = spec(form, type);
+    Rope yarn = new Rope(500_000, 4, new Scaling(ScalingKind.YARN, 8, 1, 32, 64, 1.25));
+    return new ModelSpec(
+        "gemma",
+        plain.layers(),
+        plain.hidden(),
+        plain.feedForward(),
+        plain.heads(),
+        plain.kvHeads(),
+        plain.headSize(),
+        plain.vocabulary(),
+        plain.contextLength(),
+        plain.norm(),
+        plain.normEpsilon(),
+        plain.activation(),
+        form,
+        plain.rope(),
+        plain.head(),
+        BundleFormat.of(type),
+        plain.endOfTextIds(),
+        new AttentionForm(0.0625f, 50, new SlidingWindow(16, List.of(1), yarn)),
+        new Scales(4.5f, 0.25f, 30));
   }
 
   /** Writes all of a tiny store but does not publish it. */

@@ -266,7 +266,7 @@ class StorePublicationTest {
             SPEC.form(),
             SPEC.rope(),
             SPEC.head(),
-            SPEC.weightType(),
+            SPEC.bundle(),
             List.of());
     FaultException fault =
         assertThrows(

@@ -8,10 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.AttentionForm;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.store.ModelSpec.NormKind;
 import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.store.ModelSpec.Scales;
 import dev.sluice.storage.store.ModelSpec.Scaling;
 import dev.sluice.storage.store.ModelSpec.ScalingKind;
 import dev.sluice.storage.tensor.TensorType;
@@ -33,12 +35,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.lmdbjava.Dbi;
 import org.lmdbjava.Env;
 import org.lmdbjava.EnvFlags;
 import org.lmdbjava.Txn;
+import tools.jackson.databind.node.ObjectNode;
 
 class StoreRoundTripTest {
   private static final long SEED = 20260101;
@@ -218,12 +222,55 @@ class StoreRoundTripTest {
                   FfnForm.UNGATED,
                   new Rope(500_000.5, 4, new Scaling(kind, 8, 1, 4, 8192)),
                   HeadKind.SEPARATE,
-                  TensorType.BF16,
+                  BundleFormat.of(TensorType.BF16),
                   List.of());
           assertEquals(spec, SpecFormat.decode("test", SpecFormat.encode(spec)));
         }
       }
     }
+  }
+
+  @Test
+  void whatVersion2BroughtComesBackAndMayBeAbsent() {
+    ModelSpec tempered = StoreFixtures.temperedSpec(FfnForm.GATED, TensorType.F16);
+    byte[] json = SpecFormat.encode(tempered);
+    assertEquals(tempered, SpecFormat.decode("test", json));
+    ObjectNode older = (ObjectNode) JsonFields.parse("test", json).node();
+    older.remove("attention");
+    older.remove("scales");
+    ((ObjectNode) older.get("rope").get("scaling")).remove("attention_factor");
+    ModelSpec plain = SpecFormat.decode("test", JsonFields.write(older));
+    assertEquals(AttentionForm.plain(tempered.headSize()), plain.attention());
+    assertEquals(Scales.NONE, plain.scales());
+    assertEquals(1, plain.rope().scaling().attentionFactor());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"score_scale\":0.0625 | \"score_scale\":0",
+        "\"score_scale\":0.0625 | \"score_scale\":1e300",
+        "\"score_cap\":50.0 | \"score_cap\":-1",
+        "\"positions\":16 | \"positions\":0",
+        "\"layers\":[1] | \"layers\":[2]",
+        "\"layers\":[1] | \"layers\":[1,1]",
+        "\"logit_cap\":30.0 | \"logit_cap\":\"30\"",
+        "\"embedding\":4.5 | \"embedding\":-4.5",
+        "\"logits\":0.25 | \"logit\":0.25",
+        "\"attention_factor\":1.25 | \"attention_factor\":null",
+        "\"rotated_size\":4 | \"rotated_size\":7"
+      })
+  void scalesAndWindowsThatNoModelHasAreRefused(String from, String to) {
+    String sound =
+        new String(
+            SpecFormat.encode(StoreFixtures.temperedSpec(FfnForm.GATED, TensorType.F16)),
+            StandardCharsets.UTF_8);
+    String lying = sound.replace(from, to);
+    assertTrue(!lying.equals(sound), sound);
+    assertThrows(
+        BadInputException.class,
+        () -> SpecFormat.decode("test", lying.getBytes(StandardCharsets.UTF_8)));
   }
 
   @Test

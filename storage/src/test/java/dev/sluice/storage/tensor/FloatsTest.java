@@ -36,10 +36,18 @@ class FloatsTest {
 
   @Test
   void codesOfTypesAreFrozen() {
-    assertEquals(TensorType.F32, TensorType.ofCode(0));
-    assertEquals(TensorType.F16, TensorType.ofCode(1));
-    assertEquals(TensorType.BF16, TensorType.ofCode(2));
-    assertThrows(IllegalArgumentException.class, () -> TensorType.ofCode(3));
+    String[] names = {
+      "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K",
+      "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4"
+    };
+    for (int code = 0; code < names.length; code++) {
+      assertEquals(names[code], TensorType.ofCode(code).name());
+    }
+    assertEquals(TensorType.I8, TensorType.ofCode(32));
+    assertEquals(TensorType.U4, TensorType.ofCode(33));
+    assertThrows(IllegalArgumentException.class, () -> TensorType.ofCode(16));
+    assertEquals(2 * 34, TensorType.Q8_0.bytes(64));
+    assertThrows(IllegalArgumentException.class, () -> TensorType.Q8_0.bytes(33));
     assertEquals(12, TensorType.F32.bytes(3));
     assertEquals(6, TensorType.BF16.bytes(3));
     assertThrows(ArithmeticException.class, () -> TensorType.F32.bytes(Long.MAX_VALUE));

@@ -1,7 +1,7 @@
-package dev.sluice.bundler.checkpoint;
+package dev.sluice.bundler.input;
 
 /** Text from an untrusted file, made fit to stand in a one-line message. */
-final class Shown {
+public final class Shown {
   private static final int LIMIT_CHARS = 120;
 
   private Shown() {}
@@ -9,7 +9,7 @@ final class Shown {
   /**
    * {@code text} with control characters and half surrogate pairs replaced, cut to 120 characters.
    */
-  static String of(String text) {
+  public static String of(String text) {
     StringBuilder shown = new StringBuilder();
     for (int i = 0; i < text.length() && i < LIMIT_CHARS; i++) {
       char c = text.charAt(i);

@@ -1,4 +1,4 @@
-package dev.sluice.bundler.checkpoint;
+package dev.sluice.bundler.input;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /** Opens files that a user named. Symbolic links are followed: model caches are built of them. */
-final class InputFiles {
+public final class InputFiles {
   private InputFiles() {}
 
   /**
@@ -20,7 +20,7 @@ final class InputFiles {
    *
    * @throws BadInputException if it is absent, no regular file or not readable
    */
-  static FileChannel open(Path file) {
+  public static FileChannel open(Path file) {
     requireRegular(file);
     try {
       return FileChannel.open(file, StandardOpenOption.READ);
@@ -35,7 +35,7 @@ final class InputFiles {
    * @param limitBytes the most that a sane file of this kind holds
    * @throws BadInputException if it is absent, larger than the limit or not readable
    */
-  static byte[] readSmall(Path file, int limitBytes) {
+  public static byte[] readSmall(Path file, int limitBytes) {
     requireRegular(file);
     try (InputStream in = Files.newInputStream(file)) {
       // The size is checked before the read allocates; the bounded read guards against growth
@@ -55,7 +55,7 @@ final class InputFiles {
   }
 
   /** What to throw when reading {@code file} fails: the user's to mend, or the device's fault. */
-  static RuntimeException refusal(Path file, IOException e) {
+  public static RuntimeException refusal(Path file, IOException e) {
     if (e instanceof NoSuchFileException) {
       return new BadInputException(file, "there is no such file", "check the path", e);
     }

@@ -1,0 +1,120 @@
+package dev.sluice.bench.peers;
+
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.FaultException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * llama.cpp as its npm package brings it, built for the processor's kinds of vectors and chosen among them at start-up.
+ *
+ * @param folder of {@code node-llama-cpp}, absolute
+ */
+public record LlamaPackage(Path folder) {
+  private static final String VERSION = "3.22.1";
+  private static final String PACKAGE = "node-llama-cpp";
+  private static final String BINARIES = "@node-llama-cpp/linux-x64";
+  private static final long NODE_START_SECONDS = 20;
+
+  /** What to type to install it into {@code folder}. */
+  public static String howToInstall(Path folder) {
+    return "npm i --prefix " + folder + " " + String.join(" ", arguments());
+  }
+
+  private static List<String> arguments() {
+    return List.of("--omit=optional", "--ignore-scripts", PACKAGE + "@" + VERSION,
+        BINARIES + "@" + VERSION);
+  }
+
+  /**
+   * @param folder holds {@code node_modules}, or is it
+   * @throws BadInputException if node or the package is not there, with the command that installs it
+   */
+  public static LlamaPackage find(Path folder) {
+    requireNode();
+    Path absolute = folder.toAbsolutePath().normalize();
+    for (Path modules : List.of(absolute.resolve("node_modules"), absolute)) {
+      Path found = modules.resolve(PACKAGE);
+      if (Files.isRegularFile(found.resolve("package.json"))
+          && Files.isDirectory(modules.resolve(BINARIES))) {
+        return new LlamaPackage(found);
+      }
+    }
+    throw new BadInputException(folder, "llama.cpp's npm package is not installed there",
+        "run: " + howToInstall(folder) + " (or add --install)");
+  }
+
+  /** Installs it with npm, which fetches it from the registry that npm is configured for. */
+  public static LlamaPackage install(Path folder) {
+    requireNode();
+    List<String> command =
+        new ArrayList<>(List.of("npm", "i", "--no-audit", "--no-fund", "--prefix",
+            folder.toAbsolutePath().toString()));
+    command.addAll(arguments());
+    try {
+      Files.createDirectories(folder);
+      Process npm = new ProcessBuilder(command).redirectErrorStream(true).start();
+      npm.getOutputStream().close();
+      String output = new String(npm.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      if (npm.waitFor() != 0) {
+        throw new FaultException(folder,
+            "npm failed (" + output.strip().replaceAll("\\s+", " ") + ")", "run it by hand: "
+                + howToInstall(folder));
+      }
+    } catch (IOException e) {
+      throw new FaultException(folder, "npm cannot install (" + FaultException.reason(e) + ")",
+          "install npm, or name a folder that can be written to", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new FaultException(folder, "npm was interrupted", "start again", e);
+    }
+    return find(folder);
+  }
+
+  private static void requireNode() {
+    try {
+      Process node = new ProcessBuilder("node", "--version").redirectOutput(Redirect.DISCARD)
+          .redirectError(Redirect.DISCARD).start();
+      if (!node.waitFor(NODE_START_SECONDS, TimeUnit.SECONDS) || node.exitValue() != 0) {
+        node.destroyForcibly();
+        throw new BadInputException("node", "it does not start", "install Node.js 20 or newer");
+      }
+    } catch (IOException e) {
+      throw new BadInputException("node", "it is not installed", "install Node.js 20 or newer", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new FaultException("node", "its start was interrupted", "start again", e);
+    }
+  }
+
+  /** llama.cpp's shared library. */
+  Path library() {
+    Path binaries = folder.resolveSibling(BINARIES).resolve("bins/linux-x64");
+    try (var files = Files.list(binaries)) {
+      return files
+          .filter(file -> file.getFileName().toString().matches("libllama(\\.v[0-9.]+)?\\.so"))
+          .findFirst()
+          .orElseThrow(() -> new FaultException(binaries, "libllama is not among its files",
+              "install " + BINARIES + "@" + VERSION));
+    } catch (IOException e) {
+      throw new FaultException(binaries, "cannot be listed (" + FaultException.reason(e) + ")",
+          "install it again", e);
+    }
+  }
+
+  /** The script that runs llama.cpp over given tokens. */
+  static String driver() {
+    try (InputStream in = LlamaPackage.class.getResourceAsStream("llama.mjs")) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new FaultException("llama.mjs", "cannot be read from the class path", "build again", e);
+    }
+  }
+}

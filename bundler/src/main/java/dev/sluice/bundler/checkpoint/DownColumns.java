@@ -1,0 +1,164 @@
+package dev.sluice.bundler.checkpoint;
+
+import dev.sluice.bundler.checkpoint.FfnWeights.ColumnScales;
+import dev.sluice.bundler.checkpoint.FfnWeights.Rows;
+import dev.sluice.storage.store.BundleFormat;
+import dev.sluice.storage.tensor.ScaledBlocks;
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Turns a quantised down matrix [hidden, neurons] into columns of integers and resident scales, see {@link BundleFormat}:
+ * lossless, for the integers are those of the blocks, shifted to begin at 0 where they become nibbles, and scales and
+ * minimums are exact. Works in squares of {@value #TILE_OUTPUTS} outputs by one block of neurons, so that both sides stay
+ * in cache.
+ */
+final class DownColumns {
+  private static final int TILE_OUTPUTS = 64;
+
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Turned: the columns, and the dense tensors that go with them. */
+  record Turned(Rows columns, List<ColumnScales> scales) {}
+
+  private final TensorType source;
+  private final int hidden;
+  private final int neurons;
+  private final BundleFormat format;
+  private final int offset; // added to every integer
+  private final float[] scales; // [neurons / blockNeurons, hidden]
+  private final float[] mins; // likewise; empty if all are 0
+
+  private DownColumns(TensorType source, int hidden, int neurons, BundleFormat format) {
+    this.source = source;
+    this.hidden = hidden;
+    this.neurons = neurons;
+    this.format = format;
+    this.offset = format.down() == TensorType.U4 ? -ScaledBlocks.leastQuant(source) : 0;
+    this.scales =
+        new float[Math.multiplyExact(Math.ceilDiv(neurons, format.blockNeurons()), hidden)];
+    this.mins =
+        new float[ScaledBlocks.hasMinimums(source) || offset != 0 ? scales.length : 0];
+  }
+
+  /**
+   * @param down rows of blocks of {@code source}
+   * @param format whose columns hold integers
+   * @param layer for the names of the scales
+   * @param columns gets the columns, one neuron after another
+   */
+  static Turned turn(TensorType source, MemorySegment down, int hidden, int neurons,
+      BundleFormat format, int layer, MemorySegment columns, Arena arena) {
+    DownColumns work = new DownColumns(source, hidden, neurons, format);
+    for (int output = 0; output < hidden; output += TILE_OUTPUTS) {
+      work.turnTile(down, output, Math.min(TILE_OUTPUTS, hidden - output), columns);
+    }
+    String name = "layers." + layer + ".ffn.down.";
+    boolean halves = work.fitHalves();
+    List<ColumnScales> resident = new ArrayList<>();
+    resident.add(work.resident(name + "scales", work.scales, halves, arena));
+    if (work.mins.length > 0) {
+      resident.add(work.resident(name + "mins", work.mins, halves, arena));
+    }
+    return new Turned(new Rows(columns, format.downBytes(hidden)), resident);
+  }
+
+  private void turnTile(MemorySegment down, int firstOutput, int outputs, MemorySegment columns) {
+    int blockElements = source.blockElements();
+    int groups = blockElements / ScaledBlocks.groupElements(source);
+    byte[] quants = new byte[outputs * blockElements];
+    float[] blockScales = new float[outputs * groups];
+    float[] blockMins = new float[outputs * groups];
+    byte[] column = new byte[outputs];
+    long rowBytes = source.bytes(neurons);
+    long columnBytes = format.downBytes(hidden);
+    long columnAt = format.down().bytes(firstOutput);
+    int columnPart = (int) format.down().bytes(outputs);
+    for (int first = 0; first < neurons; first += blockElements) {
+      long blockAt = source.bytes(first);
+      for (int j = 0; j < outputs; j++) {
+        ScaledBlocks.unpack(source, down, (firstOutput + j) * rowBytes + blockAt, quants,
+            j * blockElements, blockScales, blockMins, j * groups);
+      }
+      keepScales(firstOutput, outputs, first, blockScales, blockMins);
+      for (int i = 0; i < blockElements; i++) {
+        if (format.down() == TensorType.U4) {
+          gatherNibbles(quants, i, blockElements, column, columnPart);
+        } else {
+          for (int j = 0; j < outputs; j++) {
+            column[j] = quants[j * blockElements + i];
+          }
+        }
+        MemorySegment.copy(column, 0, columns, ValueLayout.JAVA_BYTE,
+            (first + i) * columnBytes + columnAt, columnPart);
+      }
+    }
+  }
+
+  /** The even output goes into the low half. */
+  private void gatherNibbles(byte[] quants, int i, int blockElements, byte[] column, int bytes) {
+    for (int b = 0; b < bytes; b++) {
+      int low = quants[2 * b * blockElements + i] + offset;
+      int high = quants[(2 * b + 1) * blockElements + i] + offset;
+      column[b] = (byte) (low | high << 4);
+    }
+  }
+
+  /** A group of the source may be several blocks of the format, which then repeat its scale. */
+  private void keepScales(int firstOutput, int outputs, int firstNeuron, float[] blockScales,
+      float[] blockMins) {
+    int groupElements = ScaledBlocks.groupElements(source);
+    int groups = source.blockElements() / groupElements;
+    int kept = source.blockElements() / format.blockNeurons();
+    for (int k = 0; k < kept; k++) {
+      int row = (firstNeuron / format.blockNeurons() + k) * hidden + firstOutput;
+      int group = k * format.blockNeurons() / groupElements;
+      for (int j = 0; j < outputs; j++) {
+        float scale = blockScales[j * groups + group];
+        scales[row + j] = scale;
+        if (mins.length > 0) {
+          float min = ScaledBlocks.hasMinimums(source) ? blockMins[j * groups + group] : 0;
+          mins[row + j] = min - offset * scale;
+        }
+      }
+    }
+  }
+
+  /** Where the blocks' own scales are halves, they stay so, unless a minimum made of one is too large. */
+  private boolean fitHalves() {
+    return switch (source) {
+      case Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL -> areHalves(scales) && areHalves(mins);
+      default -> false;
+    };
+  }
+
+  private static boolean areHalves(float[] values) {
+    for (float value : values) {
+      if (Float.float16ToFloat(Float.floatToFloat16(value)) != value) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private ColumnScales resident(String name, float[] values, boolean halves, Arena arena) {
+    TensorType type = halves ? TensorType.F16 : TensorType.F32;
+    MemorySegment data = WeightMemory.allocate(arena, type.bytes(values.length), name);
+    if (halves) {
+      for (int i = 0; i < values.length; i++) {
+        data.set(SHORT, 2L * i, Float.floatToFloat16(values[i]));
+      }
+    } else {
+      MemorySegment.copy(values, 0, data, FLOAT, 0, values.length);
+    }
+    return new ColumnScales(name, type, List.of(values.length / hidden, hidden), data);
+  }
+}

@@ -1,0 +1,48 @@
+package dev.sluice.bundler.checkpoint;
+
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.FaultException;
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Memory for weights, and what must hold of them once they are read. */
+final class WeightMemory {
+  /** Memory alignment of what is read: a cache line, and the widest vector. */
+  private static final int ALIGNMENT_BYTES = 64;
+
+  private WeightMemory() {}
+
+  /**
+   * A sparse file may claim more than any memory: that is an error like others, not the end of the
+   * process.
+   *
+   * @param place the tensor, for messages
+   */
+  static MemorySegment allocate(Arena arena, long bytes, String place) {
+    try {
+      return arena.allocate(bytes, ALIGNMENT_BYTES);
+    } catch (OutOfMemoryError e) {
+      throw new FaultException(
+          place, "there is no memory for its " + bytes + " bytes", "free some memory", e);
+    }
+  }
+
+  /**
+   * @param data whole elements or blocks of {@code type}
+   * @throws BadInputException naming the tensor and the first element that is not finite
+   */
+  static void requireFinite(MemorySegment data, TensorType type, String place) {
+    long index = ElementScan.firstNonFinite(data, type);
+    if (index >= 0) {
+      throw new BadInputException(
+          place,
+          (type.isFloat() ? "element " : "the scale of the block at element ")
+              + index
+              + " of its "
+              + data.byteSize() / type.blockBytes() * type.blockElements()
+              + " is infinite or not a number",
+          "fetch or export the weights again");
+    }
+  }
+}

@@ -1,0 +1,87 @@
+package dev.sluice.bundler.checkpoint;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.sluice.storage.BadInputException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A folder and the GGUF file converted from it are the same model, to the bit. */
+class CheckpointContractTest {
+  private static final Path HF =
+      Path.of(System.getProperty("sluice.root")).resolve("fixtures/hf");
+
+  @TempDir
+  Path folder;
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"arcee-relu2", "llama-silu", "llama-llama3rope"})
+  void bothReadersGiveTheSameModel(String name) throws IOException {
+    Path gguf =
+        Files.write(folder.resolve("m.gguf"), GgufOfFolder.convert(HF.resolve(name)).bytes());
+    try (Checkpoint one = Checkpoint.open(HF.resolve(name));
+        Checkpoint other = Checkpoint.open(gguf)) {
+      assertEquals(one.spec(), other.spec());
+      assertEquals(List.of(), other.notes());
+      assertEquals(List.of(), other.ignoredTensors());
+      assertEquals(64, other.configDigest().length());
+      assertEquals(gguf, other.path());
+      assertEquals(
+          one.dense().stream().map(DenseWeight::name).sorted().toList(),
+          other.dense().stream().map(DenseWeight::name).sorted().toList());
+      for (DenseWeight weight : one.dense()) {
+        DenseWeight same =
+            other.dense().stream().filter(w -> w.name().equals(weight.name())).findFirst()
+                .orElseThrow();
+        assertEquals(weight.type(), same.type());
+        assertEquals(weight.shape(), same.shape());
+        try (Arena arena = Arena.ofConfined()) {
+          assertArrayEquals(
+              one.readDense(weight, arena).toArray(ValueLayout.JAVA_BYTE),
+              other.readDense(same, arena).toArray(ValueLayout.JAVA_BYTE),
+              weight.name());
+        }
+      }
+      for (int layer = 0; layer < one.spec().layers(); layer++) {
+        assertSameBundles(one, other, layer);
+      }
+    }
+  }
+
+  private static void assertSameBundles(Checkpoint one, Checkpoint other, int layer) {
+    try (Arena arena = Arena.ofConfined()) {
+      FfnWeights left = one.readFfn(layer, arena);
+      FfnWeights right = other.readFfn(layer, arena);
+      assertEquals(List.of(), left.scales());
+      assertEquals(List.of(), right.scales());
+      MemorySegment a = arena.allocate(one.spec().bundleBytes());
+      MemorySegment b = arena.allocate(one.spec().bundleBytes());
+      for (int neuron = 0; neuron < one.spec().feedForward(); neuron++) {
+        left.copyBundle(neuron, a);
+        right.copyBundle(neuron, b);
+        assertEquals(-1, a.mismatch(b), "layer " + layer + ", neuron " + neuron);
+      }
+    }
+  }
+
+  @Test
+  void whatIsNeitherFolderNorFileIsRefused() {
+    String message =
+        assertThrows(
+            BadInputException.class, () -> Checkpoint.open(folder.resolve("absent"))).getMessage();
+    assertTrue(message.contains("absent"), message);
+  }
+}

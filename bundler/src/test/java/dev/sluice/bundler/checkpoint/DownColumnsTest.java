@@ -1,0 +1,127 @@
+package dev.sluice.bundler.checkpoint;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.sluice.bundler.checkpoint.FfnWeights.ColumnScales;
+import dev.sluice.storage.store.BundleFormat;
+import dev.sluice.storage.tensor.ScaledBlocks;
+import dev.sluice.storage.tensor.TensorDecoder;
+import dev.sluice.storage.tensor.TensorType;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Columns of integers with resident scales are what TensorDecoder makes of the blocks, to the bit. */
+class DownColumnsTest {
+  private static final Path BLOCKS =
+      Path.of(System.getProperty("sluice.root")).resolve("fixtures/gguf-blocks");
+
+  /** More than one tile and no multiple of it. */
+  private static final int HIDDEN = 72;
+
+  private static final int NEURONS = 512;
+
+  private static byte[] matrix(TensorType type) throws IOException {
+    byte[] blocks = Files.readAllBytes(BLOCKS.resolve(type + ".bin"));
+    byte[] matrix = new byte[(int) type.bytes((long) HIDDEN * NEURONS)];
+    for (int at = 0; at < matrix.length; at++) {
+      matrix[at] = blocks[at % blocks.length];
+    }
+    return matrix;
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4"})
+  void theTypesOwnEncodingIsLossless(TensorType type) throws IOException {
+    check(type, FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format());
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4"})
+  void soIsTheOneItSharesWithOtherLayers(TensorType type) throws IOException {
+    FfnEncoding mixed =
+        FfnEncoding.of(
+            List.of(type), List.of(type), List.of(type, TensorType.Q6_K), HIDDEN);
+    assertEquals(TensorType.I8, mixed.format().down());
+    assertEquals(16, mixed.format().blockNeurons());
+    check(type, mixed.format());
+  }
+
+  private static void check(TensorType type, BundleFormat format) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      byte[] matrix = matrix(type);
+      MemorySegment columns = arena.allocate((long) format.downBytes(HIDDEN) * NEURONS);
+      DownColumns.Turned turned =
+          DownColumns.turn(type, MemorySegment.ofArray(matrix), HIDDEN, NEURONS, format, 7,
+              columns, arena);
+      int groups = NEURONS / format.blockNeurons();
+      float[] scales = values(turned.scales(), "layers.7.ffn.down.scales", groups);
+      float[] mins = values(turned.scales(), "layers.7.ffn.down.mins", groups);
+      float[] row = new float[NEURONS];
+      for (int j = 0; j < HIDDEN; j++) {
+        TensorDecoder.decode(
+            type, MemorySegment.ofArray(matrix), j * type.bytes(NEURONS), row, 0, NEURONS);
+        for (int i = 0; i < NEURONS; i++) {
+          int at = i / format.blockNeurons() * HIDDEN + j;
+          int quant = quant(format, columns, i, j);
+          assertEquals(row[i], scales[at] * quant + mins[at], 0, type + " " + j + ", " + i);
+          assertEquals(row[i], Math.fma(scales[at], quant, mins[at]), 0);
+        }
+      }
+    }
+  }
+
+  private static int quant(BundleFormat format, MemorySegment columns, int neuron, int output) {
+    long at = (long) neuron * format.downBytes(HIDDEN);
+    if (format.down() == TensorType.I8) {
+      return columns.get(ValueLayout.JAVA_BYTE, at + output);
+    }
+    return columns.get(ValueLayout.JAVA_BYTE, at + output / 2) >> 4 * (output % 2) & 15;
+  }
+
+  /** Decoded; zeros where a type has no minimums. */
+  private static float[] values(List<ColumnScales> all, String name, int groups) {
+    float[] values = new float[groups * HIDDEN];
+    for (ColumnScales one : all) {
+      if (one.name().equals(name)) {
+        assertEquals(List.of(groups, HIDDEN), one.shape());
+        TensorDecoder.decode(one.type(), one.data(), 0, values, 0, values.length);
+      }
+    }
+    return values;
+  }
+
+  @Test
+  void encodingsAreAsSmallAsTheyCanBe() {
+    for (TensorType type : TensorType.values()) {
+      if (type.isFloat()) {
+        assertEquals(
+            BundleFormat.of(type),
+            FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format());
+      } else if (type != TensorType.I8 && type != TensorType.U4) {
+        BundleFormat format =
+            FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format();
+        assertEquals(type, format.up());
+        assertEquals(ScaledBlocks.groupElements(type), format.blockNeurons());
+      }
+    }
+    TensorType q4k = TensorType.Q4_K;
+    FfnEncoding nibbles =
+        FfnEncoding.of(
+            List.of(q4k, q4k), List.of(q4k, q4k), List.of(TensorType.Q4_0, q4k), HIDDEN);
+    assertEquals(new BundleFormat(q4k, q4k, TensorType.U4, 32), nibbles.format());
+    FfnEncoding wide =
+        FfnEncoding.of(
+            List.of(q4k, TensorType.Q6_K), List.of(q4k, q4k), List.of(TensorType.F16, q4k),
+            HIDDEN);
+    assertEquals(new BundleFormat(TensorType.F16, q4k, TensorType.F32, 0), wide.format());
+    assertEquals(1, wide.notes().size());
+  }
+}

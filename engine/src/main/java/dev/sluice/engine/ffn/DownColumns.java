@@ -1,0 +1,174 @@
+package dev.sluice.engine.ffn;
+
+import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.model.FfnOutput;
+import dev.sluice.engine.model.Model;
+import dev.sluice.engine.model.ResidentMatrix;
+import dev.sluice.storage.store.BundleFormat;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * How one layer's stored down columns become sums: their type, and the resident scales and minimums of those that have
+ * them (see {@link BundleFormat}). Neurons are taken in ascending order and their blocks closed one by one, so a block of
+ * positions and a single token get the same bits. Immutable; thread-safe; owns nothing.
+ */
+public final class DownColumns {
+  private final Kernels kernels;
+  private final TensorType type;
+  private final int hidden;
+  private final int blockNeurons; // neurons until scales apply; all of them where columns bring their own
+  private final Optional<ResidentMatrix> scales;
+  private final Optional<ResidentMatrix> mins;
+  private final FfnOutput output;
+
+  private DownColumns(Model model, int layer) {
+    ModelSpec spec = model.spec();
+    BundleFormat format = spec.bundle();
+    kernels = model.kernels();
+    output = model.ffnOutput(layer);
+    type = format.down();
+    hidden = spec.hidden();
+    String prefix = "layers." + layer + ".ffn.down.";
+    if (format.hasResidentScales()) {
+      blockNeurons = format.blockNeurons();
+      int blocks = Math.ceilDiv(spec.feedForward(), blockNeurons);
+      scales = Optional.of(model.requiredMatrix(prefix + "scales", blocks, hidden));
+      mins = model.matrix(prefix + "mins", blocks, hidden);
+    } else {
+      blockNeurons = spec.feedForward();
+      scales = Optional.empty();
+      mins = Optional.empty();
+    }
+  }
+
+  /** The columns of every layer. */
+  public static DownColumns[] of(Model model) {
+    DownColumns[] layers = new DownColumns[model.spec().layers()];
+    for (int layer = 0; layer < layers.length; layer++) {
+      layers[layer] = new DownColumns(model, layer);
+    }
+    return layers;
+  }
+
+  TensorType type() {
+    return type;
+  }
+
+  /** Whether sums of columns need {@link #close} before they count. */
+  boolean isScaled() {
+    return scales.isPresent();
+  }
+
+  /** Neurons whose columns are summed together before {@link #close}. */
+  int blockNeurons() {
+    return blockNeurons;
+  }
+
+  /** The weights of one column as float32 in natural order: what its integers stand for, rounded once. */
+  public void decode(MemorySegment memory, long offsetBytes, int neuron, float[] column) {
+    float[] stored = new float[hidden];
+    kernels.widen(type, memory, offsetBytes, stored, 0, hidden);
+    if (scales.isEmpty()) {
+      kernels.restore(type, stored, 0, column, 0, hidden);
+      return;
+    }
+    int block = neuron / blockNeurons;
+    float[] arranged = new float[hidden];
+    if (mins.isPresent()) {
+      closeMins(block, 1, arranged, 0, 0, hidden);
+    }
+    ResidentMatrix scale = scales.get();
+    kernels.closeBlock(type, scale.type(), scale.memory(), scale.rowOffsetBytes(block), stored, 0,
+        arranged, 0, 0, hidden);
+    kernels.restore(type, arranged, 0, column, 0, hidden);
+  }
+
+  /**
+   * y += h · column for one neuron outside any order.
+   *
+   * @param y {@code hidden} sums in an order of the type's own
+   * @param scratch for {@code hidden} elements
+   */
+  public void addAlone(MemorySegment memory, long offsetBytes, int neuron, float h, float[] y,
+      float[] scratch) {
+    if (isScaled()) {
+      decode(memory, offsetBytes, neuron, scratch);
+      kernels.axpy(h, scratch, 0, y, 0, hidden);
+    } else {
+      kernels.axpy(type, h, memory, offsetBytes, y, 0, hidden);
+    }
+  }
+
+  /**
+   * Adds h · column of the given neurons to outputs {@code from} to {@code to} (multiples of 64, or the end).
+   *
+   * @param neurons ascending
+   * @param h their factors, none of them 0
+   * @param offsetsBytes where their columns begin in {@code memory}
+   * @param sums for {@code hidden} elements, all zero; zero again afterwards
+   * @param y in the type's arranged layout
+   */
+  void add(
+      int count, int[] neurons, float[] h, MemorySegment memory, long[] offsetsBytes, float[] sums,
+      float[] y, int from, int to) {
+    if (scales.isEmpty()) {
+      kernels.axpysAt(type, h, 0, memory, offsetsBytes, 0, count, y, 0, from, to);
+      return;
+    }
+    for (int first = 0; first < count;) {
+      int block = neurons[first] / blockNeurons;
+      int end = first + 1;
+      float factors = h[first];
+      while (end < count && neurons[end] / blockNeurons == block) {
+        factors += h[end++];
+      }
+      kernels.axpysAt(type, h, first, memory, offsetsBytes, first, end - first, sums, 0, from, to);
+      close(block, factors, sums, 0, y, 0, from, to);
+      first = end;
+    }
+  }
+
+  /**
+   * Ends a block: what its columns summed up to counts by the block's scales and minimums.
+   *
+   * @param factors sum of the block's h
+   */
+  void close(int block, float factors, float[] sums, int sumsOffset, float[] y, int yOffset,
+      int from, int to) {
+    ResidentMatrix scale = scales.orElseThrow();
+    kernels.closeBlock(type, scale.type(), scale.memory(), scale.rowOffsetBytes(block), sums,
+        sumsOffset, y, yOffset, from, to);
+    if (mins.isPresent()) {
+      closeMins(block, factors, y, yOffset, from, to);
+    }
+  }
+
+  private void closeMins(int block, float factors, float[] y, int yOffset, int from, int to) {
+    ResidentMatrix min = mins.orElseThrow();
+    kernels.addMinimums(type, min.type(), factors, min.memory(), min.rowOffsetBytes(block), y,
+        yOffset, from, to);
+  }
+
+  /** ‖W_down[:,i]‖ of every neuron, times what the weight of a norm before it makes of it. */
+  float[] norms(LayerWeights weights, int neurons) {
+    float[] norms = new float[neurons];
+    float[] column = new float[hidden];
+    for (int i = 0; i < neurons; i++) {
+      Arrays.fill(column, 0);
+      if (isScaled()) {
+        decode(weights.memory(), weights.downOffsetBytes(i), i, column);
+      } else {
+        // A permutation of the elements would change the sum's bits.
+        kernels.widen(type, weights.memory(), weights.downOffsetBytes(i), column, 0, hidden);
+      }
+      norms[i] =
+          Math.abs(output.columnScale(i))
+              * (float) Math.sqrt(kernels.sumOfSquares(column, 0, hidden));
+    }
+    return norms;
+  }
+}
