@@ -74,7 +74,8 @@ final class BundleCommand implements Callable<Integer> {
       paramLabel = "NAME",
       split = ",",
       description = "Further predictors to fit: quantised-BITS, low-rank-RANK (two thin int8 matrices, without training), "
-          + "trained-RANK (the same shape, trained). Ranks are means over layers.")
+          + "trained-RANK (the same shape, trained), trained-relu-RANK, cascade-RANK-BITS (a low-bit copy looks again "
+          + "at what a low rank names). Ranks are means over layers.")
   private List<String> predictors = List.of();
 
   @Option(

@@ -35,4 +35,9 @@ public final class StoreKeys {
   public static String predictorLayer(String name, int layer) {
     return "predictor/" + name + "/" + layer;
   }
+
+  /** {@code predictor/NAME/copy}: the {@link dev.sluice.storage.predictor.QuantisedCopy} of a cascade. */
+  public static String predictorCopy(String name) {
+    return "predictor/" + name + "/copy";
+  }
 }
