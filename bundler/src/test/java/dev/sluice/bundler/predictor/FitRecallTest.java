@@ -10,6 +10,7 @@ import dev.sluice.storage.predictor.ActivityCuts;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -40,7 +41,8 @@ class FitRecallTest {
   private static ModelSpec spec(FfnForm form, Activation activation, int layers) {
     return new ModelSpec(
         "tiny", layers, HIDDEN, NEURONS, 1, 1, HIDDEN, 10, 64, NormKind.RMS, 1e-5f, activation,
-        form, new Rope(10_000, HIDDEN, Scaling.NONE), HeadKind.TIED, TensorType.F32, List.of());
+        form, new Rope(10_000, HIDDEN, Scaling.NONE), HeadKind.TIED,
+        BundleFormat.of(TensorType.F32), List.of());
   }
 
   private static float[] normal(Random random, int count, double scale) {
