@@ -72,6 +72,7 @@ public final class FfnStream implements AutoCloseable {
   private final float[] aheadInput;
   private final PredictorScratch predictorScratch = new PredictorScratch();
   private int spilled; // places taken in this layer
+  private int[] hot; // bundles to pin before the first token; null once they are
   private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
 
   /**
@@ -110,6 +111,7 @@ public final class FfnStream implements AutoCloseable {
     misses = new long[words];
     foreseen = new long[words];
     aheadInput = new float[spec.hidden()];
+    hot = Arrays.copyOf(hotBundles, Math.min(residency.pinned(), hotBundles.length));
     try {
       MemorySegment homes = AnonymousMemory.map(((long) slots + neurons) * bundleBytes, arena);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
@@ -118,7 +120,6 @@ public final class FfnStream implements AutoCloseable {
       for (int i = 0; i < ahead.length; i++) {
         ahead[i] = fetch(store, readers, limits, AHEAD_STAGING_BYTES, homes);
       }
-      pin(hotBundles, residency.pinned());
     } catch (RuntimeException | Error e) {
       close();
       throw e;
@@ -144,14 +145,20 @@ public final class FfnStream implements AutoCloseable {
     return widthOf(layout.layers().getFirst());
   }
 
-  /** Reads the hottest bundles into slots for good. Not part of any token. */
-  private void pin(int[] hotBundles, int count) {
+  /**
+   * Reads the hottest bundles into slots for good, the first time it is called. Until then no slot takes memory, so that a
+   * prompt before the first single token may use it. Not part of any token's ledger.
+   */
+  public void pin() {
+    if (hot == null) {
+      return;
+    }
     int neurons = spec.feedForward();
     for (int layer = 0; layer < spec.layers(); layer++) {
       Arrays.fill(misses, 0);
-      for (int k = 0; k < Math.min(count, hotBundles.length); k++) {
-        if (hotBundles[k] / neurons == layer) {
-          set(misses, hotBundles[k] % neurons);
+      for (int bundle : hot) {
+        if (bundle / neurons == layer) {
+          set(misses, bundle % neurons);
         }
       }
       demand.plan(layer, misses);
@@ -162,6 +169,7 @@ public final class FfnStream implements AutoCloseable {
         demand.land(PINNED);
       }
     }
+    hot = null;
     ledger.clear();
   }
 
