@@ -2,6 +2,7 @@ package dev.sluice.cli;
 
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
+import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.Store;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -53,6 +55,14 @@ final class BundleCommand implements Callable<Integer> {
   private Double cett;
 
   @Option(
+      names = "--fit-resident",
+      paramLabel = "SHARE",
+      defaultValue = "0%",
+      description = "Fit the order to what is read when this share of each layer's neurons, the most frequent, stays in RAM: "
+          + "they come first, the others in an order of their own. Default: ${DEFAULT-VALUE}.")
+  private String fitResident;
+
+  @Option(
       names = "--fit-window",
       paramLabel = "K",
       defaultValue = "0",
@@ -66,6 +76,15 @@ final class BundleCommand implements Callable<Integer> {
       defaultValue = "2,4",
       description = "Quantised copies to make: any of 1, 2, 4, 8, or 0 for none. Default: ${DEFAULT-VALUE}.")
   private List<Integer> predictorBits;
+
+  @Option(
+      names = "--predictors",
+      paramLabel = "NAME",
+      split = ",",
+      description = "Further predictors to fit: quantised-BITS, low-rank-RANK (two thin int8 matrices, without training), "
+          + "trained-RANK (the same shape, trained), trained-relu-RANK, cascade-RANK-BITS (a low-bit copy looks again "
+          + "at what a low rank names). Ranks are means over layers.")
+  private List<String> predictors = List.of();
 
   @Option(
       names = "--recall",
@@ -88,6 +107,9 @@ final class BundleCommand implements Callable<Integer> {
           "--predictor-bits " + joined(predictorBits), "is not possible",
           "give any of 1, 2, 4, 8, or 0");
     }
+    List<PredictorRecipe> recipes =
+        Stream.concat(bits.stream().map(PredictorRecipe::quantised),
+            predictors.stream().map(PredictorRecipe::parse)).distinct().toList();
     if (!(recall > 0 && recall <= 1)) {
       throw new BadInputException("--recall " + recall, "is out of range",
           "give a share above 0, up to 1");
@@ -107,7 +129,10 @@ final class BundleCommand implements Callable<Integer> {
       double target = cett != null ? cett : searched > 0 ? searched : 0.1;
       Bundler.Request request =
           new Bundler.Request(
-              output.target(), output.options(), chosen, target, fitWindowTokens, bits, recall,
+              output.target(), output.options(), chosen, target,
+              new Bundler.FittedTo(fitWindowTokens,
+                  MemoryOptions.share("--fit-resident", fitResident)),
+              recipes, recall,
               seed);
       try (ProgressBar bar = new ProgressBar()) {
         Bundler.bundle(opened, trace, traceFile, request,
@@ -121,12 +146,12 @@ final class BundleCommand implements Callable<Integer> {
               output.target(),
               chosen.name(),
               target,
-              bits.isEmpty() ? "no predictor" : "predictors with " + joined(bits) + " bits");
+              recipes.isEmpty() ? "no predictor" : "predictors " + joined(recipes));
     }
     return 0;
   }
 
-  private static String joined(List<Integer> bits) {
-    return bits.stream().map(String::valueOf).collect(Collectors.joining(","));
+  private static String joined(List<?> items) {
+    return items.stream().map(String::valueOf).collect(Collectors.joining(","));
   }
 }

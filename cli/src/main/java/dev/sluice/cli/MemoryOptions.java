@@ -81,7 +81,7 @@ final class MemoryOptions {
         "give 0 to " + LONGEST_WINDOW_TOKENS + ", or auto");
   }
 
-  private static double share(String flag, String text) {
+  static double share(String flag, String text) {
     String number = text.endsWith("%") ? text.substring(0, text.length() - 1) : text;
     double scale = text.endsWith("%") ? 100 : 1;
     try {

@@ -22,6 +22,20 @@ final class TextSource {
     return Tokenizer.parse(json, store.folder().toString());
   }
 
+  /** The first {@code most} ids of a list of them, at least one window. */
+  static int[] ids(Store store, Path file, int most, int windowTokens) {
+    String list = TextFile.read(file).strip();
+    int[] ids =
+        PromptOptions.parse(file.toString(), list.replaceAll("[\\s,]+", ","),
+            store.spec().vocabulary());
+    if (ids.length < windowTokens) {
+      throw new BadInputException(
+          file, "it has " + ids.length + " ids, less than one window of " + windowTokens,
+          "give more of them");
+    }
+    return Arrays.copyOf(ids, Math.min(ids.length, most));
+  }
+
   /** The first {@code most} ids of a text file, at least one window of them. */
   static int[] tokens(Store store, Path file, int most, int windowTokens) {
     if (most < windowTokens) {

@@ -4,6 +4,7 @@ import dev.sluice.bench.compare.Progress;
 import dev.sluice.bundler.importer.Importer;
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
+import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
@@ -78,8 +79,8 @@ public final class Workshop {
                 options(),
                 Order.named("ripple", SEED),
                 Bundler.onePercentTarget(reader),
-                0,
-                PREDICTOR_BITS,
+                Bundler.FittedTo.ALL,
+                PREDICTOR_BITS.stream().map(PredictorRecipe::quantised).toList(),
                 QuantisedFit.DEFAULT_RECALL,
                 SEED);
         Bundler.bundle(

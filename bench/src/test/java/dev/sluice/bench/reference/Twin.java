@@ -2,6 +2,7 @@ package dev.sluice.bench.reference;
 
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
+import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
@@ -87,8 +88,8 @@ final class Twin {
               Checkpoints.BUNDLED,
               Order.named(order, SEED),
               onePercentTarget(ActiveRule.OUTPUT),
-              0,
-              List.of(4),
+              Bundler.FittedTo.ALL,
+              List.of(PredictorRecipe.parse("quantised-4")),
               QuantisedFit.DEFAULT_RECALL,
               SEED);
       Bundler.bundle(store, reader, trace, request, (done, total) -> {});

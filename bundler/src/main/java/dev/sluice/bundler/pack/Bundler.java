@@ -1,10 +1,11 @@
 package dev.sluice.bundler.pack;
 
 import dev.sluice.bundler.coactivation.Activity;
-import dev.sluice.bundler.coactivation.CoactivationStats;
 import dev.sluice.bundler.coactivation.FiringRule;
 import dev.sluice.bundler.coactivation.TokenRange;
 import dev.sluice.bundler.order.Order;
+import dev.sluice.bundler.predictor.PredictorFit;
+import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.DenseTensor;
@@ -30,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.DoubleStream;
 
 /** Repacks a store by a trace of it. */
 public final class Bundler {
@@ -45,13 +47,24 @@ public final class Bundler {
    * @param options container, arrangement, stride, and what happens to an existing target
    * @param order how each layer's neurons are arranged
    * @param cett CETT target whose thresholds decide what was active when orders and frequencies are counted
-   * @param fittedWindowTokens orders count only firings that a window of this many tokens would miss; 0 counts all
-   * @param predictorBits one quantised copy for each; empty for none
+   * @param fittedTo which firings orders are fitted to
+   * @param predictors what to fit; empty for none
    * @param recallTarget share of active magnitude the predictors' margins must keep
    */
   public record Request(
-      Path target, StoreWriter.Options options, Order order, double cett, int fittedWindowTokens,
-      List<Integer> predictorBits, double recallTarget, long seed) {}
+      Path target, StoreWriter.Options options, Order order, double cett, FittedTo fittedTo,
+      List<PredictorRecipe> predictors, double recallTarget, long seed) {}
+
+  /**
+   * What a cache is expected to spare: the order that pays is fitted to the misses after it (DESIGN §9).
+   *
+   * @param windowTokens firings within so many tokens of the neuron's last one do not count; 0 counts all
+   * @param residentShare this share of each layer's neurons, the most frequent, stays in RAM; they come first on disk
+   */
+  public record FittedTo(int windowTokens, double residentShare) {
+    /** Every firing. */
+    public static final FittedTo ALL = new FittedTo(0, 0);
+  }
 
   /**
    * Writes the new store; {@code progress} counts layers.
@@ -66,7 +79,7 @@ public final class Bundler {
     Map<ActiveRule, List<CettCurve>> curves = curves(trace, spec);
     if (request.cett > 0 && !curves.containsKey(rule)) {
       throw new BadInputException(
-          traceFile, "it was recorded from a sparse run and has no CETT curves",
+          traceFile, "it has no CETT curves, from a sparse run or without them",
           "bundle with --cett 0");
     }
     float[] thresholds =
@@ -75,24 +88,28 @@ public final class Bundler {
     try (Arena arena = Arena.ofShared();
         StoreWriter writer = StoreWriter.create(request.target, spec, request.options)) {
       MemorySegment dense = ResidentCopy.copy(store, writer, arena);
-      List<QuantisedFit> fits = new ArrayList<>();
-      for (int bits : request.predictorBits) {
-        fits.add(new QuantisedFit(spec, bits, request.recallTarget, targets(spec, curves), arena));
-      }
+      List<QuantisedFit.Target> targets = targets(trace, spec, curves, request.cett);
+      List<PredictorFit> fits = request.predictors.stream()
+          .map(recipe -> recipe.start(spec, request.recallTarget, targets,
+              chosenTarget(targets, rule, request.cett), request.seed, arena))
+          .toList();
       float[] frequencies = new float[spec.layers() * spec.feedForward()];
       for (int layer = 0; layer < spec.layers(); layer++) {
         progress.progress(layer, spec.layers());
         try (Arena layerArena = Arena.ofConfined()) {
           StoredLayer weights = StoredLayer.read(store, layer, layerArena);
-          CoactivationStats stats = count(trace, layer, new FiringRule(thresholds[layer], 0));
+          Activity all = activity(trace, layer, new FiringRule(thresholds[layer], 0));
+          int[] counts = all.counts();
           for (int i = 0; i < spec.feedForward(); i++) {
-            frequencies[layer * spec.feedForward() + i] = stats.count(i) / (float) stats.tokens();
+            frequencies[layer * spec.feedForward() + i] = counts[i] / (float) all.tokens();
           }
-          if (request.fittedWindowTokens > 0) {
-            stats =
-                count(trace, layer, new FiringRule(thresholds[layer], request.fittedWindowTokens));
-          }
-          writer.ffnLayer(layer, request.order.arrange(stats), weights::copyBundle);
+          FittedTo fitted = request.fittedTo;
+          Activity read =
+              fitted.windowTokens == 0 ? all
+                  : activity(trace, layer,
+                      new FiringRule(thresholds[layer], fitted.windowTokens));
+          int[] order = LayerOrder.arrange(request.order, counts, read, fitted.residentShare);
+          writer.ffnLayer(layer, order, weights::copyBundle);
           if (!fits.isEmpty()) {
             QuantisedFit.LayerData data = layerData(store, trace, layer, weights, dense);
             fits.forEach(fit -> fit.addLayer(data));
@@ -101,10 +118,7 @@ public final class Bundler {
       }
       writer.blob(StoreKeys.FREQUENCY, Floats.toBytes(frequencies));
       copyMeasurements(trace, spec, curves, writer);
-      for (int k = 0; k < fits.size(); k++) {
-        writer.blob(StoreKeys.quantised(request.predictorBits.get(k)),
-            fits.get(k).result().encode());
-      }
+      fits.forEach(fit -> fit.blobs().forEach(writer::blob));
       writer.provenance(provenance(store, trace, request, rule));
       writer.publish();
       progress.progress(spec.layers(), spec.layers());
@@ -136,26 +150,39 @@ public final class Bundler {
     return result;
   }
 
-  private static List<QuantisedFit.Target> targets(ModelSpec spec,
-      Map<ActiveRule, List<CettCurve>> curves) {
+  private static List<QuantisedFit.Target> targets(TraceReader trace, ModelSpec spec,
+      Map<ActiveRule, List<CettCurve>> curves, double cett) {
     List<QuantisedFit.Target> targets = new ArrayList<>();
     if (spec.activation() == Activation.RELU || spec.activation() == Activation.RELU2) {
       targets.add(new QuantisedFit.Target(ActiveRule.EXACT, 0, new float[spec.layers()]));
     }
     curves.forEach(
         (rule, layers) -> {
-          for (double cett : MARGIN_TARGETS) {
-            targets.add(new QuantisedFit.Target(rule, cett, CettCurve.thresholdsAt(layers, cett)));
+          double[] cetts =
+              DoubleStream.concat(
+                  DoubleStream.of(MARGIN_TARGETS),
+                  DoubleStream.of(cett, onePercentTarget(trace, rule)))
+                  .filter(each -> each > 0).sorted().distinct().toArray();
+          for (double each : cetts) {
+            targets.add(new QuantisedFit.Target(rule, each, CettCurve.thresholdsAt(layers, each)));
           }
         });
     return targets;
   }
 
-  private static CoactivationStats count(TraceReader trace, int layer, FiringRule rule) {
-    Activity activity =
-        Activity.read(trace, layer, new TokenRange(0, trace.header().tokens()), rule);
-    int threads = Runtime.getRuntime().availableProcessors();
-    return CoactivationStats.count(activity, CoactivationStats.DEFAULT_PARTNERS, threads);
+  /** The target that the store will mostly be run at. */
+  private static int chosenTarget(List<QuantisedFit.Target> targets, ActiveRule rule,
+      double cett) {
+    for (int k = 0; k < targets.size(); k++) {
+      if (targets.get(k).cett() == cett && (cett == 0 || targets.get(k).rule() == rule)) {
+        return k;
+      }
+    }
+    return 0;
+  }
+
+  private static Activity activity(TraceReader trace, int layer, FiringRule rule) {
+    return Activity.read(trace, layer, new TokenRange(0, trace.header().tokens()), rule);
   }
 
   private static QuantisedFit.LayerData layerData(
@@ -204,13 +231,17 @@ public final class Bundler {
         request.seed,
         Map.of(
             "activity", "rule " + rule.key() + " at CETT " + request.cett,
-            "fitted_window_tokens", Integer.toString(request.fittedWindowTokens),
+            "fitted_window_tokens", Integer.toString(request.fittedTo.windowTokens),
+            "fitted_resident_share", Double.toString(request.fittedTo.residentShare),
             "imported_store", store.digest()));
   }
 
   /** The CETT-PPL-1 % target of a trace for the rule it recorded; 0 if none was searched. */
   public static double onePercentTarget(TraceReader trace) {
-    ActiveRule rule = ActiveRule.ofKey(trace.header().rule());
+    return onePercentTarget(trace, ActiveRule.ofKey(trace.header().rule()));
+  }
+
+  private static double onePercentTarget(TraceReader trace, ActiveRule rule) {
     return trace
         .blob(TraceKeys.TARGETS)
         .map(json -> OnePercentTargets.decode(json).of(rule).orElse(0))

@@ -5,11 +5,15 @@ import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.predictor.QuantisedCopy.Margin;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
@@ -17,10 +21,11 @@ import java.util.stream.IntStream;
  * margin κ of a fixed grid at which the copy would have named it; a rule's κ is the smallest that names the recall target's
  * share of active magnitude. One thread calls it; layers are fitted in parallel rows.
  */
-public final class QuantisedFit {
+public final class QuantisedFit implements PredictorFit {
   /** Share of active output magnitude that margins are calibrated to keep. */
   public static final double DEFAULT_RECALL = 0.997;
 
+  private static final int MARGIN_POSITIONS = 512;
   private static final float KAPPA_STEP = 0.125f;
   private static final int KAPPAS = 49; // 0 .. 6 standard deviations
 
@@ -69,7 +74,9 @@ public final class QuantisedFit {
   }
 
   /** Packs and calibrates the next layer. */
-  public void addLayer(LayerData data) {
+  @Override
+  public void addLayer(LayerData recorded) {
+    LayerData data = thinned(recorded, spec.hidden());
     int layer = planes.getFirst().size();
     PackedRows inner = pack(data.inner);
     planes.getFirst().add(inner);
@@ -91,6 +98,11 @@ public final class QuantisedFit {
       margins.add(new Margin(targets.get(k).rule, targets.get(k).cett, kappas.get(k)));
     }
     return new QuantisedCopy(spec.activation(), planes, margins, recallTarget);
+  }
+
+  @Override
+  public SortedMap<String, byte[]> blobs() {
+    return new TreeMap<>(Map.of(StoreKeys.quantised(bits), result().encode()));
   }
 
   private PackedRows pack(float[] rows) {
@@ -130,6 +142,19 @@ public final class QuantisedFit {
       }
     }
     return sums;
+  }
+
+  /** Positions that margins are calibrated on, spread over those recorded: they settle one number a layer. */
+  private static LayerData thinned(LayerData data, int hidden) {
+    int positions = data.inputs.length / hidden;
+    int stride = Math.max(1, positions / MARGIN_POSITIONS);
+    int kept = (positions + stride - 1) / stride;
+    float[] inputs = new float[kept * hidden];
+    for (int t = 0; t < kept; t++) {
+      System.arraycopy(data.inputs, t * stride * hidden, inputs, t * hidden, hidden);
+    }
+    return new LayerData(data.inner, data.up, data.innerBias, data.upBias, data.columnNorms,
+        inputs);
   }
 
   private double[][] calibrateNeuron(

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.bundler.importer.Importer;
 import dev.sluice.bundler.order.Order;
+import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.Arrangement;
@@ -115,7 +116,9 @@ class BundlerTest {
     try (Store store = Store.open(imported); TraceReader reader = TraceReader.open(traceFile)) {
       Bundler.Request request =
           new Bundler.Request(
-              target, StoreWriter.Options.DEFAULT, Order.named(order, 3), cett, 0, bits, 0.99, 3);
+              target, StoreWriter.Options.DEFAULT, Order.named(order, 3), cett,
+              Bundler.FittedTo.ALL,
+              bits.stream().map(PredictorRecipe::quantised).toList(), 0.99, 3);
       Bundler.bundle(store, reader, traceFile, request, progress);
     }
   }

@@ -7,6 +7,7 @@ public final class PredictorScratch {
   private float[] up = {};
   private float[] norms = {};
   private float[] arranged = {};
+  private final LowRankScratch lowRank = new LowRankScratch();
 
   float[] rows(int size) {
     return rows = grown(rows, size);
@@ -26,6 +27,10 @@ public final class PredictorScratch {
 
   float[] arranged(int size) {
     return arranged = grown(arranged, size);
+  }
+
+  LowRankScratch lowRank() {
+    return lowRank;
   }
 
   private static float[] grown(float[] buffer, int size) {

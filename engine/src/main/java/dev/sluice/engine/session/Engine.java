@@ -7,15 +7,13 @@ import dev.sluice.engine.ffn.OraclePredictor;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
-import dev.sluice.engine.predict.AllNeurons;
-import dev.sluice.engine.predict.QuantisedPredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.Backend;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.BlockReaders;
-import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
@@ -50,18 +48,22 @@ public final class Engine implements AutoCloseable {
    */
   public Engine(Store store, Workers workers, Backend backend, Activity activity,
       PredictorChoice choice) {
+    this(store, workers, backend, activity, choice, ActivationPrecision.FLOAT32);
+  }
+
+  /** The same with a precision of single tokens' activations. */
+  public Engine(Store store, Workers workers, Backend backend, Activity activity,
+      PredictorChoice choice, ActivationPrecision precision) {
     this.store = store;
     this.workers = workers;
     this.backend = backend;
     this.activity = activity;
     this.choice = choice;
-    this.model = Model.load(store, Kernels.best());
+    this.model = Model.load(store, Kernels.best(), precision);
     try {
-      ModelSpec spec = store.spec();
       this.columnNorms = columnNorms(store);
       this.blockPredictor =
-          choice.kind() == PredictorChoice.Kind.QUANTISED ? quantised()
-              : new AllNeurons(spec.feedForward());
+          new PredictorLoader(store, model, activity, columnNorms, workers, arena).load(choice);
     } catch (RuntimeException | Error e) {
       close();
       throw e;
@@ -96,40 +98,6 @@ public final class Engine implements AutoCloseable {
     return bytes.map(Floats::fromBytes);
   }
 
-  private ActivePredictor quantised() {
-    byte[] bytes =
-        store
-            .blob(StoreKeys.quantised(choice.bits()))
-            .orElseThrow(
-                () -> new BadInputException(
-                    store.folder(),
-                    "it has no predictor " + choice,
-                    "bundle it with --predictor-bits " + choice.bits()));
-    ModelSpec spec = store.spec();
-    QuantisedCopy copy;
-    try {
-      copy = QuantisedCopy.decode(bytes, spec.activation(), arena);
-      if (copy.layers() != spec.layers()
-          || copy.inner(0).rows() != spec.feedForward()
-          || copy.inner(0).cols() != spec.hidden()
-          || copy.planesFor(ActiveRule.OUTPUT) != spec.rowsPerNeuron() - 1) {
-        throw new IllegalArgumentException("its shape is not the model's");
-      }
-      float[] kappas = copy.kappas(activity.rule(), activity.cett());
-      float[][][] biases = new float[spec.layers()][][];
-      for (int layer = 0; layer < biases.length; layer++) {
-        biases[layer] = new float[][] {model.ffnBias(layer, "gate"), model.ffnBias(layer, "up")};
-      }
-      return new QuantisedPredictor(
-          copy, model.kernels(), activity.rule(), activity.thresholds(), kappas, columnNorms,
-          biases);
-    } catch (IllegalArgumentException e) {
-      throw new BadInputException(
-          store.folder(), "predictor " + choice + " cannot be used: " + e.getMessage(),
-          "bundle the store again", e);
-    }
-  }
-
   public Store store() {
     return store;
   }
@@ -156,7 +124,7 @@ public final class Engine implements AutoCloseable {
 
   /** Resident bytes that a predictor takes from a budget: an oracle, being a bound and not a method, is charged nothing. */
   public long predictorBytes() {
-    return choice.kind() == PredictorChoice.Kind.QUANTISED ? blockPredictor.residentBytes() : 0;
+    return blockPredictor.residentBytes();
   }
 
   /** A reader on the store's FFN file; the caller closes it. */

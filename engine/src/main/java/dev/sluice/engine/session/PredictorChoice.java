@@ -1,57 +1,105 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.storage.BadInputException;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * A predictor as a user names it.
  *
  * @param kind which one
- * @param bits bits per element of a quantised copy; 0 for the others
+ * @param rank mean rank of a predictor with thin matrices; 0 for the others
+ * @param bits bits per element of a quantised copy; 0 where there is none
  */
-public record PredictorChoice(Kind kind, int bits) {
-  public static final PredictorChoice ALL = new PredictorChoice(Kind.ALL, 0);
-  public static final PredictorChoice ORACLE = new PredictorChoice(Kind.ORACLE, 0);
+public record PredictorChoice(Kind kind, int rank, int bits) {
+  public static final PredictorChoice ALL = new PredictorChoice(Kind.ALL, 0, 0);
+  public static final PredictorChoice ORACLE = new PredictorChoice(Kind.ORACLE, 0, 0);
+
+  private static final Pattern NUMBERED = Pattern
+      .compile("(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
 
   /** The predictors that the engine has. */
   public enum Kind {
     ALL,
     ORACLE,
-    QUANTISED
+    QUANTISED,
+    LOW_RANK,
+    TRAINED,
+    TRAINED_TOP,
+    TRAINED_RELU,
+    CASCADE
   }
 
   /** The quantised copy with this many bits. */
   public static PredictorChoice quantised(int bits) {
-    return new PredictorChoice(Kind.QUANTISED, bits);
+    return new PredictorChoice(Kind.QUANTISED, 0, bits);
   }
 
   /**
-   * Reads {@code all}, {@code oracle}, {@code quantised} (4 bits) or {@code quantised-BITS}.
+   * Reads {@code all}, {@code oracle}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
+   * trained-RANK}, {@code trained-RANK-top} (which names equally many at each position), {@code trained-relu-RANK} or
+   * {@code cascade-RANK-BITS}.
    *
    * @throws BadInputException if it is none of these
    */
   public static PredictorChoice parse(String text) {
-    return switch (text) {
-      case "all" -> ALL;
-      case "oracle" -> ORACLE;
-      case "quantised" -> quantised(4);
-      case "quantised-1" -> quantised(1);
-      case "quantised-2" -> quantised(2);
-      case "quantised-4" -> quantised(4);
-      case "quantised-8" -> quantised(8);
-      default ->
-          throw new BadInputException(
-              "--predictor " + text,
-              "there is no such predictor",
-              "use all, oracle, quantised or quantised-{1,2,4,8}");
+    if (text.equals("all")) {
+      return ALL;
+    }
+    if (text.equals("oracle")) {
+      return ORACLE;
+    }
+    if (text.equals("quantised")) {
+      return quantised(4);
+    }
+    Matcher matcher = NUMBERED.matcher(text);
+    if (matcher.matches()) {
+      int first = Integer.parseInt(matcher.group(2));
+      int second = matcher.group(3) == null ? 0 : Integer.parseInt(matcher.group(3));
+      boolean top = matcher.group(4) != null;
+      PredictorChoice choice = switch (matcher.group(1)) {
+        case "quantised" -> quantised(first);
+        case "low-rank" -> new PredictorChoice(Kind.LOW_RANK, first, second);
+        case "trained" ->
+            new PredictorChoice(top ? Kind.TRAINED_TOP : Kind.TRAINED, first, second);
+        case "trained-relu" -> new PredictorChoice(Kind.TRAINED_RELU, first, second);
+        default -> new PredictorChoice(Kind.CASCADE, first, second);
+      };
+      if (choice.isPossible() && choice.toString().equals(text)) {
+        return choice;
+      }
+    }
+    throw new BadInputException(
+        "--predictor " + text,
+        "there is no such predictor",
+        "use all, oracle, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
+            + "trained-relu-RANK or cascade-RANK-BITS");
+  }
+
+  private boolean isPossible() {
+    boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank > 0;
+    boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
+        ? List.of(1, 2, 4, 8).contains(bits)
+        : bits == 0;
+    return ranked && copied;
+  }
+
+  /** The name under which a store keeps it; where stores keep none, the name itself. */
+  String stored() {
+    return switch (kind) {
+      case ALL -> "all";
+      case ORACLE -> "oracle";
+      case QUANTISED -> "quantised-" + bits;
+      case LOW_RANK -> "low-rank-" + rank;
+      case TRAINED, TRAINED_TOP -> "trained-" + rank;
+      case TRAINED_RELU -> "trained-relu-" + rank;
+      case CASCADE -> "cascade-" + rank + "-" + bits;
     };
   }
 
   @Override
   public String toString() {
-    return switch (kind) {
-      case ALL -> "all";
-      case ORACLE -> "oracle";
-      case QUANTISED -> "quantised-" + bits;
-    };
+    return kind == Kind.TRAINED_TOP ? stored() + "-top" : stored();
   }
 }

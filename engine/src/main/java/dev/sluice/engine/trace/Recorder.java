@@ -25,8 +25,8 @@ import java.util.TreeMap;
  * inputs. Sums are merged in window order, so a trace does not depend on the number of threads.
  */
 final class Recorder implements LayerObserver {
-  /** Positions whose FFN inputs are kept for fitting predictors. */
-  private static final int INPUT_SAMPLES = 512;
+  /** FFN inputs that are kept for fitting predictors: all positions where they fit, otherwise evenly spread ones. */
+  private static final int INPUT_BYTES_PER_LAYER = 32 << 20;
 
   // Activations without exact zeros: outputs below this share of the token's largest are not worth recording.
   private static final float SMOOTH_FLOOR = 0x1p-10f;
@@ -58,7 +58,8 @@ final class Recorder implements LayerObserver {
     this.sequences = sequences;
     this.progress = progress;
     curves.forEach(rule -> meters.add(new CettMeter(model, rule)));
-    sampleStride = Math.max(1, tokens / INPUT_SAMPLES);
+    int most = Math.max(1, INPUT_BYTES_PER_LAYER / (Float.BYTES * spec.hidden()));
+    sampleStride = Math.max(1, (tokens + most - 1) / most);
     samples = (tokens + sampleStride - 1) / sampleStride;
     exactZeros = spec.activation() == Activation.RELU || spec.activation() == Activation.RELU2;
   }

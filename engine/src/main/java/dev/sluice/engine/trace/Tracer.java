@@ -44,6 +44,7 @@ public final class Tracer {
    * @param magnitude which magnitude is recorded, OUTPUT or GATE
    * @param activity what counts as active while running
    * @param predictor who chooses neurons while running; ALL for a dense run
+   * @param curves whether a dense run measures CETT curves, which costs about as much again
    */
   public record Request(
       Path target,
@@ -54,7 +55,24 @@ public final class Tracer {
       int windowTokens,
       ActiveRule magnitude,
       Activity activity,
-      ActivePredictor predictor) {}
+      ActivePredictor predictor,
+      Curves curves) {
+
+    /** The same with curves where the run is dense. */
+    public Request(
+        Path target, TraceWriter.Existing existing, String storeDigest, int[] tokens,
+        int[] searchTokens, int windowTokens, ActiveRule magnitude, Activity activity,
+        ActivePredictor predictor) {
+      this(target, existing, storeDigest, tokens, searchTokens, windowTokens, magnitude, activity,
+          predictor, Curves.MEASURED);
+    }
+  }
+
+  /** Whether CETT curves are measured. */
+  public enum Curves {
+    MEASURED,
+    LEFT_OUT
+  }
 
   /** {@code sweep} must take blocks of at least {@code windowTokens} positions. */
   public Tracer(Model model, Sweep sweep, Workers workers) {
@@ -88,10 +106,11 @@ public final class Tracer {
       int done = writer.completedLayers();
       List<Sequence> sequences =
           sequences(request, windows, done == 0 ? new byte[0] : writer.state());
-      List<ActiveRule> curves = dense ? curveRules(spec) : List.of();
+      List<ActiveRule> curves =
+          dense && request.curves == Curves.MEASURED ? curveRules(spec) : List.of();
       Recorder recorder = new Recorder(model, writer, request, sequences, curves, tokens, progress);
       sweep.run(sequences, done, request.activity, request.predictor, recorder);
-      if (dense && request.searchTokens.length >= request.windowTokens) {
+      if (!curves.isEmpty() && request.searchTokens.length >= request.windowTokens) {
         writer.blob(TraceKeys.TARGETS, search(request, recorder, curves, progress).encode());
       }
       writer.finish();

@@ -1,6 +1,7 @@
 package dev.sluice.storage.store;
 
 import dev.sluice.storage.threshold.ActiveRule;
+import java.util.List;
 
 /** Keys of the blobs that bundling leaves in a store's catalog for the engine. */
 public final class StoreKeys {
@@ -26,5 +27,27 @@ public final class StoreKeys {
   /** {@code predictor/quantised-BITS}: a {@link dev.sluice.storage.predictor.QuantisedCopy}. */
   public static String quantised(int bits) {
     return "predictor/quantised-" + bits;
+  }
+
+  /**
+   * {@code predictor/NAME/LAYER}: one layer of a predictor with matrices of its own, such as {@code low-rank-64}; a {@link
+   * dev.sluice.storage.predictor.LowRankLayer}.
+   */
+  public static String predictorLayer(String name, int layer) {
+    return "predictor/" + name + "/" + layer;
+  }
+
+  /** Names of the predictors that a store has, ascending. */
+  public static List<String> predictors(Store store) {
+    return store.blobKeys().stream()
+        .filter(key -> key.startsWith("predictor/"))
+        .map(key -> key.split("/")[1])
+        .distinct()
+        .toList();
+  }
+
+  /** {@code predictor/NAME/copy}: the {@link dev.sluice.storage.predictor.QuantisedCopy} of a cascade. */
+  public static String predictorCopy(String name) {
+    return "predictor/" + name + "/copy";
   }
 }

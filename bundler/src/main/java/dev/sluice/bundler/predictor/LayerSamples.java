@@ -1,0 +1,183 @@
+package dev.sluice.bundler.predictor;
+
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.threshold.ActiveRule;
+import java.util.stream.IntStream;
+
+/**
+ * What one layer does at the sampled positions: inputs standardised by the mean and deviation of those that are fitted
+ * to, and every neuron's exact pre-activations. The first positions are fitted to; the rest, later text, are held out for
+ * offsets, cuts and early stopping. Immutable.
+ */
+final class LayerSamples {
+  /** Few held-out positions settle an offset and a cut; directions of a wide layer want all that can be had. */
+  private static final double FITTED_SHARE = 0.75;
+
+  private final ModelSpec spec;
+  private final QuantisedFit.LayerData data;
+  private final int positions;
+  private final int fitted;
+  private final float[] centre;
+  private final float[] sharpness;
+  private final float[] spread;
+  private final float[] standard; // positions × hidden
+  private final float[] inner; // neurons × positions
+  private final float[] partner; // neurons × positions; empty when ungated
+
+  LayerSamples(ModelSpec spec, QuantisedFit.LayerData data) {
+    this.spec = spec;
+    this.data = data;
+    int hidden = spec.hidden();
+    positions = data.inputs().length / hidden;
+    fitted = Math.max(1, (int) (positions * FITTED_SHARE));
+    centre = new float[hidden];
+    sharpness = new float[hidden];
+    spread = new float[hidden];
+    standard = new float[positions * hidden];
+    standardise();
+    float[] columns = Products.transpose(data.inputs(), positions, hidden);
+    inner = withBias(Products.of(data.inner(), spec.feedForward(), hidden, columns, positions),
+        data.innerBias());
+    partner = spec.form() == FfnForm.GATED
+        ? withBias(Products.of(data.up(), spec.feedForward(), hidden, columns, positions),
+            data.upBias())
+        : new float[0];
+  }
+
+  private void standardise() {
+    int hidden = spec.hidden();
+    double[] sums = new double[hidden];
+    double[] squares = new double[hidden];
+    for (int t = 0; t < fitted; t++) {
+      for (int j = 0; j < hidden; j++) {
+        sums[j] += data.inputs()[t * hidden + j];
+      }
+    }
+    for (int t = 0; t < fitted; t++) {
+      for (int j = 0; j < hidden; j++) {
+        double off = data.inputs()[t * hidden + j] - sums[j] / fitted;
+        squares[j] += off * off;
+      }
+    }
+    for (int j = 0; j < hidden; j++) {
+      centre[j] = (float) (sums[j] / fitted);
+      spread[j] = (float) Math.sqrt(squares[j] / fitted);
+      sharpness[j] = spread[j] > 1e-12f ? 1 / spread[j] : 0;
+    }
+    for (int t = 0; t < positions; t++) {
+      for (int j = 0; j < hidden; j++) {
+        int at = t * hidden + j;
+        standard[at] = (data.inputs()[at] - centre[j]) * sharpness[j];
+      }
+    }
+  }
+
+  private float[] withBias(float[] values, float[] bias) {
+    if (bias.length > 0) {
+      IntStream.range(0, spec.feedForward()).parallel().forEach(i -> {
+        for (int t = 0; t < positions; t++) {
+          values[i * positions + t] += bias[i];
+        }
+      });
+    }
+    return values;
+  }
+
+  ModelSpec spec() {
+    return spec;
+  }
+
+  int neurons() {
+    return spec.feedForward();
+  }
+
+  int hidden() {
+    return spec.hidden();
+  }
+
+  int positions() {
+    return positions;
+  }
+
+  /** Positions that are fitted to; those from here on are held out. */
+  int fitted() {
+    return fitted;
+  }
+
+  float[] centre() {
+    return centre;
+  }
+
+  /** One over the inputs' deviation; 0 where there is none. */
+  float[] sharpness() {
+    return sharpness;
+  }
+
+  /** Standardised inputs, positions × hidden. */
+  float[] standard() {
+    return standard;
+  }
+
+  /** The rows that feed the activation function, for standardised inputs; neurons × hidden. */
+  float[] standardRows() {
+    int hidden = spec.hidden();
+    float[] rows = new float[data.inner().length];
+    IntStream.range(0, neurons()).parallel().forEach(i -> {
+      for (int j = 0; j < hidden; j++) {
+        rows[i * hidden + j] = data.inner()[i * hidden + j] * spread[j];
+      }
+    });
+    return rows;
+  }
+
+  /** Pre-activation: of gate when gated, of up otherwise; bias included. */
+  float inner(int neuron, int position) {
+    return inner[neuron * positions + position];
+  }
+
+  float columnNorm(int neuron) {
+    return data.columnNorms()[neuron];
+  }
+
+  /** Root mean square of up x over the fitted positions; 1 when ungated. */
+  float partnerSpread(int neuron) {
+    if (partner.length == 0) {
+      return 1;
+    }
+    double squares = 0;
+    for (int t = 0; t < fitted; t++) {
+      squares += (double) partner[neuron * positions + t] * partner[neuron * positions + t];
+    }
+    return (float) Math.sqrt(squares / fitted);
+  }
+
+  /** |h|·‖column‖. */
+  float magnitude(int neuron, int position) {
+    float act = activate(spec.activation(), inner(neuron, position));
+    float h = partner.length == 0 ? act : act * partner[neuron * positions + position];
+    return Math.abs(h) * columnNorm(neuron);
+  }
+
+  /** |h|·‖column‖ where the rule holds, otherwise 0. */
+  float activeMagnitude(int neuron, int position, ActiveRule rule, float threshold) {
+    float magnitude = magnitude(neuron, position);
+    boolean active = switch (rule) {
+      case EXACT -> true;
+      case OUTPUT -> magnitude >= threshold;
+      case GATE -> Math.abs(activate(spec.activation(), inner(neuron, position))) >= threshold;
+    };
+    return active ? magnitude : 0;
+  }
+
+  static float activate(Activation activation, float z) {
+    return switch (activation) {
+      case RELU -> Math.max(0, z);
+      case RELU2 -> Math.max(0, z) * Math.max(0, z);
+      case SILU -> (float) (z / (1 + Math.exp(-z)));
+      case GELU_TANH ->
+          (float) (0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))));
+    };
+  }
+}

@@ -1,0 +1,101 @@
+package dev.sluice.engine.session;
+
+import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.Model;
+import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.predict.AllNeurons;
+import dev.sluice.engine.predict.CascadePredictor;
+import dev.sluice.engine.predict.LowRankPredictor;
+import dev.sluice.engine.predict.QuantisedPredictor;
+import dev.sluice.engine.predict.TopPredictor;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.LowRankLayer;
+import dev.sluice.storage.predictor.QuantisedCopy;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+import dev.sluice.storage.threshold.ActiveRule;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Makes predictors of what a store keeps for them. Matrices live in {@code arena}. */
+record PredictorLoader(
+    Store store, Model model, Activity activity, float[][] columnNorms, Workers workers,
+    Arena arena) {
+
+  /**
+   * The predictor for blocks of positions; an oracle's is {@code all}.
+   *
+   * @throws BadInputException if the store lacks it, or holds one that does not fit
+   */
+  ActivePredictor load(PredictorChoice choice) {
+    try {
+      return switch (choice.kind()) {
+        case ALL, ORACLE -> new AllNeurons(store.spec().feedForward());
+        case QUANTISED -> quantised(choice, StoreKeys.quantised(choice.bits()));
+        case LOW_RANK, TRAINED, TRAINED_RELU -> lowRank(choice);
+        case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),
+            activity.cett(), model.kernels(), workers);
+        case CASCADE -> new CascadePredictor(choice.toString(), lowRank(choice),
+            quantised(choice, StoreKeys.predictorCopy(choice.stored())));
+      };
+    } catch (IllegalArgumentException e) {
+      throw new BadInputException(
+          store.folder(), "predictor " + choice + " cannot be used: " + e.getMessage(),
+          "bundle the store again", e);
+    }
+  }
+
+  private byte[] blob(PredictorChoice choice, String key) {
+    return store
+        .blob(key)
+        .orElseThrow(
+            () -> new BadInputException(
+                store.folder(),
+                "it has no predictor " + choice,
+                choice.kind() == PredictorChoice.Kind.QUANTISED
+                    ? "bundle it with --predictor-bits " + choice.bits()
+                    : "bundle it with --predictors " + choice.stored()));
+  }
+
+  private QuantisedPredictor quantised(PredictorChoice choice, String key) {
+    ModelSpec spec = store.spec();
+    QuantisedCopy copy = QuantisedCopy.decode(
+        blob(choice, key), spec.activation(), arena);
+    if (copy.layers() != spec.layers()
+        || copy.inner(0).rows() != spec.feedForward()
+        || copy.inner(0).cols() != spec.hidden()
+        || copy.planesFor(ActiveRule.OUTPUT) != spec.rowsPerNeuron() - 1) {
+      throw new IllegalArgumentException("its shape is not the model's");
+    }
+    float[] kappas = copy.kappas(activity.rule(), activity.cett());
+    float[][][] biases = new float[spec.layers()][][];
+    for (int layer = 0; layer < biases.length; layer++) {
+      biases[layer] = new float[][] {model.ffnBias(layer, "gate"), model.ffnBias(layer, "up")};
+    }
+    return new QuantisedPredictor(
+        copy, model.kernels(), activity.rule(), activity.thresholds(), kappas, columnNorms,
+        biases);
+  }
+
+  private LowRankPredictor lowRank(PredictorChoice choice) {
+    return new LowRankPredictor(choice.toString(), layers(choice), activity.rule(),
+        activity.cett(), model.kernels(), workers);
+  }
+
+  private List<LowRankLayer> layers(PredictorChoice choice) {
+    ModelSpec spec = store.spec();
+    List<LowRankLayer> layers = new ArrayList<>();
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      LowRankLayer one = LowRankLayer.decode(
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
+      if (one.hidden() != spec.hidden() || one.neurons() != spec.feedForward()) {
+        throw new IllegalArgumentException("its shape is not the model's");
+      }
+      layers.add(one);
+    }
+    return layers;
+  }
+}
