@@ -45,7 +45,6 @@ import picocli.CommandLine.Spec;
     footer = {"", "Example:",
       "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
 final class RunCommand implements Callable<Integer> {
-  private static final int GAP_BYTES = 16 * 1024;
   private static final int MAX_REQUEST_BYTES = 512 * 1024;
 
   @Spec
@@ -115,6 +114,15 @@ final class RunCommand implements Callable<Integer> {
   private String lookAhead;
 
   @Option(
+      names = "--merge-gap",
+      paramLabel = "SIZE",
+      converter = Bytes.Converter.class,
+      defaultValue = "16K",
+      description = "Two wanted bundles this far apart or less are read by one request, the bytes between too. "
+          + "Default: ${DEFAULT-VALUE}.")
+  private Bytes gap;
+
+  @Option(
       names = "--force-ids",
       paramLabel = "IDS",
       description = "Feed these token ids one by one after the prompt instead of what is drawn, as many as --predict says, to "
@@ -160,7 +168,8 @@ final class RunCommand implements Callable<Integer> {
                 memory.window(),
                 WindowCache.DEFAULT_SEGMENT_BUNDLES);
         ReadPlanner.Limits limits =
-            new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
+            new ReadPlanner.Limits(
+                PageChecksums.PAGE_BYTES, Math.toIntExact(gap.count()), MAX_REQUEST_BYTES);
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
         try (Session session =
