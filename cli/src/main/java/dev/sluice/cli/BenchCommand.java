@@ -19,12 +19,12 @@ import picocli.CommandLine.Parameters;
     name = "bench",
     description = {
       "Runs JMH benchmarks of one part: cache (cost of a token in the window cache by segment size), io (random reads by "
-          + "backend and size) or kernels (weight bandwidth and batch tiles).",
+          + "backend and size), kernels (weight bandwidth and batch tiles) or predictors (a token at the AFM-4.5B shape).",
       "Figures hold for an idle machine only; they are printed with their error."
     },
     footer = {"", "Example:", "  sluice bench cache --json cache.json"})
 final class BenchCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "PART", description = "cache, io or kernels.")
+  @Parameters(paramLabel = "PART", description = "cache, io, kernels or predictors.")
   private String part;
 
   @Option(names = "--seconds", paramLabel = "S", defaultValue = "1",
@@ -48,8 +48,9 @@ final class BenchCommand implements Callable<Integer> {
           case "cache" -> "dev\\.sluice\\.bench\\.cache\\..*";
           case "io" -> "dev\\.sluice\\.bench\\.io\\..*";
           case "kernels" -> "dev\\.sluice\\.bench\\.kernel\\..*";
+          case "predictors" -> "dev\\.sluice\\.bench\\.predictor\\..*";
           default -> throw new BadInputException("bench " + part, "there is no such part",
-              "use cache, io or kernels");
+              "use cache, io, kernels or predictors");
         };
     ChainedOptionsBuilder options =
         new OptionsBuilder()
