@@ -31,7 +31,7 @@ public final class StoreKeys {
 
   /**
    * {@code predictor/NAME/LAYER}: one layer of a predictor with matrices of its own, such as {@code low-rank-64}; a {@link
-   * dev.sluice.storage.predictor.LowRankLayer}.
+   * dev.sluice.storage.predictor.LowRankLayer}, or of a cascade a {@link dev.sluice.storage.predictor.CascadeLayer}.
    */
   public static String predictorLayer(String name, int layer) {
     return "predictor/" + name + "/" + layer;
@@ -44,10 +44,5 @@ public final class StoreKeys {
         .map(key -> key.split("/")[1])
         .distinct()
         .toList();
-  }
-
-  /** {@code predictor/NAME/copy}: the {@link dev.sluice.storage.predictor.QuantisedCopy} of a cascade. */
-  public static String predictorCopy(String name) {
-    return "predictor/" + name + "/copy";
   }
 }
