@@ -1,10 +1,12 @@
 package dev.sluice.cli;
 
 import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Summary;
+import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.sample.Sampler;
 import dev.sluice.engine.sample.SamplingOptions;
@@ -98,6 +100,21 @@ final class RunCommand implements Callable<Integer> {
   private double minP;
 
   @Option(
+      names = "--activations",
+      paramLabel = "FORM",
+      defaultValue = "int8",
+      description = "How single tokens' activations meet Q8_0, Q4_0 and Q4_1 weights: float32 (weights count exactly) or int8 "
+          + "(with a scale per 32, as in llama.cpp; faster). Other weights always meet float32. Default: ${DEFAULT-VALUE}.")
+  private String activations;
+
+  @Option(
+      names = "--look-ahead",
+      paramLabel = "on|off",
+      defaultValue = "off",
+      description = "Ask each layer's predictor one layer early and read what it names meanwhile. Default: ${DEFAULT-VALUE}.")
+  private String lookAhead;
+
+  @Option(
       names = "--force-ids",
       paramLabel = "IDS",
       description = "Feed these token ids one by one after the prompt instead of what is drawn, as many as --predict says, to "
@@ -132,7 +149,8 @@ final class RunCommand implements Callable<Integer> {
       Activity activity = sparsity.activity(opened);
       PredictorChoice predictor = sparsity.predictor(opened);
       int positions = positions(opened, ids.length);
-      try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor)) {
+      try (Engine engine =
+          new Engine(opened, workers, reading.backend(), activity, predictor, precision())) {
         MemoryPlan plan = memory.plan(engine, positions);
         boolean hot = opened.blob(StoreKeys.FREQUENCY).isPresent();
         Residency residency =
@@ -145,7 +163,8 @@ final class RunCommand implements Callable<Integer> {
             new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
-        try (Session session = new Session(engine, positions, residency, limits, named)) {
+        try (Session session =
+            new Session(engine, positions, residency, limits, named, lookAhead())) {
           generate(session, engine, plan, tokenizer, ids, given, sampling);
         }
       }
@@ -166,6 +185,24 @@ final class RunCommand implements Callable<Integer> {
           "shorten it");
     }
     return (int) wanted;
+  }
+
+  private LookAhead lookAhead() {
+    return switch (lookAhead) {
+      case "off" -> LookAhead.NONE;
+      case "on" -> LookAhead.NEXT_LAYER;
+      default -> throw new BadInputException("--look-ahead " + lookAhead, "is neither on nor off",
+          "write on or off");
+    };
+  }
+
+  private ActivationPrecision precision() {
+    return switch (activations) {
+      case "float32" -> ActivationPrecision.FLOAT32;
+      case "int8" -> ActivationPrecision.INT8;
+      default -> throw new BadInputException("--activations " + activations,
+          "there is no such form", "use float32 or int8");
+    };
   }
 
   /** The tokens to feed instead of drawn ones; empty when tokens are drawn. */

@@ -65,11 +65,11 @@ final class MemoryGroup implements AutoCloseable {
     } else {
       Files.writeString(folder.resolve("memory.max"), Long.toString(bytes));
     }
-    // Swap must not stand in for memory. Kernels without swap accounting have no such file.
-    Path swap = folder.resolve(
-        version == Version.V1 ? "memory.memsw.limit_in_bytes" : "memory.swap.max");
+    // Swap must not stand in for memory. In version 1 a limit on both together would do that too, but hits of it are counted
+    // nowhere. Kernels without swap accounting have no such file.
+    Path swap = folder.resolve(version == Version.V1 ? "memory.swappiness" : "memory.swap.max");
     if (Files.exists(swap)) {
-      Files.writeString(swap, version == Version.V1 ? Long.toString(bytes) : "0");
+      Files.writeString(swap, "0");
     }
   }
 

@@ -3,6 +3,8 @@ package dev.sluice.bench.peers;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sluice.bench.peers.MemoryController.Version;
 import dev.sluice.bench.peers.MemoryGroup.Occupancy;
@@ -91,6 +93,31 @@ class MemoryGroupTest {
     assertThrows(FaultException.class, () -> group(Version.V1, OptionalLong.empty()));
     group.close();
     assertFalse(Files.exists(root.resolve("run")));
+  }
+
+  /** On this machine's own cgroups: a process that reads more than its limit hits it, one that does not does not. */
+  @Test
+  void theKernelCountsHits() throws IOException {
+    MemoryController controller;
+    try {
+      controller = MemoryController.find();
+    } catch (FaultException e) {
+      assumeTrue(false, e::getMessage);
+      return;
+    }
+    Path file = root.resolve("file");
+    Files.write(file, new byte[64 << 20]);
+    for (long limitBytes : new long[] {32L << 20, 256L << 20}) {
+      PageCache.drop(List.of(file));
+      String name = "sluice-test-" + ProcessHandle.current().pid() + "-" + limitBytes;
+      try (MemoryGroup group = MemoryGroup.create(controller, name, OptionalLong.of(limitBytes))) {
+        Child.run("cat", List.of("sh", "-c", "cat " + file + " > /dev/null; echo done"), group,
+            Processors.first(1));
+        assertEquals(limitBytes < 64 << 20, group.tally().limitHits() > 0);
+        assertTrue(group.tally().peakBytes() <= limitBytes);
+      }
+      assertFalse(Files.exists(controller.parent().resolve(name)));
+    }
   }
 
   private MemoryGroup group(Version version, OptionalLong limitBytes) {

@@ -2,11 +2,13 @@ package dev.sluice.bench.reference;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.bundler.importer.Importer;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.Session;
@@ -67,6 +69,63 @@ class GgufReferenceTest {
         logits = session.step(tokens[i]);
       }
       assertArrayEquals(greedy, tokens);
+    }
+  }
+
+  /** What rounding single tokens' activations to bytes does to the distribution of the next token. */
+  @ParameterizedTest
+  @ValueSource(strings = {"arcee-q8_0", "llama-q4_0", "llama-q8_0", "qwen2-q8_0"})
+  void int8ActivationsChangeDistributionsLittle(String name) {
+    Path fixture = Checkpoints.ROOT.resolve("fixtures/gguf").resolve(name);
+    int[] ids =
+        Checkpoints.ints(
+            JsonMapper.shared().readTree(fixture.resolve("expected.json").toFile())
+                .get("input_ids"));
+    Path target = folder.resolve("a.sluice");
+    Importer.importCheckpoint(
+        fixture.resolve("model.gguf"), target, Checkpoints.BUNDLED, (done, total) -> {});
+    List<double[]> exact = distributions(target, ids, ActivationPrecision.FLOAT32);
+    List<double[]> rounded = distributions(target, ids, ActivationPrecision.INT8);
+    double sum = 0;
+    double most = 0;
+    for (int t = 0; t < exact.size(); t++) {
+      double divergence = 0;
+      for (int v = 0; v < exact.get(t).length; v++) {
+        divergence += exact.get(t)[v] * Math.log(exact.get(t)[v] / rounded.get(t)[v]);
+      }
+      sum += divergence;
+      most = Math.max(most, divergence);
+    }
+    double mean = sum / exact.size();
+    System.out.printf(
+        "%s: KL(float32 || int8 activations) over %d tokens: mean %.2e, largest %.2e nats%n", name,
+        exact.size(), mean, most);
+    assertTrue(mean > 0 && mean < 0.02, name + ": " + mean);
+  }
+
+  /** The next token's distribution after each of the ids, taken one by one. */
+  private static List<double[]> distributions(Path target, int[] ids,
+      ActivationPrecision precision) {
+    try (Workers workers = new Workers(2);
+        Store store = Store.open(target);
+        Engine engine =
+            new Engine(
+                store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
+                PredictorChoice.ALL, precision);
+        Session session =
+            new Session(engine, CONTEXT, new Residency(0, 0, Window.auto(), 64), MERGED)) {
+      List<double[]> all = new ArrayList<>();
+      for (int id : ids) {
+        float[] logits = session.step(id);
+        double largest = logits[argmax(logits)];
+        double[] shares = new double[logits.length];
+        for (int v = 0; v < shares.length; v++) {
+          shares[v] = Math.exp(logits[v] - largest);
+        }
+        double total = Arrays.stream(shares).sum();
+        all.add(Arrays.stream(shares).map(share -> share / total).toArray());
+      }
+      return all;
     }
   }
 

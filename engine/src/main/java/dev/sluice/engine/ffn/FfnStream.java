@@ -8,77 +8,85 @@ import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.block.BlockReader;
-import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
-import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * One token's FFN from flash: predict, look up, read what is missing while the rest is computed, compute what lands, then sum
  * columns in neuron order. h of each neuron is computed where its bundle lies, the sum comes last and in a fixed order,
  * so the result depends on the active set alone: not on container, backend, order, window, cache size or arrival.
  *
- * <p>A bundle's home is a slot (it stays) or a spill place (it is forgotten with the layer). One thread; owns its reader and
+ * <p>With look-ahead, the next layer's predictor is asked before this layer is done, with this layer's input in place of its
+ * own, and what it names and is not resident is read meanwhile. What was read so and is named again at its own layer needs
+ * no more waiting; what is not, was read in vain and leaves no trace in the cache.
+ *
+ * <p>A bundle's home is a slot (it stays) or a spill place (it is forgotten with the layer). One thread; owns its readers and
  * its memory until closed; a read in flight is drained before memory goes.
  */
 public final class FfnStream implements AutoCloseable {
   /** Memory in which reads land before their bundles are moved home. */
   public static final int STAGING_BYTES = 8 << 20;
 
-  private static final int PAGE = PageChecksums.PAGE_BYTES;
+  /** The same for what look-ahead reads, twice: one layer's while the next one's is on its way. */
+  public static final int AHEAD_STAGING_BYTES = 4 << 20;
 
-  private final Store store;
+  /** Whether bundles are read before their layer's own input is known. */
+  public enum LookAhead {
+    NONE,
+    NEXT_LAYER
+  }
+
   private final ModelSpec spec;
+  private final Model model;
   private final FfnLayout layout;
-  private final BlockReader reader;
   private final ActivePredictor predictor;
-  private final NeuronPass pass;
   private final int[][] positionOf;
   private final int[][] neuronAt;
   private final WindowCache cache;
-  private final ReadPlanner planner;
   private final Ledger ledger;
 
   private final Arena arena = Arena.ofShared();
-  private final MemorySegment homes; // slots, then spill places, bundleBytes each
+  private final List<BundleFetch> fetches = new ArrayList<>();
+  private final BundleFetch demand;
+  private final BundleFetch[] ahead; // of even and of odd layers; empty without look-ahead
+  private final NeuronPass pass;
   private final int slots;
   private final int bundleBytes;
-  private final ReadBatch batch;
 
   private final byte[] predicted;
-  private final long[] wanted; // in disk order, like hits and misses
+  private final long[] wanted; // bitmaps in disk order
   private final long[] hits;
   private final long[] misses;
-  private final int[] missPosition;
-  private final int[] missHome;
-  private final int[] missPending;
+  private final long[] foreseen;
+  private final float[] aheadInput;
   private final PredictorScratch predictorScratch = new PredictorScratch();
-  private int rangesPerPart;
+  private int spilled; // places taken in this layer
   private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
 
   /**
    * @param columnNorms layer × neuron; may be zeros with the exact and gate rules
-   * @param reader open on the store's FFN file; taken over
+   * @param readers opens readers on the store's FFN file
    * @param hotBundles layer · feedForward + disk position; the first of them, as many as {@code residency} says, are pinned
    */
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
-      BlockReader reader,
-      Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Workers workers,
-      Ledger ledger) {
-    this.store = store;
+      Supplier<BlockReader> readers,
+      Residency residency, int[] hotBundles, ReadPlanner.Limits limits, LookAhead lookAhead,
+      Workers workers, Ledger ledger) {
     this.spec = store.spec();
+    this.model = model;
     this.layout = store.ffn();
-    this.reader = reader;
     this.predictor = predictor;
     this.ledger = ledger;
     this.slots = residency.slots();
@@ -95,19 +103,21 @@ public final class FfnStream implements AutoCloseable {
         new WindowCache(
             new WindowCache.Shape(layers, neurons), residency.segmentBundles(), slots,
             residency.window());
-    planner = new ReadPlanner(limits);
     int words = (neurons + 63) / 64;
     predicted = new byte[neurons];
     wanted = new long[words];
     hits = new long[words];
     misses = new long[words];
-    missPosition = new int[neurons];
-    missHome = new int[neurons];
-    missPending = new int[neurons];
+    foreseen = new long[words];
+    aheadInput = new float[spec.hidden()];
     try {
-      homes = AnonymousMemory.map(((long) slots + neurons) * bundleBytes, arena);
+      MemorySegment homes = AnonymousMemory.map(((long) slots + neurons) * bundleBytes, arena);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
-      batch = new ReadBatch(AnonymousMemory.map(stagingBytes(), arena));
+      demand = fetch(store, readers, limits, STAGING_BYTES, homes);
+      ahead = new BundleFetch[lookAhead == LookAhead.NONE ? 0 : 2];
+      for (int i = 0; i < ahead.length; i++) {
+        ahead[i] = fetch(store, readers, limits, AHEAD_STAGING_BYTES, homes);
+      }
       pin(hotBundles, residency.pinned());
     } catch (RuntimeException | Error e) {
       close();
@@ -115,19 +125,23 @@ public final class FfnStream implements AutoCloseable {
     }
   }
 
-  private long stagingBytes() {
-    long widest = 0;
-    for (List<Part> parts : layout.layers()) {
-      for (Part part : parts) {
-        widest = Math.max(widest, part.strideBytes());
-      }
+  private BundleFetch fetch(Store store, Supplier<BlockReader> readers, ReadPlanner.Limits limits,
+      int stagingBytes, MemorySegment homes) {
+    BlockReader reader = readers.get();
+    try {
+      BundleFetch fetch =
+          new BundleFetch(store, reader, limits, stagingBytes, homes, arena, ledger);
+      fetches.add(fetch);
+      return fetch;
+    } catch (RuntimeException | Error e) {
+      reader.close();
+      throw e;
     }
-    return Math.max(STAGING_BYTES, (widest / PAGE + 2) * PAGE);
   }
 
   /** Bytes on disk of one bundle with its padding: what a slot is charged at. */
   public static long widthBytes(FfnLayout layout) {
-    return layout.layers().getFirst().stream().mapToLong(Part::strideBytes).sum();
+    return widthOf(layout.layers().getFirst());
   }
 
   /** Reads the hottest bundles into slots for good. Not part of any token. */
@@ -137,23 +151,28 @@ public final class FfnStream implements AutoCloseable {
       Arrays.fill(misses, 0);
       for (int k = 0; k < Math.min(count, hotBundles.length); k++) {
         if (hotBundles[k] / neurons == layer) {
-          int position = hotBundles[k] % neurons;
-          misses[position >>> 6] |= 1L << position;
+          set(misses, hotBundles[k] % neurons);
         }
       }
-      int missing = list(misses);
-      for (int m = 0; m < missing; m++) {
-        missHome[m] = cache.pin(layer, missPosition[m]);
+      demand.plan(layer, misses);
+      for (int m = 0; m < demand.count(); m++) {
+        demand.home(m, homeOffsetBytes(cache.pin(layer, demand.position(m))));
       }
-      read(layer, missing, Landing.PIN);
+      while (demand.start()) {
+        demand.land(PINNED);
+      }
     }
     ledger.clear();
   }
 
-  private enum Landing {
-    PIN,
-    COMPUTE
-  }
+  private static final BundleFetch.Landing PINNED =
+      new BundleFetch.Landing() {
+        @Override
+        public void bundle(int index) {}
+
+        @Override
+        public void requestEnds() {}
+      };
 
   /**
    * Adds one layer's FFN output for the current token to its hidden state.
@@ -169,27 +188,109 @@ public final class FfnStream implements AutoCloseable {
           "start again");
     }
     whole = false;
+    lookUp(layer, normed);
+    pass.begin(layer, normed);
+    boolean reading = demand.start();
+    if (ahead.length > 0 && layer + 1 < spec.layers()) {
+      readAhead(layer + 1, x);
+    }
+    computeHits(layer);
+    if (ahead.length > 0 && aheadOf(layer).layer() == layer) {
+      aheadOf(layer).land(new Computing(layer, aheadOf(layer)));
+    }
+    Computing computing = new Computing(layer, demand);
+    while (reading) {
+      demand.land(computing);
+      reading = demand.start();
+    }
+    accumulate(layer, x);
+    whole = true;
+  }
+
+  private BundleFetch aheadOf(int layer) {
+    return ahead[layer & 1];
+  }
+
+  /** Predicts, and parts what is named into resident, foreseen (on its way or there) and what must be read. */
+  private void lookUp(int layer, float[] normed) {
     long start = System.nanoTime();
     predictor.predict(layer, normed, 0, 1, predicted, predictorScratch);
     int named = toDiskOrder(layer);
     long predictedAt = System.nanoTime();
     cache.split(layer, wanted, hits, misses);
-    int missing = list(misses);
-    int spilled = 0;
-    for (int m = 0; m < missing; m++) {
-      int slot = cache.admit(layer, missPosition[m]);
-      missHome[m] = slot >= 0 ? slot : slots + spilled++;
+    spilled = 0;
+    int missing = count(misses);
+    int known = ahead.length > 0 && aheadOf(layer).layer() == layer ? claimForeseen(layer) : 0;
+    demand.plan(layer, misses);
+    for (int m = 0; m < demand.count(); m++) {
+      demand.home(m, admit(layer, demand.position(m)));
     }
     ledger.add(layer, Quantity.PREDICT_NANOS, predictedAt - start);
     ledger.add(layer, Quantity.CACHE_NANOS, System.nanoTime() - predictedAt);
     ledger.add(layer, Quantity.PREDICTED, named);
     ledger.add(layer, Quantity.HITS, named - missing);
     ledger.add(layer, Quantity.MISSES, missing);
+    ledger.add(layer, Quantity.FORESEEN, known);
+  }
 
-    pass.begin(layer, normed);
-    read(layer, missing, Landing.COMPUTE);
-    accumulate(layer, x);
-    whole = true;
+  /** Gives those of the bundles read ahead a home that are wanted, and takes them out of the misses. */
+  private int claimForeseen(int layer) {
+    BundleFetch fetch = aheadOf(layer);
+    int known = 0;
+    int vain = 0;
+    for (int m = 0; m < fetch.count() && fetch.isStarted(m); m++) {
+      int position = fetch.position(m);
+      if ((misses[position >>> 6] >>> position & 1) != 0) {
+        misses[position >>> 6] &= ~(1L << position);
+        fetch.home(m, admit(layer, position));
+        known++;
+      } else {
+        vain++;
+      }
+    }
+    ledger.add(layer, Quantity.READ_IN_VAIN, vain);
+    return known;
+  }
+
+  private long admit(int layer, int position) {
+    int slot = cache.admit(layer, position);
+    return homeOffsetBytes(slot >= 0 ? slot : slots + spilled++);
+  }
+
+  /** Starts reading what the next layer is likely to name, judged by the hidden state before this layer's output. */
+  private void readAhead(int next, float[] x) {
+    long start = System.nanoTime();
+    model.normFfn(next, x, 0, 1, aheadInput, 0);
+    predictor.foresee(next, aheadInput, predicted, predictorScratch);
+    toDiskOrder(next);
+    cache.absent(next, wanted, foreseen);
+    ledger.add(next, Quantity.PREDICT_NANOS, System.nanoTime() - start);
+    aheadOf(next).plan(next, foreseen);
+    aheadOf(next).start();
+  }
+
+  /** Computes bundles as they come home. */
+  private final class Computing implements BundleFetch.Landing {
+    private final int layer;
+    private final BundleFetch fetch;
+
+    Computing(int layer, BundleFetch fetch) {
+      this.layer = layer;
+      this.fetch = fetch;
+    }
+
+    @Override
+    public void bundle(int index) {
+      pass.add(neuronAt[layer][fetch.position(index)], fetch.home(index));
+    }
+
+    @Override
+    public void requestEnds() {
+      long started = System.nanoTime();
+      ledger.add(layer, Quantity.BYTES_USED_OF_READ,
+          pass.compute() * widthOf(layout.layers().get(layer)));
+      ledger.add(layer, Quantity.COMPUTE_NANOS, System.nanoTime() - started);
+    }
   }
 
   /** Token boundary: slots may change hands. */
@@ -206,55 +307,23 @@ public final class FfnStream implements AutoCloseable {
     int[] positions = positionOf[layer];
     for (int i = 0; i < positions.length; i++) {
       if (predicted[i] != 0) {
-        int position = positions[i];
-        wanted[position >>> 6] |= 1L << position;
+        set(wanted, positions[i]);
         named++;
       }
     }
     return named;
   }
 
-  /** Lists the set bits of a disk-order bitmap in {@link #missPosition}. */
-  private int list(long[] bitmap) {
-    int count = 0;
-    for (int w = 0; w < bitmap.length; w++) {
-      for (long bits = bitmap[w]; bits != 0; bits &= bits - 1) {
-        missPosition[count++] = w * 64 + Long.numberOfTrailingZeros(bits);
-      }
-    }
-    return count;
+  private static void set(long[] bitmap, int bit) {
+    bitmap[bit >>> 6] |= 1L << bit;
   }
 
-  private void read(int layer, int missing, Landing landing) {
-    List<Part> parts = layout.layers().get(layer);
-    planner.clear();
-    rangesPerPart = missing;
-    for (Part part : parts) {
-      for (int m = 0; m < missing; m++) {
-        planner.want(part.offsetBytes(missPosition[m]), part.strideBytes());
-      }
+  private static int count(long[] bitmap) {
+    int count = 0;
+    for (long word : bitmap) {
+      count += Long.bitCount(word);
     }
-    Arrays.fill(missPending, 0, missing, parts.size());
-    long requests = reader.counters().requests();
-    long bytes = reader.counters().bytes();
-    int from = 0;
-    boolean first = true;
-    while (planner.fill(batch)) {
-      long started = System.nanoTime();
-      reader.start(batch);
-      ledger.add(layer, Quantity.IO_NANOS, System.nanoTime() - started);
-      if (first && landing == Landing.COMPUTE) {
-        computeHits(layer);
-      }
-      first = false;
-      land(layer, parts, from, landing);
-      from = planner.planned();
-    }
-    if (first && landing == Landing.COMPUTE) {
-      computeHits(layer);
-    }
-    ledger.add(layer, Quantity.REQUESTS, reader.counters().requests() - requests);
-    ledger.add(layer, Quantity.BYTES_READ, reader.counters().bytes() - bytes);
+    return count;
   }
 
   private void computeHits(int layer) {
@@ -267,66 +336,6 @@ public final class FfnStream implements AutoCloseable {
     }
     pass.compute();
     ledger.add(layer, Quantity.COMPUTE_NANOS, System.nanoTime() - started);
-  }
-
-  /** Takes completions as they come: verify, move home, compute bundles that are whole. */
-  private void land(int layer, List<Part> parts, int firstRange, Landing landing) {
-    for (;;) {
-      long waiting = System.nanoTime();
-      int request = reader.next();
-      long landed = System.nanoTime();
-      ledger.add(layer, Quantity.IO_NANOS, landed - waiting);
-      if (request < 0) {
-        return;
-      }
-      store
-          .ffnChecksums()
-          .verify(
-              layout.file(), batch.fileOffsetBytes(request), batch.target(),
-              batch.targetOffsetBytes(request),
-              batch.lengthBytes(request));
-      int from = firstRangeOf(request, firstRange);
-      int to = from;
-      while (to < planner.planned() && planner.requestOf(to) == request) {
-        bringHome(parts, to);
-        to++;
-      }
-      long home = System.nanoTime();
-      ledger.add(layer, Quantity.MEMORY_NANOS, home - landed);
-      if (landing == Landing.COMPUTE) {
-        for (int range = from; range < to; range++) {
-          int m = range % rangesPerPart;
-          if (--missPending[m] == 0) {
-            pass.add(neuronAt[layer][missPosition[m]], homeOffsetBytes(missHome[m]));
-          }
-        }
-        ledger.add(layer, Quantity.BYTES_USED_OF_READ, pass.compute() * widthOf(parts));
-        ledger.add(layer, Quantity.COMPUTE_NANOS, System.nanoTime() - home);
-      }
-    }
-  }
-
-  /** Ranges of a batch lie in request order: the first of a request is found by bisection. */
-  private int firstRangeOf(int request, int firstRange) {
-    int low = firstRange;
-    int high = planner.planned();
-    while (low < high) {
-      int middle = (low + high) >>> 1;
-      if (planner.requestOf(middle) < request) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
-  }
-
-  private void bringHome(List<Part> parts, int range) {
-    Part part = parts.get(range / rangesPerPart);
-    int m = range % rangesPerPart;
-    long to = homeOffsetBytes(missHome[m]) + part.offsetInBundleBytes();
-    MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes, to,
-        part.bytes());
   }
 
   private long homeOffsetBytes(int home) {
@@ -351,12 +360,12 @@ public final class FfnStream implements AutoCloseable {
 
   /** One line about the reader, for a person. */
   public String describeReader() {
-    return reader.describe();
+    return demand.describeReader();
   }
 
   @Override
   public void close() {
-    reader.close();
+    fetches.forEach(BundleFetch::close);
     arena.close();
   }
 }

@@ -1,5 +1,6 @@
 package dev.sluice.engine.ffn;
 
+import dev.sluice.engine.kernel.Int8Vector;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.FfnOutput;
@@ -41,6 +42,9 @@ final class NeuronPass {
 
   private final float[] innerInput;
   private final float[] upInput; // the same array where both types arrange alike
+  private final Int8Vector bytes; // the same input, for the rows that take it so
+  private final boolean innerInt8;
+  private final boolean upInt8;
   private int layer;
 
   // Queued neurons, then what became of them.
@@ -88,6 +92,9 @@ final class NeuronPass {
     columnBytes = spec.bundle().downBytes(hidden);
     innerInput = new float[hidden];
     upInput = upType == innerType ? innerInput : new float[hidden];
+    innerInt8 = model.precision().isInt8For(innerType, hidden);
+    upInt8 = model.precision().isInt8For(upType, hidden);
+    bytes = new Int8Vector(innerInt8 || upInt8 ? hidden : 0);
     int neurons = spec.feedForward();
     neuron = new int[neurons];
     innerAt = new long[neurons];
@@ -112,6 +119,9 @@ final class NeuronPass {
     this.layer = layer;
     Arrays.fill(active, 0);
     queued = 0;
+    if (innerInt8 || upInt8) {
+      kernels.quantise(normed, 0, spec.hidden(), bytes);
+    }
     kernels.arrange(innerType, normed, 0, innerInput, 0, spec.hidden());
     if (upType != innerType) {
       kernels.arrange(upType, normed, 0, upInput, 0, spec.hidden());
@@ -153,7 +163,11 @@ final class NeuronPass {
     int hidden = spec.hidden();
     int count = to - from;
     float[][] bias = biases[layer];
-    kernels.dotsAt(innerType, memory, innerAt, from, count, innerInput, 0, inner, from, hidden);
+    if (innerInt8) {
+      kernels.dotsAt(innerType, memory, innerAt, from, count, bytes, inner, from);
+    } else {
+      kernels.dotsAt(innerType, memory, innerAt, from, count, innerInput, 0, inner, from, hidden);
+    }
     addBias(gated ? bias[0] : bias[1], inner, from, to);
     kernels.activate(spec.activation(), inner, from, count);
     if (gated) {
@@ -179,7 +193,11 @@ final class NeuronPass {
         upAt[from + count++] = innerAt[k] + upStart;
       }
     }
-    kernels.dotsAt(upType, memory, upAt, from, count, upInput, 0, up, from, spec.hidden());
+    if (upInt8) {
+      kernels.dotsAt(upType, memory, upAt, from, count, bytes, up, from);
+    } else {
+      kernels.dotsAt(upType, memory, upAt, from, count, upInput, 0, up, from, spec.hidden());
+    }
     float[] bias = biases[layer][1];
     for (int p = from; p < from + count; p++) {
       int k = passing[p];

@@ -49,6 +49,11 @@ public final class Int8Vector {
     return type == TensorType.Q8_0 || type == TensorType.Q4_0 || type == TensorType.Q4_1;
   }
 
+  /** Activations that it has room for. */
+  public int capacity() {
+    return capacity;
+  }
+
   /** Activations that it holds now, a multiple of 32. */
   public int length() {
     return length;

@@ -1,5 +1,6 @@
 package dev.sluice.engine.model;
 
+import dev.sluice.engine.kernel.Int8Vector;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.tensor.TensorType;
@@ -10,9 +11,10 @@ import java.lang.foreign.MemorySegment;
  *
  * @param memory native memory that holds the matrix at {@code offsetBytes}
  * @param bias one value per row, or empty
+ * @param precision of a single vector that the matrix is applied to
  */
 record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows, int cols,
-    float[] bias) {
+    float[] bias, ActivationPrecision precision) {
   // Rows widened at a time for a block of positions: few enough to stay in L1 beside the activations.
   private static final int TILE_ROWS = 32;
   // Below this many multiplications a second thread costs more than it brings.
@@ -21,24 +23,36 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
   /** Applies the matrix to one vector; splits rows over the workers when the matrix is large. */
   void applyOne(Kernels kernels, Workers workers, float[] x, int xOffset, float[] y, int yOffset,
       Scratch scratch) {
-    float[] arranged = scratch.arranged(cols);
-    kernels.arrange(type, x, xOffset, arranged, 0, cols);
+    RowRange rowRange = multiplier(kernels, x, xOffset, y, yOffset, scratch);
     if ((long) rows * cols < PARALLEL_PRODUCTS || workers.threads() == 1) {
-      kernels.dots(type, memory, offsetBytes, rowBytes(), rows, arranged, 0, y, yOffset, cols);
+      rowRange.multiply(0, rows);
     } else {
       int parts = workers.threads();
       workers.parallelFor(
           parts,
-          part -> {
-            int from = (int) ((long) rows * part / parts);
-            int to = (int) ((long) rows * (part + 1) / parts);
-            kernels.dots(
-                type, memory, offsetBytes + from * rowBytes(), rowBytes(), to - from, arranged, 0,
-                y, yOffset + from,
-                cols);
-          });
+          part -> rowRange.multiply((int) ((long) rows * part / parts),
+              (int) ((long) rows * (part + 1) / parts)));
     }
     addBias(y, yOffset);
+  }
+
+  /** Multiplies rows {@code from} to {@code to} with a vector that is ready for them. */
+  private interface RowRange {
+    void multiply(int from, int to);
+  }
+
+  private RowRange multiplier(Kernels kernels, float[] x, int xOffset, float[] y, int yOffset,
+      Scratch scratch) {
+    if (precision.isInt8For(type, cols)) {
+      Int8Vector bytes = scratch.bytes(cols);
+      kernels.quantise(x, xOffset, cols, bytes);
+      return (from, to) -> kernels.dots(type, memory, offsetBytes + from * rowBytes(), rowBytes(),
+          to - from, bytes, y, yOffset + from);
+    }
+    float[] arranged = scratch.arranged(cols);
+    kernels.arrange(type, x, xOffset, arranged, 0, cols);
+    return (from, to) -> kernels.dots(type, memory, offsetBytes + from * rowBytes(), rowBytes(),
+        to - from, arranged, 0, y, yOffset + from, cols);
   }
 
   /** Applies the matrix to {@code count} consecutive vectors; {@code ys} gets count × rows. Single-threaded. */

@@ -24,6 +24,7 @@ public final class Model implements AutoCloseable {
 
   private final ModelSpec spec;
   private final Kernels kernels;
+  private final ActivationPrecision precision;
   private final Arena arena;
   private final MemorySegment dense;
   private final Map<String, DenseTensor> tensors = new HashMap<>();
@@ -37,9 +38,10 @@ public final class Model implements AutoCloseable {
   private final List<Norm> ffnNorms = new ArrayList<>();
   private final List<FfnOutput> ffnOutputs = new ArrayList<>();
 
-  private Model(Store store, Kernels kernels, Arena arena) {
+  private Model(Store store, Kernels kernels, ActivationPrecision precision, Arena arena) {
     this.store = store;
     this.kernels = kernels;
+    this.precision = precision;
     this.arena = arena;
     this.spec = store.spec();
     boolean tied = spec.head() == ModelSpec.HeadKind.TIED;
@@ -108,12 +110,13 @@ public final class Model implements AutoCloseable {
   /**
    * Loads the resident tensors of a store.
    *
+   * @param precision of single tokens' activations
    * @throws BadInputException if a tensor that the graph needs is missing or has another shape
    */
-  public static Model load(Store store, Kernels kernels) {
+  public static Model load(Store store, Kernels kernels, ActivationPrecision precision) {
     Arena arena = Arena.ofShared();
     try {
-      return new Model(store, kernels, arena);
+      return new Model(store, kernels, precision, arena);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
@@ -126,6 +129,11 @@ public final class Model implements AutoCloseable {
 
   public Kernels kernels() {
     return kernels;
+  }
+
+  /** In what form single tokens' activations meet quantised rows. */
+  public ActivationPrecision precision() {
+    return precision;
   }
 
   /** Bytes of tensors that are resident. */
@@ -296,7 +304,8 @@ public final class Model implements AutoCloseable {
     }
     requireShape(tensor, List.of(rows, cols));
     float[] bias = vector(name + ".bias", rows, Presence.OPTIONAL);
-    return new Linear(tensor.type(), dense, tensor.offsetBytes(), rows, cols, bias);
+    return new Linear(tensor.type(), dense, tensor.offsetBytes(), rows, cols, bias,
+        precision);
   }
 
   private float[] vector(String name, int size, Presence presence) {

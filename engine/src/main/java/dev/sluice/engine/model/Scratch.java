@@ -1,7 +1,10 @@
 package dev.sluice.engine.model;
 
+import dev.sluice.engine.kernel.Int8Vector;
+
 /** Reusable buffers of one thread; each grows to the largest size asked and is then allocated no more. */
 public final class Scratch {
+  private Int8Vector bytes = new Int8Vector(0);
   private float[] arranged = {};
   private float[] rows = {};
   private float[] tile = {};
@@ -37,6 +40,11 @@ public final class Scratch {
 
   float[] scores(int size) {
     return scores = grown(scores, size);
+  }
+
+  /** Room for {@code size} activations as bytes. */
+  Int8Vector bytes(int size) {
+    return bytes = bytes.capacity() >= size ? bytes : new Int8Vector(size);
   }
 
   float[] output(int size) {

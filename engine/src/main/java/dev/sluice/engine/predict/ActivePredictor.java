@@ -19,4 +19,16 @@ public interface ActivePredictor {
    */
   void predict(int layer, float[] normed, int offset, int count, byte[] predicted,
       PredictorScratch scratch);
+
+  /**
+   * Names neurons of one token that are likely enough to be named at their layer to be read before it, from an input that
+   * lacks what the layer before adds.
+   *
+   * @param almostNormed the FFN's input as it would be if the layer before added nothing, hidden elements
+   * @param predicted receives 1 or 0 for each neuron
+   */
+  default void foresee(int layer, float[] almostNormed, byte[] predicted,
+      PredictorScratch scratch) {
+    predict(layer, almostNormed, 0, 1, predicted, scratch);
+  }
 }

@@ -7,6 +7,7 @@ import dev.sluice.engine.ffn.OraclePredictor;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.storage.BadInputException;
@@ -47,12 +48,18 @@ public final class Engine implements AutoCloseable {
    */
   public Engine(Store store, Workers workers, Backend backend, Activity activity,
       PredictorChoice choice) {
+    this(store, workers, backend, activity, choice, ActivationPrecision.FLOAT32);
+  }
+
+  /** The same with a precision of single tokens' activations. */
+  public Engine(Store store, Workers workers, Backend backend, Activity activity,
+      PredictorChoice choice, ActivationPrecision precision) {
     this.store = store;
     this.workers = workers;
     this.backend = backend;
     this.activity = activity;
     this.choice = choice;
-    this.model = Model.load(store, Kernels.best());
+    this.model = Model.load(store, Kernels.best(), precision);
     try {
       this.columnNorms = columnNorms(store);
       this.blockPredictor =

@@ -1,6 +1,7 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.engine.ffn.FfnStream;
+import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Residency;
@@ -50,16 +51,16 @@ public final class Session implements AutoCloseable {
    * @param limits how reads are merged
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits) {
-    this(engine, context, residency, limits, engine.tokenPredictor());
+    this(engine, context, residency, limits, engine.tokenPredictor(), LookAhead.NONE);
   }
 
   /**
-   * The same with another predictor for single tokens than the engine's.
+   * The same with a predictor for single tokens that need not be the engine's, and with look-ahead or without.
    *
    * @param predictor stays the caller's
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits,
-      ActivePredictor predictor) {
+      ActivePredictor predictor, LookAhead lookAhead) {
     this.engine = engine;
     this.model = engine.model();
     this.spec = model.spec();
@@ -77,10 +78,11 @@ public final class Session implements AutoCloseable {
             predictor,
             engine.activity(),
             engine.columnNorms(),
-            engine.openReader(),
+            engine::openReader,
             residency,
             hot,
             limits,
+            lookAhead,
             engine.workers(),
             ledger);
   }

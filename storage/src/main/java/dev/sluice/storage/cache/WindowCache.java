@@ -178,6 +178,18 @@ public final class WindowCache {
     misses += missCount;
   }
 
+  /**
+   * Which of a layer's bundles are not resident, without counting as use of those that are. Bitmaps as in {@link #split};
+   * both may be the same array.
+   */
+  public void absent(int layer, long[] bundles, long[] absentBundles) {
+    int base = Objects.checkIndex(layer, shape.layers()) * wordsPerLayer;
+    for (int i = 0; i < wordsPerLayer; i++) {
+      absentBundles[i] = bundles[i] & ~residents.present[base + i];
+    }
+    absentBundles[wordsPerLayer - 1] &= lastWordMask;
+  }
+
   /** The slot of a bundle, -1 when it is not resident. */
   public int slotOf(int layer, int bundle) {
     return residents.slotOf(position(layer, bundle));

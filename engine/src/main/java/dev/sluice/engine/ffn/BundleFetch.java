@@ -1,0 +1,224 @@
+package dev.sluice.engine.ffn;
+
+import dev.sluice.engine.ledger.Ledger;
+import dev.sluice.engine.ledger.Quantity;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.ReadBatch;
+import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.store.FfnLayout;
+import dev.sluice.storage.store.FfnLayout.Part;
+import dev.sluice.storage.store.PageChecksums;
+import dev.sluice.storage.store.Store;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Brings bundles of one layer from flash: plans requests, reads them into staging memory, verifies every page, moves
+ * bundles home as they land, and counts it all in the ledger. One set of bundles at a time; one thread. Owns its reader.
+ */
+final class BundleFetch implements AutoCloseable {
+  private static final int PAGE = PageChecksums.PAGE_BYTES;
+  private static final long NOWHERE = -1;
+
+  private final Store store;
+  private final FfnLayout layout;
+  private final BlockReader reader;
+  private final ReadPlanner planner;
+  private final ReadBatch batch;
+  private final MemorySegment homes;
+  private final Ledger ledger;
+
+  private final int[] position;
+  private final long[] home;
+  private final int[] pending; // parts still to come
+  private int layer = -1;
+  private int count;
+  private int firstRange; // of the batch in flight
+  private boolean inFlight;
+  private long requestsBefore;
+  private long bytesBefore;
+
+  /** Hears of bundles that are whole at their homes. */
+  interface Landing {
+    void bundle(int index);
+
+    /** All bundles of one request have been told of. */
+    void requestEnds();
+  }
+
+  /**
+   * @param reader open on the store's FFN file; taken over
+   * @param staging bytes in which reads land
+   * @param homes where bundles go
+   * @param arena owns the staging memory; must outlive this
+   */
+  BundleFetch(Store store, BlockReader reader, ReadPlanner.Limits limits, long stagingBytes,
+      MemorySegment homes, Arena arena, Ledger ledger) {
+    this.store = store;
+    this.layout = store.ffn();
+    this.reader = reader;
+    this.homes = homes;
+    this.ledger = ledger;
+    planner = new ReadPlanner(limits);
+    int neurons = store.spec().feedForward();
+    position = new int[neurons];
+    home = new long[neurons];
+    pending = new int[neurons];
+    batch = new ReadBatch(AnonymousMemory.map(Math.max(stagingBytes, widestRead(layout)), arena));
+  }
+
+  private static long widestRead(FfnLayout layout) {
+    long widest = 0;
+    for (List<Part> parts : layout.layers()) {
+      for (Part part : parts) {
+        widest = Math.max(widest, part.strideBytes());
+      }
+    }
+    return (widest / PAGE + 2) * PAGE;
+  }
+
+  /**
+   * Wants the bundles of a bitmap in disk order; none of them has a home yet, and whoever has none is read in vain.
+   *
+   * @return how many they are
+   */
+  int plan(int layer, long[] wanted) {
+    this.layer = layer;
+    count = 0;
+    for (int w = 0; w < wanted.length; w++) {
+      for (long bits = wanted[w]; bits != 0; bits &= bits - 1) {
+        position[count++] = w * 64 + Long.numberOfTrailingZeros(bits);
+      }
+    }
+    List<Part> parts = layout.layers().get(layer);
+    planner.clear();
+    for (int k = 0; k < parts.size(); k++) {
+      Part part = parts.get(k);
+      for (int m = 0; m < count; m++) {
+        planner.want(part.offsetBytes(position[m]), part.strideBytes());
+      }
+    }
+    Arrays.fill(pending, 0, count, parts.size());
+    Arrays.fill(home, 0, count, NOWHERE);
+    return count;
+  }
+
+  /** The layer whose bundles were wanted last; −1 before. */
+  int layer() {
+    return layer;
+  }
+
+  int count() {
+    return count;
+  }
+
+  /** Disk position of the index-th bundle. */
+  int position(int index) {
+    return position[index];
+  }
+
+  /** Whether all of a bundle is among what was started so far. */
+  boolean isStarted(int index) {
+    int parts = layout.layers().get(layer).size();
+    return (parts - 1) * count + index < planner.planned();
+  }
+
+  /** Gives a bundle its place in the homes; to be known before the bundle lands. */
+  void home(int index, long offsetBytes) {
+    home[index] = offsetBytes;
+  }
+
+  long home(int index) {
+    return home[index];
+  }
+
+  /** Starts reading as many of the bundles that are left as staging holds; false if none are. */
+  boolean start() {
+    long started = System.nanoTime();
+    firstRange = planner.planned();
+    requestsBefore = reader.counters().requests();
+    bytesBefore = reader.counters().bytes();
+    inFlight = planner.fill(batch);
+    if (inFlight) {
+      reader.start(batch);
+    }
+    ledger.add(layer, Quantity.IO_NANOS, System.nanoTime() - started);
+    return inFlight;
+  }
+
+  /** Takes what {@link #start} started as it completes, until all is there. */
+  void land(Landing landing) {
+    if (!inFlight) {
+      return;
+    }
+    List<Part> parts = layout.layers().get(layer);
+    for (;;) {
+      long waiting = System.nanoTime();
+      int request = reader.next();
+      long landed = System.nanoTime();
+      ledger.add(layer, Quantity.IO_NANOS, landed - waiting);
+      if (request < 0) {
+        break;
+      }
+      store
+          .ffnChecksums()
+          .verify(
+              layout.file(), batch.fileOffsetBytes(request), batch.target(),
+              batch.targetOffsetBytes(request), batch.lengthBytes(request));
+      int from = firstRangeOf(request);
+      int to = from;
+      while (to < planner.planned() && planner.requestOf(to) == request) {
+        bringHome(parts, to++);
+      }
+      ledger.add(layer, Quantity.MEMORY_NANOS, System.nanoTime() - landed);
+      for (int range = from; range < to; range++) {
+        int m = range % count;
+        if (--pending[m] == 0 && home[m] != NOWHERE) {
+          landing.bundle(m);
+        }
+      }
+      landing.requestEnds();
+    }
+    inFlight = false;
+    ledger.add(layer, Quantity.REQUESTS, reader.counters().requests() - requestsBefore);
+    ledger.add(layer, Quantity.BYTES_READ, reader.counters().bytes() - bytesBefore);
+  }
+
+  /** Ranges of a batch lie in request order: the first of a request is found by bisection. */
+  private int firstRangeOf(int request) {
+    int low = firstRange;
+    int high = planner.planned();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (planner.requestOf(middle) < request) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  private void bringHome(List<Part> parts, int range) {
+    Part part = parts.get(range / count);
+    int m = range % count;
+    if (home[m] != NOWHERE) {
+      MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes,
+          home[m] + part.offsetInBundleBytes(), part.bytes());
+    }
+  }
+
+  /** One line about the reader, for a person. */
+  String describeReader() {
+    return reader.describe();
+  }
+
+  /** Drains what is in flight. */
+  @Override
+  public void close() {
+    reader.close();
+  }
+}
