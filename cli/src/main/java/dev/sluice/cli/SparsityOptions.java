@@ -73,7 +73,12 @@ final class SparsityOptions {
     if (predictor != null) {
       return PredictorChoice.parse(predictor);
     }
-    return store.blob(StoreKeys.quantised(4)).isPresent() ? PredictorChoice.quantised(4)
+    return defaultPredictor(store);
+  }
+
+  /** What runs unless another is named. */
+  static PredictorChoice defaultPredictor(Store store) {
+    return store.blobBytes(StoreKeys.quantised(4)).isPresent() ? PredictorChoice.quantised(4)
         : PredictorChoice.ALL;
   }
 

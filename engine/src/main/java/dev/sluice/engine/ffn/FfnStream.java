@@ -112,6 +112,7 @@ public final class FfnStream implements AutoCloseable {
     aheadInput = new float[spec.hidden()];
     try {
       MemorySegment homes = AnonymousMemory.map(((long) slots + neurons) * bundleBytes, arena);
+      AnonymousMemory.populate(homes);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
       demand = fetch(store, readers, limits, STAGING_BYTES, homes);
       ahead = new BundleFetch[lookAhead == LookAhead.NONE ? 0 : 2];
@@ -137,6 +138,13 @@ public final class FfnStream implements AutoCloseable {
       reader.close();
       throw e;
     }
+  }
+
+  /** RAM beside slots: where reads land, and places for the bundles of one layer that find no slot. */
+  public static long stagingBytes(ModelSpec spec) {
+    return AnonymousMemory.residentBytes(STAGING_BYTES)
+        + 2 * AnonymousMemory.residentBytes(AHEAD_STAGING_BYTES)
+        + (long) spec.feedForward() * spec.bundleBytes();
   }
 
   /** Bytes on disk of one bundle with its padding: what a slot is charged at. */

@@ -1,6 +1,8 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.Store;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -18,6 +20,10 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
 
   private static final Pattern NUMBERED =
       Pattern.compile("(quantised|low-rank|trained)-([1-9][0-9]{0,3})(-top)?");
+
+  // What StoreKeys calls a predictor; of one with a blob for each layer, the first.
+  private static final Pattern STORED =
+      Pattern.compile("predictor/(quantised-[1248]|(?:low-rank|trained)-[1-9][0-9]{0,3}(?=/0$))(?:/0)?");
 
   /** The predictors that the engine has. */
   public enum Kind {
@@ -85,6 +91,28 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
       case LOW_RANK -> "low-rank-" + rank;
       case TRAINED, TRAINED_TOP -> "trained-" + rank;
     };
+  }
+
+  /** What is thrown when a store does not have it. */
+  BadInputException missing(Store store) {
+    return new BadInputException(
+        store.folder(),
+        "it has no predictor " + this,
+        kind == Kind.QUANTISED
+            ? "bundle it with --predictor-bits " + bits
+            : "bundle it with --predictors " + stored());
+  }
+
+  /** Those that a store has, by name; {@code all} among them, which needs nothing. */
+  public static List<PredictorChoice> of(Store store) {
+    List<PredictorChoice> choices = new ArrayList<>(List.of(ALL));
+    Matcher matcher = STORED.matcher("");
+    for (String key : store.blobKeys()) {
+      if (matcher.reset(key).matches()) {
+        choices.add(parse(matcher.group(1)));
+      }
+    }
+    return List.copyOf(choices);
   }
 
   @Override

@@ -43,22 +43,13 @@ record PredictorLoader(
   }
 
   private byte[] blob(PredictorChoice choice, String key) {
-    return store.blob(key).orElseThrow(() -> missing(choice));
-  }
-
-  private BadInputException missing(PredictorChoice choice) {
-    return new BadInputException(
-        store.folder(),
-        "it has no predictor " + choice,
-        choice.kind() == PredictorChoice.Kind.QUANTISED
-            ? "bundle it with --predictor-bits " + choice.bits()
-            : "bundle it with --predictors " + choice.stored());
+    return store.blob(key).orElseThrow(() -> choice.missing(store));
   }
 
   private QuantisedPredictor quantised(PredictorChoice choice) {
     ModelSpec spec = store.spec();
     String key = StoreKeys.quantised(choice.bits());
-    long bytes = store.blobBytes(key).orElseThrow(() -> missing(choice));
+    long bytes = store.blobBytes(key).orElseThrow(() -> choice.missing(store));
     QuantisedCopy copy =
         QuantisedCopy.decode(
             bytes, (offset, target) -> store.readBlob(key, offset, target), spec.activation(),

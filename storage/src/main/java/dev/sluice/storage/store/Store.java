@@ -230,6 +230,16 @@ public final class Store implements AutoCloseable {
     return catalog.tensors();
   }
 
+  /** Bytes of the file that holds the bundles. */
+  public long ffnFileBytes() {
+    return manifest.files().get(StoreFormat.ffnFile(manifest.container())).bytes();
+  }
+
+  /** Bytes of all files that have page checksums. */
+  public long fileBytes() {
+    return manifest.files().values().stream().mapToLong(FileEntry::bytes).sum();
+  }
+
   /** Checksums of the file that holds the bundles. */
   public PageChecksums ffnChecksums() {
     return catalog.ffnChecksums();
