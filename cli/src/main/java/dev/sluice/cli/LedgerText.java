@@ -77,6 +77,8 @@ final class LedgerText {
     object.put("key_value_bytes", needs.keyValueBytes());
     object.put("predictor_bytes", needs.predictorBytes());
     object.put("staging_bytes", needs.stagingBytes());
+    object.put("spill_bytes", plan.spillBytes());
+    object.put("layer_buffer_bytes", needs.layerBufferBytes());
     object.put("prompt_bytes", needs.promptBytes());
     object.put("index_bytes", needs.indexBytes());
     object.put("heap_limit_bytes", needs.jvm().heapBytes());

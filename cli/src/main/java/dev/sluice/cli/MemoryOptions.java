@@ -51,7 +51,7 @@ final class MemoryOptions {
     }
     long bytes = RamCeiling.bytes(ram, MemoryLimit.now());
     MemoryPlan plan = MemoryPlan.ofProcess(store, predictor, shape, bytes);
-    RamCeiling.check(bytes, MemoryPlan.floorBytes(plan.needs()), MemoryLimit.now());
+    RamCeiling.check(bytes, MemoryPlan.floorBytes(store, plan.needs()), MemoryLimit.now());
     return Optional.of(plan);
   }
 
@@ -99,7 +99,7 @@ final class MemoryOptions {
         "give 0 to " + LONGEST_WINDOW_TOKENS + ", or auto");
   }
 
-  private static double share(String flag, String text) {
+  static double share(String flag, String text) {
     String number = text.endsWith("%") ? text.substring(0, text.length() - 1) : text;
     double scale = text.endsWith("%") ? 100 : 1;
     try {

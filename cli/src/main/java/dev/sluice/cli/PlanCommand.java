@@ -133,7 +133,7 @@ final class PlanCommand implements Callable<Integer> {
 
   private static Line line(Store opened, PredictorChoice choice, RunShape shape, long bytes) {
     MemoryNeeds needs = MemoryNeeds.of(opened, choice, shape);
-    if (bytes < MemoryPlan.floorBytes(needs)) {
+    if (bytes < MemoryPlan.floorBytes(opened, needs)) {
       return new Line(choice, needs, Optional.empty(), Optional.empty());
     }
     MemoryPlan plan = MemoryPlan.ofProcess(opened, choice, shape, bytes);
@@ -160,7 +160,7 @@ final class PlanCommand implements Callable<Integer> {
     split(out, "scales of down", needs.scaleBytes());
     split(out, "keys and values", needs.keyValueBytes());
     split(out, "predictor", needs.predictorBytes());
-    split(out, "staging and spill", needs.stagingBytes());
+    split(out, "staging and spill", needs.stagingBytes() + plan.spillBytes());
     split(out, "prompt buffers", needs.promptBytes());
     split(out, "orders, checksums, cache, tokenizer", needs.indexBytes());
     split(out, "JVM: other heap", jvm.spareHeapBytes());
@@ -170,8 +170,11 @@ final class PlanCommand implements Callable<Integer> {
     split(out, "JVM: libraries, stacks, compiler", jvm.nativeBytes());
     split(out, "slots", plan.slotsBytes());
     split(out, "--ram", plan.budgetBytes());
+    out.printf(Locale.ROOT,
+        "(a prompt also takes two layers, %.1f MiB, and gives them back before slots are filled)%n",
+        needs.layerBufferBytes() / 1048576.0);
     out.printf(Locale.ROOT, "floor %d MiB; Java heap at most %d MiB; %s%n",
-        MemoryPlan.floorBytes(needs) >> 20, jvm.heapBytes() >> 20, allowed(limit));
+        MemoryPlan.floorBytes(opened, needs) >> 20, jvm.heapBytes() >> 20, allowed(limit));
     out.printf(Locale.ROOT, "%d slots of %d bytes hold %.1f %% of the FFN%n%n", plan.slots(),
         plan.slotBytes(), 100.0 * plan.slots() / plan.allBundles());
     out.printf(Locale.ROOT, "device: %.1f us a request and %.0f MB/s (%s); weights: %.1f GB/s%n",
@@ -184,7 +187,7 @@ final class PlanCommand implements Callable<Integer> {
       out.printf(Locale.ROOT, "%-18s %9.1f ", line.predictor(),
           line.needs().predictorBytes() / 1048576.0);
       if (line.plan().isEmpty()) {
-        out.printf("  needs --ram %dM%n", MemoryPlan.floorBytes(line.needs()) >> 20);
+        out.printf("  needs --ram %dM%n", MemoryPlan.floorBytes(opened, line.needs()) >> 20);
         continue;
       }
       ReadForecast forecast = line.forecast().orElseThrow();
@@ -222,7 +225,7 @@ final class PlanCommand implements Callable<Integer> {
     object.put("prompt_tokens", shape.promptTokens());
     object.put("threads", shape.threads());
     object.put("memory", LedgerText.memory(plan));
-    object.put("floor_bytes", MemoryPlan.floorBytes(plan.needs()));
+    object.put("floor_bytes", MemoryPlan.floorBytes(opened, plan.needs()));
     limit.group().ifPresent(group -> object.put("cgroup_limit_bytes", group.limitBytes()));
     limit.availableBytes().ifPresent(bytes -> object.put("available_bytes", bytes));
     object.put("jvm_flags", plan.needs().jvm().flags());
@@ -237,7 +240,7 @@ final class PlanCommand implements Callable<Integer> {
       Map<String, Object> one = new LinkedHashMap<>();
       one.put("predictor", line.predictor().toString());
       one.put("predictor_bytes", line.needs().predictorBytes());
-      one.put("floor_bytes", MemoryPlan.floorBytes(line.needs()));
+      one.put("floor_bytes", MemoryPlan.floorBytes(opened, line.needs()));
       line.plan().ifPresent(p -> one.put("slots", p.slots()));
       line.plan().ifPresent(p -> one.put("ffn_share", (double) p.slots() / p.allBundles()));
       line.forecast().ifPresent(

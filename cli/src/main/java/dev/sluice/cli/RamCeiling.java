@@ -20,7 +20,7 @@ final class RamCeiling {
       try {
         return Bytes.parse(text).count();
       } catch (BadInputException e) {
-        throw new BadInputException("--ram " + text, "is no size",
+        throw new BadInputException("--ram " + text, "is no possible size",
             "write it like 512M or 2G, or auto", e);
       }
     }

@@ -233,7 +233,14 @@ final class RunCommand implements Callable<Integer> {
   private LookAhead lookAhead() {
     return switch (lookAhead) {
       case "off" -> LookAhead.NONE;
-      case "on" -> LookAhead.NEXT_LAYER;
+      case "on" -> {
+        if (impose.isGiven()) {
+          throw new BadInputException("--look-ahead on", "it cannot go with --impose: nothing says "
+              + "how well one layer's input would tell the next one's names",
+              "leave one of them out");
+        }
+        yield LookAhead.NEXT_LAYER;
+      }
       default -> throw new BadInputException("--look-ahead " + lookAhead, "is neither on nor off",
           "write on or off");
     };

@@ -12,11 +12,7 @@ import java.util.SplittableRandom;
  * Goes through the recorded tokens in order, so it belongs to one session, which it must see from its first single token on.
  */
 public final class ImposedPredictor implements ActivePredictor {
-  /** Assumed, as nothing is published. */
-  private static final double UNFORESEEN = 0.2;
-
   private final ActivePredictor real;
-  private final Rates rates;
   private final int neurons;
   private final int layers;
   private final int words;
@@ -28,13 +24,12 @@ public final class ImposedPredictor implements ActivePredictor {
    *
    * @param missed share of active neurons that are not named
    * @param falseAlarms neurons named in vain, as a share of the active ones
-   * @param unforeseen share of the names that look-ahead does not have one layer early
    * @param seed of all draws
    */
-  public record Rates(double missed, double falseAlarms, double unforeseen, long seed) {
+  public record Rates(double missed, double falseAlarms, long seed) {
     /** As published for LLM in a flash. */
     public static Rates published(long seed) {
-      return new Rates(0.05, 0.07, UNFORESEEN, seed);
+      return new Rates(0.05, 0.07, seed);
     }
   }
 
@@ -45,7 +40,6 @@ public final class ImposedPredictor implements ActivePredictor {
   public ImposedPredictor(
       DenseFirings firings, ModelSpec spec, int firstToken, Rates rates, ActivePredictor real) {
     this.real = real;
-    this.rates = rates;
     this.neurons = spec.feedForward();
     this.layers = spec.layers();
     this.words = firings.words();
@@ -96,20 +90,6 @@ public final class ImposedPredictor implements ActivePredictor {
   @Override
   public long residentBytes() {
     return real.residentBytes();
-  }
-
-  @Override
-  public void foresee(int layer, float[] almostNormed, byte[] predicted,
-      PredictorScratch scratch) {
-    real.predict(layer, almostNormed, 0, 1, predicted, scratch);
-    SplittableRandom random =
-        new SplittableRandom(
-            ~rates.seed ^ ((long) token * layers + layer) * 0x9E3779B97F4A7C15L);
-    long[] own = names[layer];
-    for (int i = 0; i < neurons; i++) {
-      boolean named = (own[token * words + (i >>> 6)] >>> i & 1) != 0;
-      predicted[i] = (byte) (named && random.nextDouble() >= rates.unforeseen ? 1 : 0);
-    }
   }
 
   @Override

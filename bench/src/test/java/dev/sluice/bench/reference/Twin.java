@@ -88,7 +88,7 @@ final class Twin {
               Checkpoints.BUNDLED,
               Order.named(order, SEED),
               onePercentTarget(ActiveRule.OUTPUT),
-              0,
+              Bundler.FittedTo.ALL,
               List.of(PredictorRecipe.parse("quantised-4")),
               QuantisedFit.DEFAULT_RECALL,
               SEED);

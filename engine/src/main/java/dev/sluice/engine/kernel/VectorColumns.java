@@ -3,15 +3,46 @@ package dev.sluice.engine.kernel;
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
 
 import dev.sluice.storage.tensor.TensorType;
+import java.lang.invoke.MethodHandles;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Scaled additions of several columns in one pass over y, and the scales that close a block of columns. Lengths are
+ * Scaled additions of columns, several in one pass over y, and the scales that close a block of columns. Lengths are
  * multiples of 16 (Q8_0: 32) here; ranges are checked.
  */
 final class VectorColumns {
+  /** (address, factor, y, its offset, n). */
+  private static final Loops ONE =
+      new Loops(MethodHandles.lookup(), long.class, float.class, float[].class, int.class,
+          int.class)
+          .with(TensorType.F32, "floats1")
+          .with(TensorType.F16, "halves1")
+          .with(TensorType.BF16, "brains1")
+          .with(TensorType.I8, "bytes1")
+          .with(TensorType.U4, "nibbles1")
+          .with(TensorType.Q8_0, "blocks1");
+
+  /** (two addresses, two factors, y, its offset, n). */
+  private static final Loops TWO =
+      new Loops(MethodHandles.lookup(), long.class, long.class, float.class, float.class,
+          float[].class, int.class, int.class)
+          .with(TensorType.F32, "floats2")
+          .with(TensorType.F16, "halves2")
+          .with(TensorType.BF16, "brains2")
+          .with(TensorType.I8, "bytes2")
+          .with(TensorType.U4, "nibbles2")
+          .with(TensorType.Q8_0, "blocks2");
+
+  /** (four addresses, factors, their offset, y, its offset, n). */
+  private static final Loops FOUR =
+      new Loops(MethodHandles.lookup(), long.class, long.class, long.class, long.class,
+          float[].class, int.class, float[].class, int.class, int.class)
+          .with(TensorType.F32, "floats4")
+          .with(TensorType.BF16, "brains4")
+          .with(TensorType.I8, "bytes4");
+
   private static final VectorShuffle<Float> EVENS =
       VectorShuffle.fromValues(FLOATS, 0, 2, 4, 6, -8, -6, -4, -2);
   private static final VectorShuffle<Float> ODDS =
@@ -19,12 +50,18 @@ final class VectorColumns {
 
   private VectorColumns() {}
 
-  /** Whether {@link #axpys} knows this type. */
-  static boolean knows(TensorType type) {
-    return switch (type) {
-      case I8, U4, F16, BF16, F32, Q8_0 -> true;
-      default -> false;
-    };
+  /** Whether there are loops for this type. */
+  static boolean have(TensorType type) {
+    return ONE.have(type);
+  }
+
+  /** Adds a · n elements to y. */
+  static void axpy(TensorType type, float a, long address, float[] y, int yo, int n) {
+    try {
+      ONE.of(type).invokeExact(address, a, y, yo, n);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
+    }
   }
 
   /** Adds n elements of {@code count} columns, which begin at {@code base} plus their offsets, to y. */
@@ -32,11 +69,9 @@ final class VectorColumns {
       TensorType type, float[] a, int ao, long base, long[] offsets, int first, int count,
       float[] y, int yo, int n) {
     int c = 0;
-    if (type == TensorType.I8) {
+    if (FOUR.have(type)) {
       for (; c + 4 <= count; c += 4) {
-        int at = first + c;
-        bytes4(base + offsets[at], base + offsets[at + 1], base + offsets[at + 2],
-            base + offsets[at + 3], a, ao + c, y, yo, n);
+        four(type, base, offsets, first + c, a, ao + c, y, yo, n);
       }
     }
     for (; c + 2 <= count; c += 2) {
@@ -44,137 +79,288 @@ final class VectorColumns {
           y, yo, n);
     }
     if (c < count) {
-      VectorRows.axpy(type, a[ao + c], base + offsets[first + c], y, yo, n);
+      axpy(type, a[ao + c], base + offsets[first + c], y, yo, n);
     }
   }
 
   private static void two(
       TensorType type, long v, long w, float a, float b, float[] y, int yo, int n) {
-    switch (type) {
-      case I8 -> bytes2(v, w, a, b, y, yo, n);
-      case U4 -> nibbles2(v, w, a, b, y, yo, n);
-      case F32 -> floats2(v, w, a, b, y, yo, n);
-      case Q8_0 -> blocks2(v, w, a, b, y, yo, n);
-      default -> halves2(v, w, a, b, y, yo, n, HalfFormat.shift(type), HalfFormat.mask(type),
-          HalfFormat.scale(type));
+    try {
+      TWO.of(type).invokeExact(v, w, a, b, y, yo, n);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
     }
   }
 
-  private static void bytes4(
-      long w0, long w1, long w2, long w3, float[] a, int ao, float[] y, int yo, int n) {
-    FloatVector a0 = FloatVector.broadcast(FLOATS, a[ao]);
-    FloatVector a1 = FloatVector.broadcast(FLOATS, a[ao + 1]);
-    FloatVector a2 = FloatVector.broadcast(FLOATS, a[ao + 2]);
-    FloatVector a3 = FloatVector.broadcast(FLOATS, a[ao + 3]);
+  private static void four(
+      TensorType type, long base, long[] offsets, int at, float[] a, int ao, float[] y, int yo,
+      int n) {
+    try {
+      FOUR.of(type).invokeExact(base + offsets[at], base + offsets[at + 1], base + offsets[at + 2],
+          base + offsets[at + 3], a, ao, y, yo, n);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
+    }
+  }
+
+  private static FloatVector load(float[] y, int at) {
+    return FloatVector.fromArray(FLOATS, y, at);
+  }
+
+  private static void store(FloatVector s, float[] y, int at) {
+    s.add(0f).intoArray(y, at); // no −0
+  }
+
+  private static FloatVector factor(float a) {
+    return FloatVector.broadcast(FLOATS, a);
+  }
+
+  static void bytes1(long wAddress, float a, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector b = factor(a);
     for (int i = 0; i < n; i += 8) {
-      FloatVector s = FloatVector.fromArray(FLOATS, y, yo + i);
-      s = VectorQuants.bytes(w0 + i).fma(a0, s);
+      store(VectorQuants.bytes(w + i).fma(b, load(y, yo + i)), y, yo + i);
+    }
+  }
+
+  static void bytes2(long vAddress, long wAddress, float a, float b, float[] y, int yo,
+      int n) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector av = factor(a);
+    FloatVector bv = factor(b);
+    for (int i = 0; i < n; i += 8) {
+      FloatVector s = VectorQuants.bytes(v + i).fma(av, load(y, yo + i));
+      store(VectorQuants.bytes(w + i).fma(bv, s), y, yo + i);
+    }
+  }
+
+  static void bytes4(
+      long w0Address, long w1Address, long w2Address, long w3Address, float[] a, int ao, float[] y,
+      int yo, int n) {
+    long w0 = NativeMemory.bounded(w0Address);
+    long w1 = NativeMemory.bounded(w1Address);
+    long w2 = NativeMemory.bounded(w2Address);
+    long w3 = NativeMemory.bounded(w3Address);
+    FloatVector a0 = factor(a[ao]);
+    FloatVector a1 = factor(a[ao + 1]);
+    FloatVector a2 = factor(a[ao + 2]);
+    FloatVector a3 = factor(a[ao + 3]);
+    for (int i = 0; i < n; i += 8) {
+      FloatVector s = VectorQuants.bytes(w0 + i).fma(a0, load(y, yo + i));
       s = VectorQuants.bytes(w1 + i).fma(a1, s);
       s = VectorQuants.bytes(w2 + i).fma(a2, s);
-      s = VectorQuants.bytes(w3 + i).fma(a3, s);
-      s.add(0f).intoArray(y, yo + i);
+      store(VectorQuants.bytes(w3 + i).fma(a3, s), y, yo + i);
     }
   }
 
-  private static void bytes2(long v, long w, float a, float b, float[] y, int yo, int n) {
-    FloatVector av = FloatVector.broadcast(FLOATS, a);
-    FloatVector bv = FloatVector.broadcast(FLOATS, b);
-    for (int i = 0; i < n; i += 8) {
-      FloatVector s = FloatVector.fromArray(FLOATS, y, yo + i);
-      s = VectorQuants.bytes(v + i).fma(av, s);
-      s = VectorQuants.bytes(w + i).fma(bv, s);
-      s.add(0f).intoArray(y, yo + i);
+  static void nibbles1(long wAddress, float a, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector b = factor(a);
+    for (int i = 0; i < n; i += 16) {
+      IntVector p = VectorQuants.unsigned(w + (i >> 1));
+      store(VectorQuants.low(p).fma(b, load(y, yo + i)), y, yo + i);
+      store(VectorQuants.high(p).fma(b, load(y, yo + i + 8)), y, yo + i + 8);
     }
   }
 
-  private static void nibbles2(long v, long w, float a, float b, float[] y, int yo, int n) {
-    FloatVector av = FloatVector.broadcast(FLOATS, a);
-    FloatVector bv = FloatVector.broadcast(FLOATS, b);
+  static void nibbles2(long vAddress, long wAddress, float a, float b, float[] y, int yo,
+      int n) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector av = factor(a);
+    FloatVector bv = factor(b);
     for (int i = 0; i < n; i += 16) {
       IntVector p = VectorQuants.unsigned(v + (i >> 1));
       IntVector q = VectorQuants.unsigned(w + (i >> 1));
-      FloatVector low = FloatVector.fromArray(FLOATS, y, yo + i);
-      low = VectorQuants.low(q).fma(bv, VectorQuants.low(p).fma(av, low));
-      low.add(0f).intoArray(y, yo + i);
-      FloatVector high = FloatVector.fromArray(FLOATS, y, yo + i + 8);
-      high = VectorQuants.high(q).fma(bv, VectorQuants.high(p).fma(av, high));
-      high.add(0f).intoArray(y, yo + i + 8);
+      FloatVector low = VectorQuants.low(p).fma(av, load(y, yo + i));
+      store(VectorQuants.low(q).fma(bv, low), y, yo + i);
+      FloatVector high = VectorQuants.high(p).fma(av, load(y, yo + i + 8));
+      store(VectorQuants.high(q).fma(bv, high), y, yo + i + 8);
     }
   }
 
-  private static void floats2(long v, long w, float a, float b, float[] y, int yo, int n) {
-    FloatVector av = FloatVector.broadcast(FLOATS, a);
-    FloatVector bv = FloatVector.broadcast(FLOATS, b);
+  static void floats1(long wAddress, float a, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector b = factor(a);
     for (int i = 0; i < n; i += 8) {
-      FloatVector s = FloatVector.fromArray(FLOATS, y, yo + i);
-      s = VectorRows.floats(v + 4L * i).fma(av, s);
-      s = VectorRows.floats(w + 4L * i).fma(bv, s);
-      s.add(0f).intoArray(y, yo + i);
+      store(VectorRows.floats(w + 4L * i).fma(b, load(y, yo + i)), y, yo + i);
     }
   }
 
-  private static void blocks2(long v, long w, float a, float b, float[] y, int yo, int n) {
-    FloatVector av = FloatVector.broadcast(FLOATS, a);
-    FloatVector bv = FloatVector.broadcast(FLOATS, b);
-    for (int i = 0; i < n; i += 32, v += 34, w += 34) {
-      FloatVector dv = VectorQuants.scale(v);
-      FloatVector dw = VectorQuants.scale(w);
+  static void floats2(long vAddress, long wAddress, float a, float b, float[] y, int yo,
+      int n) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector av = factor(a);
+    FloatVector bv = factor(b);
+    for (int i = 0; i < n; i += 8) {
+      FloatVector s = VectorRows.floats(v + 4L * i).fma(av, load(y, yo + i));
+      store(VectorRows.floats(w + 4L * i).fma(bv, s), y, yo + i);
+    }
+  }
+
+  static void floats4(
+      long w0Address, long w1Address, long w2Address, long w3Address, float[] a, int ao, float[] y,
+      int yo, int n) {
+    long w0 = NativeMemory.bounded(w0Address);
+    long w1 = NativeMemory.bounded(w1Address);
+    long w2 = NativeMemory.bounded(w2Address);
+    long w3 = NativeMemory.bounded(w3Address);
+    FloatVector a0 = factor(a[ao]);
+    FloatVector a1 = factor(a[ao + 1]);
+    FloatVector a2 = factor(a[ao + 2]);
+    FloatVector a3 = factor(a[ao + 3]);
+    for (int i = 0; i < n; i += 8) {
+      FloatVector s = VectorRows.floats(w0 + 4L * i).fma(a0, load(y, yo + i));
+      s = VectorRows.floats(w1 + 4L * i).fma(a1, s);
+      s = VectorRows.floats(w2 + 4L * i).fma(a2, s);
+      store(VectorRows.floats(w3 + 4L * i).fma(a3, s), y, yo + i);
+    }
+  }
+
+  static void blocks1(long wAddress, float a, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector b = factor(a);
+    for (int i = 0; i < n; i += 32) {
+      long p = w + 34L * (i >> 5);
+      FloatVector d = VectorQuants.scale(p);
       for (int k = 0; k < 32; k += 8) {
-        FloatVector s = FloatVector.fromArray(FLOATS, y, yo + i + k);
-        s = VectorQuants.bytes(v + 2 + k).mul(dv).fma(av, s);
-        s = VectorQuants.bytes(w + 2 + k).mul(dw).fma(bv, s);
-        s.add(0f).intoArray(y, yo + i + k);
+        int at = yo + i + k;
+        store(VectorQuants.bytes(p + 2 + k).mul(d).fma(b, load(y, at)), y, at);
       }
     }
   }
 
-  private static void halves2(
-      long v, long w, float a, float b, float[] y, int yo, int n, int shift, int mask,
-      float scale) {
-    FloatVector av = FloatVector.broadcast(FLOATS, a);
-    FloatVector bv = FloatVector.broadcast(FLOATS, b);
+  static void blocks2(long vAddress, long wAddress, float a, float b, float[] y, int yo,
+      int n) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector av = factor(a);
+    FloatVector bv = factor(b);
+    for (int i = 0; i < n; i += 32) {
+      long p = v + 34L * (i >> 5);
+      long q = w + 34L * (i >> 5);
+      FloatVector dp = VectorQuants.scale(p);
+      FloatVector dq = VectorQuants.scale(q);
+      for (int k = 0; k < 32; k += 8) {
+        int at = yo + i + k;
+        FloatVector s = VectorQuants.bytes(p + 2 + k).mul(dp).fma(av, load(y, at));
+        store(VectorQuants.bytes(q + 2 + k).mul(dq).fma(bv, s), y, at);
+      }
+    }
+  }
+
+  static void halves1(long wAddress, float a, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector b = factor(a);
+    for (int i = 0; i < n; i += 16) {
+      IntVector p = VectorRows.pairs(w + 2L * i);
+      store(VectorRows.evensF16(p).fma(b, load(y, yo + i)), y, yo + i);
+      store(VectorRows.oddsF16(p).fma(b, load(y, yo + i + 8)), y, yo + i + 8);
+    }
+  }
+
+  static void halves2(long vAddress, long wAddress, float a, float b, float[] y, int yo,
+      int n) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector av = factor(a);
+    FloatVector bv = factor(b);
     for (int i = 0; i < n; i += 16) {
       IntVector p = VectorRows.pairs(v + 2L * i);
       IntVector q = VectorRows.pairs(w + 2L * i);
-      FloatVector low = FloatVector.fromArray(FLOATS, y, yo + i);
-      low = VectorRows.evens(p, shift, mask, scale).fma(av, low);
-      low = VectorRows.evens(q, shift, mask, scale).fma(bv, low);
-      low.add(0f).intoArray(y, yo + i);
-      FloatVector high = FloatVector.fromArray(FLOATS, y, yo + i + 8);
-      high = VectorRows.odds(p, shift, mask, scale).fma(av, high);
-      high = VectorRows.odds(q, shift, mask, scale).fma(bv, high);
-      high.add(0f).intoArray(y, yo + i + 8);
+      FloatVector low = VectorRows.evensF16(p).fma(av, load(y, yo + i));
+      store(VectorRows.evensF16(q).fma(bv, low), y, yo + i);
+      FloatVector high = VectorRows.oddsF16(p).fma(av, load(y, yo + i + 8));
+      store(VectorRows.oddsF16(q).fma(bv, high), y, yo + i + 8);
+    }
+  }
+
+  static void brains1(long wAddress, float a, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector b = factor(a);
+    for (int i = 0; i < n; i += 16) {
+      IntVector p = VectorRows.pairs(w + 2L * i);
+      store(VectorRows.evensBf16(p).fma(b, load(y, yo + i)), y, yo + i);
+      store(VectorRows.oddsBf16(p).fma(b, load(y, yo + i + 8)), y, yo + i + 8);
+    }
+  }
+
+  static void brains2(long vAddress, long wAddress, float a, float b, float[] y, int yo,
+      int n) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector av = factor(a);
+    FloatVector bv = factor(b);
+    for (int i = 0; i < n; i += 16) {
+      IntVector p = VectorRows.pairs(v + 2L * i);
+      IntVector q = VectorRows.pairs(w + 2L * i);
+      FloatVector low = VectorRows.evensBf16(p).fma(av, load(y, yo + i));
+      store(VectorRows.evensBf16(q).fma(bv, low), y, yo + i);
+      FloatVector high = VectorRows.oddsBf16(p).fma(av, load(y, yo + i + 8));
+      store(VectorRows.oddsBf16(q).fma(bv, high), y, yo + i + 8);
+    }
+  }
+
+  static void brains4(
+      long w0Address, long w1Address, long w2Address, long w3Address, float[] a, int ao, float[] y,
+      int yo, int n) {
+    long w0 = NativeMemory.bounded(w0Address);
+    long w1 = NativeMemory.bounded(w1Address);
+    long w2 = NativeMemory.bounded(w2Address);
+    long w3 = NativeMemory.bounded(w3Address);
+    FloatVector a0 = factor(a[ao]);
+    FloatVector a1 = factor(a[ao + 1]);
+    FloatVector a2 = factor(a[ao + 2]);
+    FloatVector a3 = factor(a[ao + 3]);
+    for (int i = 0; i < n; i += 16) {
+      IntVector p0 = VectorRows.pairs(w0 + 2L * i);
+      IntVector p1 = VectorRows.pairs(w1 + 2L * i);
+      IntVector p2 = VectorRows.pairs(w2 + 2L * i);
+      IntVector p3 = VectorRows.pairs(w3 + 2L * i);
+      FloatVector low = VectorRows.evensBf16(p0).fma(a0, load(y, yo + i));
+      low = VectorRows.evensBf16(p1).fma(a1, low);
+      low = VectorRows.evensBf16(p2).fma(a2, low);
+      store(VectorRows.evensBf16(p3).fma(a3, low), y, yo + i);
+      FloatVector high = VectorRows.oddsBf16(p0).fma(a0, load(y, yo + i + 8));
+      high = VectorRows.oddsBf16(p1).fma(a1, high);
+      high = VectorRows.oddsBf16(p2).fma(a2, high);
+      store(VectorRows.oddsBf16(p3).fma(a3, high), y, yo + i + 8);
+    }
+  }
+
+  /** y = fma(a, x, y) for n elements, a multiple of 8. */
+  static void axpy(float a, float[] x, int xo, float[] y, int yo, int n) {
+    FloatVector b = factor(a);
+    for (int i = 0; i < n; i += 8) {
+      store(load(x, xo + i).fma(b, load(y, yo + i)), y, yo + i);
     }
   }
 
   /** y += scales · sums and sums = 0, for n elements. */
   static void close(
-      boolean split, TensorType type, long w, float[] sums, int so, float[] y, int yo, int n) {
+      boolean split, TensorType type, long address, float[] sums, int so, float[] y, int yo,
+      int n) {
+    long w = NativeMemory.bounded(address);
     FloatVector zero = FloatVector.zero(FLOATS);
     for (int i = 0; i < n; i += 16) {
-      closeHalf(first(split, type, w, i), sums, so + i, y, yo + i, zero);
-      closeHalf(second(split, type, w, i), sums, so + i + 8, y, yo + i + 8, zero);
+      store(first(split, type, w, i).fma(load(sums, so + i), load(y, yo + i)), y, yo + i);
+      zero.intoArray(sums, so + i);
+      store(second(split, type, w, i).fma(load(sums, so + i + 8), load(y, yo + i + 8)), y,
+          yo + i + 8);
+      zero.intoArray(sums, so + i + 8);
     }
-  }
-
-  private static void closeHalf(
-      FloatVector scales, float[] sums, int so, float[] y, int yo, FloatVector zero) {
-    scales
-        .fma(FloatVector.fromArray(FLOATS, sums, so), FloatVector.fromArray(FLOATS, y, yo))
-        .add(0f)
-        .intoArray(y, yo);
-    zero.intoArray(sums, so);
   }
 
   /** y += factors · mins, for n elements. */
   static void minimums(
-      boolean split, TensorType type, float factors, long w, float[] y, int yo, int n) {
-    FloatVector a = FloatVector.broadcast(FLOATS, factors);
+      boolean split, TensorType type, float factors, long address, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(address);
+    FloatVector a = factor(factors);
     for (int i = 0; i < n; i += 16) {
-      first(split, type, w, i).fma(a, FloatVector.fromArray(FLOATS, y, yo + i)).add(0f)
-          .intoArray(y, yo + i);
-      second(split, type, w, i).fma(a, FloatVector.fromArray(FLOATS, y, yo + i + 8)).add(0f)
-          .intoArray(y, yo + i + 8);
+      store(first(split, type, w, i).fma(a, load(y, yo + i)), y, yo + i);
+      store(second(split, type, w, i).fma(a, load(y, yo + i + 8)), y, yo + i + 8);
     }
   }
 
@@ -182,7 +368,7 @@ final class VectorColumns {
   private static FloatVector first(boolean split, TensorType type, long w, int i) {
     if (type == TensorType.F16) {
       return split
-          ? VectorRows.evens(VectorRows.pairs(w + 2L * i), 3, 0x8fffe000, 0x1p112f)
+          ? VectorRows.evensF16(VectorRows.pairs(w + 2L * i))
           : VectorQuants.halves(w + 2L * i);
     }
     FloatVector low = VectorRows.floats(w + 4L * i);
@@ -193,7 +379,7 @@ final class VectorColumns {
   private static FloatVector second(boolean split, TensorType type, long w, int i) {
     if (type == TensorType.F16) {
       return split
-          ? VectorRows.odds(VectorRows.pairs(w + 2L * i), 3, 0x8fffe000, 0x1p112f)
+          ? VectorRows.oddsF16(VectorRows.pairs(w + 2L * i))
           : VectorQuants.halves(w + 2L * i + 16);
     }
     FloatVector high = VectorRows.floats(w + 4L * i + 32);

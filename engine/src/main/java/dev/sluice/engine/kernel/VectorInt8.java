@@ -3,6 +3,7 @@ package dev.sluice.engine.kernel;
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
 
 import dev.sluice.storage.tensor.TensorType;
+import java.lang.invoke.MethodHandles;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -28,27 +29,36 @@ final class VectorInt8 {
   // Where the minimums of four rows are, behind their four vectors of partial sums.
   private static final int MINIMUMS = 32;
 
+  /** (address, activations, sums, place): what {@link #sum} does. */
+  private static final Loops ONE =
+      new Loops(MethodHandles.lookup(), long.class, Int8Vector.class, float[].class, int.class)
+          .with(TensorType.Q8_0, "sum8")
+          .with(TensorType.Q4_0, "sum40")
+          .with(TensorType.Q4_1, "sum41");
+
   private VectorInt8() {}
 
   /** Leaves a row's 8 partial sums at {@code sums[8 · place]} and what its minimums add behind those of four rows. */
-  private static void sum(
-      TensorType type, long address, long x, Int8Vector v, float[] sums, int place) {
-    long w = NativeMemory.bounded(address);
-    int blocks = v.blocks();
-    float[] scales = v.scales();
-    switch (type) {
-      case Q8_0 -> sum8(w, x, scales, blocks, sums, 8 * place);
-      case Q4_0 -> sum40(w, x, scales, blocks, sums, 8 * place);
-      case Q4_1 -> sum41(w, x, scales, blocks, sums, 8 * place);
-      default -> throw new IllegalArgumentException(type + " has no int8 products");
+  private static void sum(TensorType type, long address, Int8Vector x, float[] sums, int place) {
+    try {
+      ONE.of(type).invokeExact(address, x, sums, place);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
     }
-    sums[MINIMUMS + place] = type == TensorType.Q4_1 ? minimums(w, v.sums(), blocks) : 0f;
   }
 
   static float dot(TensorType type, long address, Int8Vector x) {
+    if (!inPairs(x)) {
+      return ScalarInt8.dot(type, address, x);
+    }
     float[] sums = Lanes.scratch();
-    sum(type, address, NativeMemory.bounded(x.address()), x, sums, 0);
+    sum(type, address, x, sums, 0);
     return total(sums, 0);
+  }
+
+  /** An odd number of blocks is rare, and the scalar twin's. */
+  private static boolean inPairs(Int8Vector x) {
+    return (x.blocks() & 1) == 0;
   }
 
   private static float total(float[] sums, int place) {
@@ -57,12 +67,17 @@ final class VectorInt8 {
 
   static void dots(
       TensorType type, long address, long strideBytes, int rows, Int8Vector x, float[] out, int o) {
+    if (!inPairs(x)) {
+      for (int r = 0; r < rows; r++) {
+        out[o + r] = ScalarInt8.dot(type, address + r * strideBytes, x);
+      }
+      return;
+    }
     float[] sums = Lanes.scratch();
-    long xs = NativeMemory.bounded(x.address());
     for (int r = 0; r < rows; r += 4) {
       int some = Math.min(4, rows - r);
       for (int k = 0; k < some; k++) {
-        sum(type, address + (r + k) * strideBytes, xs, x, sums, k);
+        sum(type, address + (r + k) * strideBytes, x, sums, k);
       }
       fold(sums, some, out, o + r);
     }
@@ -71,12 +86,17 @@ final class VectorInt8 {
   static void dotsAt(
       TensorType type, long base, long[] offsets, int first, int rows, Int8Vector x, float[] out,
       int o) {
+    if (!inPairs(x)) {
+      for (int r = 0; r < rows; r++) {
+        out[o + r] = ScalarInt8.dot(type, base + offsets[first + r], x);
+      }
+      return;
+    }
     float[] sums = Lanes.scratch();
-    long xs = NativeMemory.bounded(x.address());
     for (int r = 0; r < rows; r += 4) {
       int some = Math.min(4, rows - r);
       for (int k = 0; k < some; k++) {
-        sum(type, base + offsets[first + r + k], xs, x, sums, k);
+        sum(type, base + offsets[first + r + k], x, sums, k);
       }
       fold(sums, some, out, o + r);
     }
@@ -95,77 +115,60 @@ final class VectorInt8 {
     }
   }
 
-  private static void sum8(long w, long x, float[] scales, int blocks, float[] sums, int at) {
+  static void sum8(long address, Int8Vector activations, float[] sums, int place) {
+    long w = NativeMemory.bounded(address);
+    long x = NativeMemory.bounded(activations.address());
+    float[] scales = activations.scales();
+    int blocks = activations.blocks();
     FloatVector even = FloatVector.zero(FLOATS);
     FloatVector odd = even;
-    int pairs = blocks & -2;
-    for (int b = 0; b < pairs; b += 2) {
+    for (int b = 0; b < blocks; b += 2) {
       long p = w + 34L * b;
       long q = x + 128L * b;
       even = neighbours(products8(p, q)).fma(factor(p, scales[b]), even);
       odd = neighbours(products8(p + 34, q + 128)).fma(factor(p + 34, scales[b + 1]), odd);
     }
-    if (pairs < blocks) {
-      long p = w + 34L * pairs;
-      even = neighbours(products8(p, x + 128L * pairs)).fma(factor(p, scales[pairs]), even);
-    }
-    even.add(odd).intoArray(sums, at);
+    even.add(odd).intoArray(sums, 8 * place);
+    sums[MINIMUMS + place] = 0f;
   }
 
-  private static void sum40(long w, long x, float[] scales, int blocks, float[] sums, int at) {
+  static void sum40(long address, Int8Vector activations, float[] sums, int place) {
+    long w = NativeMemory.bounded(address);
+    long x = NativeMemory.bounded(activations.address());
+    float[] scales = activations.scales();
+    int blocks = activations.blocks();
     FloatVector even = FloatVector.zero(FLOATS);
     FloatVector odd = even;
-    int pairs = blocks & -2;
-    for (int b = 0; b < pairs; b += 2) {
+    for (int b = 0; b < blocks; b += 2) {
       long p = w + 18L * b;
       long q = x + 128L * b;
       even = smallNeighbours(products40(p, q)).fma(factor(p, scales[b]), even);
       odd = smallNeighbours(products40(p + 18, q + 128)).fma(factor(p + 18, scales[b + 1]), odd);
     }
-    even.add(odd).intoArray(sums, at);
-    if (pairs < blocks) {
-      last(products40(w + 18L * pairs, x + 128L * pairs), w + 18L * pairs, scales[pairs], even, odd,
-          sums, at);
-    }
+    even.add(odd).intoArray(sums, 8 * place);
+    sums[MINIMUMS + place] = 0f;
   }
 
-  private static void sum41(long w, long x, float[] scales, int blocks, float[] sums, int at) {
+  static void sum41(long address, Int8Vector activations, float[] sums, int place) {
+    long w = NativeMemory.bounded(address);
+    long x = NativeMemory.bounded(activations.address());
+    float[] scales = activations.scales();
+    float[] xSums = activations.sums();
+    int blocks = activations.blocks();
     FloatVector even = FloatVector.zero(FLOATS);
     FloatVector odd = even;
-    int pairs = blocks & -2;
-    for (int b = 0; b < pairs; b += 2) {
+    float evenMinimums = 0;
+    float oddMinimums = 0;
+    for (int b = 0; b < blocks; b += 2) {
       long p = w + 20L * b;
       long q = x + 128L * b;
       even = smallNeighbours(products4(p + 4, q)).fma(factor(p, scales[b]), even);
       odd = smallNeighbours(products4(p + 24, q + 128)).fma(factor(p + 20, scales[b + 1]), odd);
+      evenMinimums = Math.fma(NativeMemory.float16(p + 2), xSums[b], evenMinimums);
+      oddMinimums = Math.fma(NativeMemory.float16(p + 22), xSums[b + 1], oddMinimums);
     }
-    even.add(odd).intoArray(sums, at);
-    if (pairs < blocks) {
-      last(products4(w + 20L * pairs + 4, x + 128L * pairs), w + 20L * pairs, scales[pairs], even,
-          odd, sums, at);
-    }
-  }
-
-  /** The last of an odd number of blocks of nibbles. */
-  private static void last(
-      ShortVector products, long w, float scale, FloatVector even, FloatVector odd, float[] sums,
-      int at) {
-    smallNeighbours(products).fma(factor(w, scale), even).add(odd).intoArray(sums, at);
-  }
-
-  /** What Q4_1's minimums add. */
-  private static float minimums(long w, float[] xSums, int blocks) {
-    float even = 0;
-    float odd = 0;
-    int pairs = blocks & -2;
-    for (int b = 0; b < pairs; b += 2) {
-      even = Math.fma(NativeMemory.float16(w + 20L * b + 2), xSums[b], even);
-      odd = Math.fma(NativeMemory.float16(w + 20L * b + 22), xSums[b + 1], odd);
-    }
-    if (pairs < blocks) {
-      even = Math.fma(NativeMemory.float16(w + 20L * pairs + 2), xSums[pairs], even);
-    }
-    return even + odd;
+    sums[MINIMUMS + place] = evenMinimums + oddMinimums;
+    even.add(odd).intoArray(sums, 8 * place);
   }
 
   private static ByteVector load(long address) {

@@ -74,8 +74,14 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long address = NativeMemory.address(type, weights, offsetBytes, strideBytes, rows, n);
     try {
-      for (int r = 0; r < rows; r++) {
-        out[outOffset + r] = dotAt(type, address + r * strideBytes, arranged, arrangedOffset, n);
+      if (wholeBlocks(n)) {
+        VectorRows.dots(type, address, strideBytes, rows, arranged, arrangedOffset, out, outOffset,
+            n);
+      } else {
+        for (int r = 0; r < rows; r++) {
+          out[outOffset + r] =
+              ScalarKernels.dotAt(type, address + r * strideBytes, arranged, arrangedOffset, n);
+        }
       }
     } finally {
       Reference.reachabilityFence(weights);
@@ -98,9 +104,15 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, n);
     try {
-      for (int r = 0; r < rows; r++) {
-        out[outOffset + r] =
-            dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset, n);
+      if (wholeBlocks(n)) {
+        VectorRows.dotsAt(type, base, offsetsBytes, first, rows, arranged, arrangedOffset, out,
+            outOffset, n);
+      } else {
+        for (int r = 0; r < rows; r++) {
+          out[outOffset + r] =
+              ScalarKernels.dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset,
+                  n);
+        }
       }
     } finally {
       Reference.reachabilityFence(weights);
@@ -196,7 +208,10 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(yOffset, n, y.length);
     long address = NativeMemory.address(type, weights, offsetBytes, n);
     try {
-      int done = VectorRows.axpy(type, a, address, y, yOffset, n & -BlockLayout.BLOCK);
+      int done = VectorColumns.have(type) ? n & -BlockLayout.BLOCK : 0;
+      if (done > 0) {
+        VectorColumns.axpy(type, a, address, y, yOffset, done);
+      }
       ScalarKernels.axpyFrom(done, type, a, address, y, yOffset, n);
     } finally {
       Reference.reachabilityFence(weights);
@@ -221,7 +236,7 @@ final class VectorKernels implements Kernels {
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, columns, to);
     try {
       int done = from;
-      if (VectorColumns.knows(type)) {
+      if (VectorColumns.have(type)) {
         done += (to - from) & -BlockLayout.BLOCK;
         VectorColumns.axpys(type, a, aOffset, base + type.bytes(from), offsetsBytes, first, columns,
             y, yOffset + from, done - from);
@@ -289,7 +304,7 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(xOffset, n, x.length);
     Objects.checkFromIndexSize(yOffset, n, y.length);
     int full = n & -8;
-    VectorRows.axpy(a, x, xOffset, y, yOffset, full);
+    VectorColumns.axpy(a, x, xOffset, y, yOffset, full);
     ScalarKernels.axpyFrom(full, a, x, xOffset, y, yOffset, n);
   }
 

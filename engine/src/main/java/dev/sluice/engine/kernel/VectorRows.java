@@ -5,6 +5,7 @@ import static dev.sluice.engine.kernel.Lanes.INTS;
 
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -12,29 +13,61 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Loops over weights at checked native addresses. 16-bit weights come as 32-bit loads of two, split
- * as {@link HalfFormat} says. All n are multiples of 16 here.
+ * Rows of float weights at checked native addresses, and which loop does what for every type. 16-bit weights come as
+ * 32-bit loads of two, split as {@link HalfFormat} says. All n are multiples of 16 here.
+ *
+ * <p>Two accumulators a row wait for each other's additions, so products of many rows take four rows at once. The four are a
+ * quarter of the matrix apart: each is then a sequential stream of its own, which the processor prefetches; four
+ * neighbouring rows measured half as fast from DRAM.
  */
 final class VectorRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  /** Fewer rows than this are not worth the copy that {@link #enlarged} makes. */
+  private static final int FEW = 8;
+
+  /** (address, x, its offset, n, sums, their offset): leaves 8 partial sums. */
+  private static final Loops ONE =
+      new Loops(MethodHandles.lookup(), long.class, float[].class, int.class, int.class,
+          float[].class, int.class)
+          .with(TensorType.F32, "sum32")
+          .with(TensorType.F16, "sumF16")
+          .with(TensorType.BF16, "sumBf16")
+          .with(TensorType.Q8_0, "sum8")
+          .with(TensorType.Q4_0, "sum40")
+          .with(TensorType.Q4_1, "sum41");
+
+  /** (four addresses, x, its offset, n, sums): leaves 4 · 8 partial sums. */
+  private static final Loops FOUR =
+      new Loops(MethodHandles.lookup(), long.class, long.class, long.class, long.class,
+          float[].class, int.class, int.class, float[].class)
+          .with(TensorType.F32, "sums32")
+          .with(TensorType.F16, "sumsEnlargedF16")
+          .with(TensorType.BF16, "sumsBf16")
+          .with(TensorType.Q8_0, "sums8");
+
+  private static final Loops WIDEN =
+      new Loops(MethodHandles.lookup(), long.class, float[].class, int.class, int.class)
+          .with(TensorType.F32, "widen32")
+          .with(TensorType.F16, "widenF16")
+          .with(TensorType.BF16, "widenBf16")
+          .with(TensorType.I8, "widenBytes")
+          .with(TensorType.U4, "widenNibbles")
+          .with(TensorType.Q8_0, "widen8")
+          .with(TensorType.Q4_0, "widen40")
+          .with(TensorType.Q4_1, "widen41");
+
+  private static final ThreadLocal<float[][]> ENLARGED =
+      ThreadLocal.withInitial(() -> new float[1][0]);
 
   private VectorRows() {}
 
-  /**
-   * One row at a time: consecutive rows overlap in the processor by themselves, and two rows at
-   * once measured a third more from L2 but half as much from DRAM, where two interleaved streams
-   * defeat the prefetcher.
-   */
   static float dot(TensorType type, long address, float[] x, int xo, int n) {
-    return switch (type) {
-      case F32 -> dot32(address, x, xo, n);
-      case F16, BF16 -> dot16(address, x, xo, n, HalfFormat.shift(type), HalfFormat.mask(type),
-          HalfFormat.scale(type));
-      case Q8_0 -> VectorQuants.dot8(address, x, xo, n);
-      case Q4_0 -> VectorQuants.dot40(address, x, xo, n);
-      case Q4_1 -> VectorQuants.dot41(address, x, xo, n);
-      default -> dotInChunks(type, address, x, xo, n);
-    };
+    if (!ONE.have(type)) {
+      return dotInChunks(type, address, x, xo, n);
+    }
+    float[] sums = Lanes.scratch();
+    sum(type, address, x, xo, n, sums, 0);
+    return Lanes.fold(FloatVector.fromArray(FLOATS, sums, 0));
   }
 
   /** Weights of other types are decoded in plain Java and summed in vectors. */
@@ -49,36 +82,93 @@ final class VectorRows {
     return ScalarSums.fold(chunk.sums);
   }
 
-  /** Widens as many of n elements as there are vectors for, a multiple of 16; returns how many. */
-  static int widen(TensorType type, long address, float[] row, int ro, int n) {
-    switch (type) {
-      case F32 -> MemorySegment.copy(NativeMemory.ALL, NativeMemory.FLOAT, address, row, ro, n);
-      case F16, BF16 -> widen16(address, row, ro, n, HalfFormat.shift(type), HalfFormat.mask(type),
-          HalfFormat.scale(type));
-      case I8 -> VectorQuants.widenBytes(address, row, ro, n);
-      case U4 -> VectorQuants.widenNibbles(address, row, ro, n);
-      case Q8_0 -> VectorQuants.widen8(address, row, ro, n);
-      case Q4_0 -> VectorQuants.widen40(address, row, ro, n);
-      case Q4_1 -> VectorQuants.widen41(address, row, ro, n);
-      default -> {
-        return 0;
-      }
+  private static void sum(
+      TensorType type, long address, float[] x, int xo, int n, float[] sums, int at) {
+    try {
+      ONE.of(type).invokeExact(address, x, xo, n, sums, at);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
     }
-    return n;
   }
 
-  /** Adds as many of n elements as there are vectors for, a multiple of 16; returns how many. */
-  static int axpy(TensorType type, float a, long address, float[] y, int yo, int n) {
-    switch (type) {
-      case F32 -> axpy32(a, address, y, yo, n);
-      case F16, BF16 -> axpy16(a, address, y, yo, n, HalfFormat.shift(type),
-          HalfFormat.mask(type), HalfFormat.scale(type));
-      case I8 -> VectorQuants.axpyBytes(a, address, y, yo, n);
-      case U4 -> VectorQuants.axpyNibbles(a, address, y, yo, n);
-      case Q8_0 -> VectorQuants.axpy8(a, address, y, yo, n);
-      default -> {
-        return 0;
-      }
+  private static void sums(
+      TensorType type, long v, long w, long y, long z, float[] x, int xo, int n, float[] sums) {
+    try {
+      FOUR.of(type).invokeExact(v, w, y, z, x, xo, n, sums);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
+    }
+  }
+
+  static void dots(
+      TensorType type, long address, long strideBytes, int rows, float[] x, int xo, float[] out,
+      int o, int n) {
+    float[] factors = rows < FEW || !FOUR.have(type) ? null : factors(type, x, xo, n);
+    int quarter = factors == null ? 0 : rows / 4;
+    int from = type == TensorType.F16 ? 0 : xo; // a copy, or x itself
+    float[] sums = Lanes.scratch();
+    long far = quarter * strideBytes;
+    for (int r = 0; r < quarter; r++) {
+      long w = address + r * strideBytes;
+      sums(type, w, w + far, w + 2 * far, w + 3 * far, factors, from, n, sums);
+      Lanes.fold4(sums, 0, out, o + r, quarter);
+    }
+    for (int r = 4 * quarter; r < rows; r++) {
+      out[o + r] = dot(type, address + r * strideBytes, x, xo, n);
+    }
+  }
+
+  static void dotsAt(
+      TensorType type, long base, long[] offsets, int first, int rows, float[] x, int xo,
+      float[] out, int o, int n) {
+    float[] factors = rows < FEW || !FOUR.have(type) ? null : factors(type, x, xo, n);
+    int fours = factors == null ? 0 : rows & -4;
+    int from = type == TensorType.F16 ? 0 : xo; // a copy, or x itself
+    float[] sums = Lanes.scratch();
+    for (int r = 0; r < fours; r += 4) {
+      int at = first + r;
+      sums(type, base + offsets[at], base + offsets[at + 1], base + offsets[at + 2],
+          base + offsets[at + 3], factors, from, n, sums);
+      Lanes.fold4(sums, 0, out, o + r, 1);
+    }
+    for (int r = fours; r < rows; r++) {
+      out[o + r] = dot(type, base + offsets[first + r], x, xo, n);
+    }
+  }
+
+  /** The activations as the loop over four rows wants them; null if it cannot have them. */
+  private static float[] factors(TensorType type, float[] x, int xo, int n) {
+    return type == TensorType.F16 ? enlarged(x, xo, n) : x;
+  }
+
+  /**
+   * Activations times 2^112, so that F16 weights need not be: the products, and hence all sums, are the same to the bit as
+   * long as nothing overflows. Null if something might.
+   */
+  private static float[] enlarged(float[] x, int xo, int n) {
+    float[][] held = ENLARGED.get();
+    if (held[0].length < n) {
+      held[0] = new float[n];
+    }
+    float[] target = held[0];
+    FloatVector most = FloatVector.zero(FLOATS);
+    for (int i = 0; i < n; i += 8) {
+      FloatVector v = FloatVector.fromArray(FLOATS, x, xo + i);
+      most = most.max(v.abs());
+      v.mul(0x1p112f).intoArray(target, i);
+    }
+    return most.reduceLanes(VectorOperators.MAX) < 0x1p15f ? target : null; // false for NaN
+  }
+
+  /** Widens as many of n elements as there are vectors for, a multiple of 16; returns how many. */
+  static int widen(TensorType type, long address, float[] row, int ro, int n) {
+    if (!WIDEN.have(type)) {
+      return 0;
+    }
+    try {
+      WIDEN.of(type).invokeExact(address, row, ro, n);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
     }
     return n;
   }
@@ -91,76 +181,344 @@ final class VectorRows {
     return FloatVector.fromMemorySegment(FLOATS, NativeMemory.ALL, address, ORDER);
   }
 
-  static FloatVector evens(IntVector pairs, int shift, int mask, float scale) {
+  /** Even elements of 16 F16 weights, times 2^-112. */
+  private static FloatVector smallEvens(IntVector pairs) {
     return pairs
         .lanewise(VectorOperators.LSHL, 16)
-        .lanewise(VectorOperators.ASHR, shift)
-        .and(mask)
-        .reinterpretAsFloats()
-        .mul(scale);
+        .lanewise(VectorOperators.ASHR, 3)
+        .and(0x8fffe000)
+        .reinterpretAsFloats();
   }
 
-  static FloatVector odds(IntVector pairs, int shift, int mask, float scale) {
-    return pairs.lanewise(VectorOperators.ASHR, shift).and(mask).reinterpretAsFloats().mul(scale);
+  private static FloatVector smallOdds(IntVector pairs) {
+    return pairs.lanewise(VectorOperators.ASHR, 3).and(0x8fffe000).reinterpretAsFloats();
   }
 
-  private static float dot16(long w, float[] x, int xo, int n, int shift, int mask, float scale) {
+  static FloatVector evensF16(IntVector pairs) {
+    return smallEvens(pairs).mul(0x1p112f);
+  }
+
+  static FloatVector oddsF16(IntVector pairs) {
+    return smallOdds(pairs).mul(0x1p112f);
+  }
+
+  static FloatVector evensBf16(IntVector pairs) {
+    return pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+  }
+
+  static FloatVector oddsBf16(IntVector pairs) {
+    return pairs.and(0xffff0000).reinterpretAsFloats();
+  }
+
+  static void sumF16(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
+    long w = NativeMemory.bounded(wAddress);
     FloatVector low = FloatVector.zero(FLOATS);
     FloatVector high = low;
     for (int i = 0; i < n; i += 16) {
       IntVector p = pairs(w + 2L * i);
-      low = evens(p, shift, mask, scale).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
-      high = odds(p, shift, mask, scale).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
+      low = evensF16(p).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
+      high = oddsF16(p).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
     }
-    return Lanes.fold(low.add(high));
+    low.add(high).intoArray(sums, at);
   }
 
-  private static float dot32(long w, float[] x, int xo, int n) {
+  static void sumBf16(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector low = FloatVector.zero(FLOATS);
+    FloatVector high = low;
+    for (int i = 0; i < n; i += 16) {
+      IntVector p = pairs(w + 2L * i);
+      low = evensBf16(p).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
+      high = oddsBf16(p).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
+    }
+    low.add(high).intoArray(sums, at);
+  }
+
+  static void sum32(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
+    long w = NativeMemory.bounded(wAddress);
     FloatVector low = FloatVector.zero(FLOATS);
     FloatVector high = low;
     for (int i = 0; i < n; i += 16) {
       low = floats(w + 4L * i).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
       high = floats(w + 4L * i + 32).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
     }
-    return Lanes.fold(low.add(high));
+    low.add(high).intoArray(sums, at);
   }
 
-  private static void widen16(long w, float[] row, int ro, int n, int shift, int mask,
-      float scale) {
+  /** x times 2^112. */
+  static void sumsEnlargedF16(
+      long vAddress, long wAddress, long yAddress, long zAddress, float[] x, int xo, int n,
+      float[] sums) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    long y = NativeMemory.bounded(yAddress);
+    long z = NativeMemory.bounded(zAddress);
+    FloatVector a = FloatVector.zero(FLOATS);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    FloatVector e = a;
+    FloatVector f = a;
+    FloatVector g = a;
+    FloatVector h = a;
+    for (int i = 0; i < n; i += 16) {
+      FloatVector even = FloatVector.fromArray(FLOATS, x, xo + i);
+      FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + i + 8);
+      IntVector p = pairs(v + 2L * i);
+      a = smallEvens(p).fma(even, a);
+      b = smallOdds(p).fma(odd, b);
+      p = pairs(w + 2L * i);
+      c = smallEvens(p).fma(even, c);
+      d = smallOdds(p).fma(odd, d);
+      p = pairs(y + 2L * i);
+      e = smallEvens(p).fma(even, e);
+      f = smallOdds(p).fma(odd, f);
+      p = pairs(z + 2L * i);
+      g = smallEvens(p).fma(even, g);
+      h = smallOdds(p).fma(odd, h);
+    }
+    a.add(b).intoArray(sums, 0);
+    c.add(d).intoArray(sums, 8);
+    e.add(f).intoArray(sums, 16);
+    g.add(h).intoArray(sums, 24);
+  }
+
+  static void sumsBf16(
+      long vAddress, long wAddress, long yAddress, long zAddress, float[] x, int xo, int n,
+      float[] sums) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    long y = NativeMemory.bounded(yAddress);
+    long z = NativeMemory.bounded(zAddress);
+    FloatVector a = FloatVector.zero(FLOATS);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    FloatVector e = a;
+    FloatVector f = a;
+    FloatVector g = a;
+    FloatVector h = a;
+    for (int i = 0; i < n; i += 16) {
+      FloatVector even = FloatVector.fromArray(FLOATS, x, xo + i);
+      FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + i + 8);
+      IntVector p = pairs(v + 2L * i);
+      a = evensBf16(p).fma(even, a);
+      b = oddsBf16(p).fma(odd, b);
+      p = pairs(w + 2L * i);
+      c = evensBf16(p).fma(even, c);
+      d = oddsBf16(p).fma(odd, d);
+      p = pairs(y + 2L * i);
+      e = evensBf16(p).fma(even, e);
+      f = oddsBf16(p).fma(odd, f);
+      p = pairs(z + 2L * i);
+      g = evensBf16(p).fma(even, g);
+      h = oddsBf16(p).fma(odd, h);
+    }
+    a.add(b).intoArray(sums, 0);
+    c.add(d).intoArray(sums, 8);
+    e.add(f).intoArray(sums, 16);
+    g.add(h).intoArray(sums, 24);
+  }
+
+  static void sums32(
+      long vAddress, long wAddress, long yAddress, long zAddress, float[] x, int xo, int n,
+      float[] sums) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    long y = NativeMemory.bounded(yAddress);
+    long z = NativeMemory.bounded(zAddress);
+    FloatVector a = FloatVector.zero(FLOATS);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    FloatVector e = a;
+    FloatVector f = a;
+    FloatVector g = a;
+    FloatVector h = a;
+    for (int i = 0; i < n; i += 16) {
+      long at = 4L * i;
+      FloatVector low = FloatVector.fromArray(FLOATS, x, xo + i);
+      FloatVector high = FloatVector.fromArray(FLOATS, x, xo + i + 8);
+      a = floats(v + at).fma(low, a);
+      b = floats(v + at + 32).fma(high, b);
+      c = floats(w + at).fma(low, c);
+      d = floats(w + at + 32).fma(high, d);
+      e = floats(y + at).fma(low, e);
+      f = floats(y + at + 32).fma(high, f);
+      g = floats(z + at).fma(low, g);
+      h = floats(z + at + 32).fma(high, h);
+    }
+    a.add(b).intoArray(sums, 0);
+    c.add(d).intoArray(sums, 8);
+    e.add(f).intoArray(sums, 16);
+    g.add(h).intoArray(sums, 24);
+  }
+
+  static void sum8(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector low = FloatVector.zero(FLOATS);
+    FloatVector high = low;
+    for (int i = 0; i < n; i += 32) {
+      long p = w + 34L * (i >> 5);
+      FloatVector d = VectorQuants.scale(p);
+      low = VectorQuants.bytes(p + 2).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
+      high =
+          VectorQuants.bytes(p + 10).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
+      low =
+          VectorQuants.bytes(p + 18).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 16), low);
+      high = VectorQuants.bytes(p + 26).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 24),
+          high);
+    }
+    low.add(high).intoArray(sums, at);
+  }
+
+  static void sums8(
+      long v, long w, long y, long z, float[] x, int xo, int n, float[] sums) {
+    for (int pair = 0; pair < 2; pair++) {
+      two8(pair == 0 ? v : y, pair == 0 ? w : z, x, xo, n, sums, 16 * pair);
+    }
+  }
+
+  private static void two8(long vAddress, long wAddress, float[] x, int xo, int n, float[] sums,
+      int at) {
+    long v = NativeMemory.bounded(vAddress);
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector a = FloatVector.zero(FLOATS);
+    FloatVector e = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    for (int b = 0; b < n >> 5; b++) {
+      long p = v + 34L * b;
+      long q = w + 34L * b;
+      FloatVector dp = VectorQuants.scale(p);
+      FloatVector dq = VectorQuants.scale(q);
+      for (int k = 0; k < 32; k += 16) {
+        FloatVector low = FloatVector.fromArray(FLOATS, x, xo + 32 * b + k);
+        FloatVector high = FloatVector.fromArray(FLOATS, x, xo + 32 * b + k + 8);
+        a = VectorQuants.bytes(p + 2 + k).mul(dp).fma(low, a);
+        e = VectorQuants.bytes(p + 10 + k).mul(dp).fma(high, e);
+        c = VectorQuants.bytes(q + 2 + k).mul(dq).fma(low, c);
+        d = VectorQuants.bytes(q + 10 + k).mul(dq).fma(high, d);
+      }
+    }
+    a.add(e).intoArray(sums, at);
+    c.add(d).intoArray(sums, at + 8);
+  }
+
+  static void sum40(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector low = FloatVector.zero(FLOATS);
+    FloatVector high = low;
+    for (int i = 0; i < n; i += 32) {
+      long v = w + 18L * (i >> 5);
+      FloatVector d = VectorQuants.scale(v);
+      FloatVector e = d.mul(0x1p-28f);
+      IntVector p = VectorQuants.centred(v + 2);
+      IntVector q = VectorQuants.centred(v + 10);
+      low = VectorQuants.centredLow(p).mul(e).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
+      high =
+          VectorQuants.centredLow(q).mul(e).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
+      low = VectorQuants.centredHigh(p).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 16),
+          low);
+      high = VectorQuants.centredHigh(q).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 24),
+          high);
+    }
+    low.add(high).intoArray(sums, at);
+  }
+
+  static void sum41(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector low = FloatVector.zero(FLOATS);
+    FloatVector high = low;
+    for (int i = 0; i < n; i += 32) {
+      long v = w + 20L * (i >> 5);
+      FloatVector d = VectorQuants.scale(v);
+      FloatVector m = VectorQuants.scale(v + 2);
+      IntVector p = VectorQuants.unsigned(v + 4);
+      IntVector q = VectorQuants.unsigned(v + 12);
+      low = VectorQuants.low(p).fma(d, m).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
+      high = VectorQuants.low(q).fma(d, m).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
+      low = VectorQuants.high(p).fma(d, m).fma(FloatVector.fromArray(FLOATS, x, xo + i + 16), low);
+      high =
+          VectorQuants.high(q).fma(d, m).fma(FloatVector.fromArray(FLOATS, x, xo + i + 24), high);
+    }
+    low.add(high).intoArray(sums, at);
+  }
+
+  static void widen32(long w, float[] row, int ro, int n) {
+    MemorySegment.copy(NativeMemory.ALL, NativeMemory.FLOAT, w, row, ro, n);
+  }
+
+  static void widenF16(long wAddress, float[] row, int ro, int n) {
+    long w = NativeMemory.bounded(wAddress);
     for (int i = 0; i < n; i += 16) {
       IntVector p = pairs(w + 2L * i);
-      evens(p, shift, mask, scale).intoArray(row, ro + i);
-      odds(p, shift, mask, scale).intoArray(row, ro + i + 8);
+      evensF16(p).intoArray(row, ro + i);
+      oddsF16(p).intoArray(row, ro + i + 8);
     }
   }
 
-  private static void axpy16(
-      float a, long w, float[] y, int yo, int n, int shift, int mask, float scale) {
-    FloatVector b = FloatVector.broadcast(FLOATS, a);
+  static void widenBf16(long wAddress, float[] row, int ro, int n) {
+    long w = NativeMemory.bounded(wAddress);
     for (int i = 0; i < n; i += 16) {
       IntVector p = pairs(w + 2L * i);
-      FloatVector low = FloatVector.fromArray(FLOATS, y, yo + i);
-      evens(p, shift, mask, scale).fma(b, low).add(0f).intoArray(y, yo + i);
-      FloatVector high = FloatVector.fromArray(FLOATS, y, yo + i + 8);
-      odds(p, shift, mask, scale).fma(b, high).add(0f).intoArray(y, yo + i + 8);
+      evensBf16(p).intoArray(row, ro + i);
+      oddsBf16(p).intoArray(row, ro + i + 8);
     }
   }
 
-  private static void axpy32(float a, long w, float[] y, int yo, int n) {
-    FloatVector b = FloatVector.broadcast(FLOATS, a);
+  static void widenBytes(long wAddress, float[] row, int ro, int n) {
+    long w = NativeMemory.bounded(wAddress);
     for (int i = 0; i < n; i += 8) {
-      floats(w + 4L * i).fma(b, FloatVector.fromArray(FLOATS, y, yo + i)).add(0f).intoArray(y,
-          yo + i);
+      VectorQuants.bytes(w + i).intoArray(row, ro + i);
     }
   }
 
-  static void axpy(float a, float[] x, int xo, float[] y, int yo, int n) {
-    FloatVector b = FloatVector.broadcast(FLOATS, a);
-    for (int i = 0; i < n; i += 8) {
-      FloatVector.fromArray(FLOATS, x, xo + i)
-          .fma(b, FloatVector.fromArray(FLOATS, y, yo + i))
-          .add(0f)
-          .intoArray(y, yo + i);
+  static void widenNibbles(long wAddress, float[] row, int ro, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    for (int i = 0; i < n; i += 16) {
+      IntVector p = VectorQuants.unsigned(w + (i >> 1));
+      VectorQuants.low(p).intoArray(row, ro + i);
+      VectorQuants.high(p).intoArray(row, ro + i + 8);
+    }
+  }
+
+  static void widen8(long wAddress, float[] row, int ro, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    for (int i = 0; i < n; i += 32) {
+      long p = w + 34L * (i >> 5);
+      FloatVector d = VectorQuants.scale(p);
+      for (int k = 0; k < 32; k += 8) {
+        VectorQuants.bytes(p + 2 + k).mul(d).intoArray(row, ro + i + k);
+      }
+    }
+  }
+
+  static void widen40(long wAddress, float[] row, int ro, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    for (int i = 0; i < n; i += 32) {
+      long v = w + 18L * (i >> 5);
+      FloatVector d = VectorQuants.scale(v);
+      FloatVector e = d.mul(0x1p-28f);
+      for (int k = 0; k < 16; k += 8) {
+        IntVector p = VectorQuants.centred(v + 2 + k);
+        VectorQuants.centredLow(p).mul(e).intoArray(row, ro + i + k);
+        VectorQuants.centredHigh(p).mul(d).intoArray(row, ro + i + 16 + k);
+      }
+    }
+  }
+
+  static void widen41(long wAddress, float[] row, int ro, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    for (int i = 0; i < n; i += 32) {
+      long v = w + 20L * (i >> 5);
+      FloatVector d = VectorQuants.scale(v);
+      FloatVector m = VectorQuants.scale(v + 2);
+      for (int k = 0; k < 16; k += 8) {
+        IntVector p = VectorQuants.unsigned(v + 4 + k);
+        VectorQuants.low(p).fma(d, m).intoArray(row, ro + i + k);
+        VectorQuants.high(p).fma(d, m).intoArray(row, ro + i + 16 + k);
+      }
     }
   }
 }

@@ -5,6 +5,7 @@ import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.KvCache;
+import dev.sluice.engine.session.PredictorChoice.Kind;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.cache.WindowCache;
@@ -14,7 +15,6 @@ import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
-import java.util.OptionalLong;
 
 /**
  * What a process takes beside slots, in bytes, known from a store's catalog before anything large is loaded. Arrays of a
@@ -24,14 +24,15 @@ import java.util.OptionalLong;
  * @param scaleBytes resident scales of quantised columns
  * @param keyValueBytes keys and values of the whole context, in the heap
  * @param predictorBytes the predictor's matrices, at the store's padding ratio
- * @param stagingBytes where reads land, and places for the bundles of one layer that find no slot
- * @param promptBytes buffers of two layers, and in the heap those of positions that are taken together
+ * @param stagingBytes where reads land
+ * @param layerBufferBytes two layers while a prompt is taken; given back before the first slot is filled
+ * @param promptBytes positions that are taken together, in the heap
  * @param indexBytes orders, checksums, what the cache knows, tokenizer, ledger and logits, in the heap
  * @param jvm what the JVM takes
  */
 public record MemoryNeeds(
     long denseBytes, long scaleBytes, long keyValueBytes, long predictorBytes, long stagingBytes,
-    long promptBytes, long indexBytes, JvmShare jvm) {
+    long layerBufferBytes, long promptBytes, long indexBytes, JvmShare jvm) {
 
   // Strings, hash tables and the parser's tree of it all; measured with vocabularies of 4,096 and 49,152.
   private static final int TOKENIZER_HEAP_RATIO = 12;
@@ -66,20 +67,21 @@ public record MemoryNeeds(
         scales,
         keyValues,
         padded(store, predictorBytes(store, predictor)),
-        FfnStream.stagingBytes(store.spec()),
-        LayerStream.bufferBytes(store) + promptHeap,
+        FfnStream.STAGING_ALL_BYTES,
+        LayerStream.bufferBytes(store),
+        promptHeap,
         index,
         JvmShare.of(keyValues + promptHeap + index, shape.threads()));
   }
 
   /** The same with a predictor of another size. */
   MemoryNeeds withPredictor(long bytes) {
-    return new MemoryNeeds(denseBytes, scaleBytes, keyValueBytes, bytes, stagingBytes, promptBytes,
-        indexBytes, jvm);
+    return new MemoryNeeds(denseBytes, scaleBytes, keyValueBytes, bytes, stagingBytes,
+        layerBufferBytes, promptBytes, indexBytes, jvm);
   }
 
-  /** All of it: a budget below leaves nothing for slots. */
-  public long totalBytes() {
+  /** What is taken while single tokens are made, and all the time. */
+  public long standingBytes() {
     return denseBytes + scaleBytes + keyValueBytes + predictorBytes + stagingBytes + promptBytes
         + indexBytes + jvm.bytesBesideLiveHeap();
   }
@@ -92,22 +94,19 @@ public record MemoryNeeds(
 
   /** What the store keeps of a predictor is what it takes in memory, to a few bytes. An oracle is a bound, not a method. */
   private static long predictorBytes(Store store, PredictorChoice choice) {
-    return switch (choice.kind()) {
-      case ALL, ORACLE -> 0;
-      case QUANTISED -> blobBytes(store, choice, StoreKeys.quantised(choice.bits()));
-      case LOW_RANK, TRAINED, TRAINED_TOP -> {
-        long bytes = 0;
-        for (int layer = 0; layer < store.spec().layers(); layer++) {
-          bytes += blobBytes(store, choice, StoreKeys.predictorLayer(choice.stored(), layer));
-        }
-        yield bytes;
+    if (choice.kind() == Kind.ALL || choice.kind() == Kind.ORACLE) {
+      return 0;
+    }
+    long bytes = 0;
+    for (String key : store.blobKeys()) {
+      if (StoreKeys.isOfPredictor(key, choice.stored())) {
+        bytes += store.blobBytes(key).orElseThrow();
       }
-    };
-  }
-
-  private static long blobBytes(Store store, PredictorChoice choice, String key) {
-    OptionalLong bytes = store.blobBytes(key);
-    return bytes.orElseThrow(() -> choice.missing(store));
+    }
+    if (bytes == 0) {
+      throw choice.missing(store);
+    }
+    return bytes;
   }
 
   private static long indexBytes(Store store, RunShape shape) {

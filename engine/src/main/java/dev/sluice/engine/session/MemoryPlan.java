@@ -10,15 +10,17 @@ import dev.sluice.storage.store.Store;
  *
  * @param budgetBytes what was to be split; for slots and predictor alone in {@link #ofFfn}
  * @param needs what is taken beside slots
+ * @param spillBytes places for the bundles of one layer that find no slot
  * @param slots bundles that fit in what is left
  * @param slotBytes what one slot is charged
  * @param allBundles bundles of the whole model
  */
 public record MemoryPlan(
-    long budgetBytes, MemoryNeeds needs, int slots, long slotBytes, int allBundles) {
+    long budgetBytes, MemoryNeeds needs, long spillBytes, int slots, long slotBytes,
+    int allBundles) {
   private static final long MIB = 1L << 20;
 
-  // The last slots end in a huge page that is taken whole.
+  // Slots may end in a huge page that is taken whole.
   private static final long HUGE_PAGE_BYTES = 2L << 20;
 
   /** Total bytes of FFN weights at their width on disk: what budgets are a share of. */
@@ -49,7 +51,8 @@ public record MemoryPlan(
   }
 
   /**
-   * Splits a budget for the whole process, before anything large is loaded.
+   * Splits a budget for the whole process, before anything large is loaded: for one that takes a prompt first and single
+   * tokens after it.
    *
    * @throws BadInputException if it is below the floor, with the number that would do; or if the predictor is the oracle,
    *     which no budget is charged for
@@ -61,31 +64,39 @@ public record MemoryPlan(
           "it keeps a copy of the weights that no budget is charged for", "leave out --ram");
     }
     MemoryNeeds needs = MemoryNeeds.of(store, predictor, shape);
-    long floor = needs.totalBytes() + HUGE_PAGE_BYTES;
+    long floor = leastBytes(store, needs);
     if (ramBytes < floor) {
       throw new BadInputException(
           "--ram",
           size(ramBytes) + " are less than the " + size(floor)
               + " that this model needs before any "
               + "FFN weight is kept",
-          "give at least --ram " + floorMebibytes(floor) + "M");
+          "give at least --ram " + Math.ceilDiv(floor, MIB) + "M");
     }
-    return split(store, needs, ramBytes, ramBytes - floor);
+    return split(store, needs, ramBytes,
+        ramBytes - needs.standingBytes() - FfnStream.homesBytes(store.spec(), 0) - HUGE_PAGE_BYTES);
   }
 
-  /** The smallest budget, in whole MiB. */
-  public static long floorBytes(MemoryNeeds needs) {
-    return floorMebibytes(needs.totalBytes() + HUGE_PAGE_BYTES) * MIB;
+  /**
+   * The smallest budget, in whole MiB: for a prompt two layers are in memory, for single tokens places for the bundles of one,
+   * never both.
+   */
+  public static long floorBytes(Store store, MemoryNeeds needs) {
+    return Math.ceilDiv(leastBytes(store, needs), MIB) * MIB;
   }
 
-  private static long floorMebibytes(long bytes) {
-    return Math.ceilDiv(bytes, MIB);
+  private static long leastBytes(Store store, MemoryNeeds needs) {
+    long spill = FfnStream.homesBytes(store.spec(), 0);
+    return needs.standingBytes() + Math.max(needs.layerBufferBytes(), spill + HUGE_PAGE_BYTES);
   }
 
   private static MemoryPlan split(Store store, MemoryNeeds needs, long budget, long left) {
     int all = Math.multiplyExact(store.spec().layers(), store.spec().feedForward());
     long slot = FfnStream.widthBytes(store.ffn());
-    return new MemoryPlan(budget, needs, (int) Math.min(all, left / slot), slot, all);
+    // The huge page that slots end in is theirs as a whole.
+    long fit = Math.max(0, left) / slot;
+    return new MemoryPlan(budget, needs, FfnStream.homesBytes(store.spec(), 0),
+        (int) Math.min(all, fit), slot, all);
   }
 
   /** Bytes that slots are charged. */

@@ -5,8 +5,10 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.AllNeurons;
+import dev.sluice.engine.predict.CascadePredictor;
 import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.QuantisedPredictor;
+import dev.sluice.engine.predict.TopPredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.QuantisedCopy;
@@ -32,8 +34,12 @@ record PredictorLoader(
     try {
       return switch (choice.kind()) {
         case ALL, ORACLE -> new AllNeurons(store.spec().feedForward());
-        case QUANTISED -> quantised(choice);
-        case LOW_RANK, TRAINED, TRAINED_TOP -> lowRank(choice);
+        case QUANTISED -> quantised(choice, StoreKeys.quantised(choice.bits()));
+        case LOW_RANK, TRAINED, TRAINED_RELU -> lowRank(choice);
+        case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),
+            activity.cett(), model.kernels(), workers);
+        case CASCADE -> new CascadePredictor(choice.toString(), lowRank(choice),
+            quantised(choice, StoreKeys.predictorCopy(choice.stored())));
       };
     } catch (IllegalArgumentException e) {
       throw new BadInputException(
@@ -46,9 +52,8 @@ record PredictorLoader(
     return store.blob(key).orElseThrow(() -> choice.missing(store));
   }
 
-  private QuantisedPredictor quantised(PredictorChoice choice) {
+  private QuantisedPredictor quantised(PredictorChoice choice, String key) {
     ModelSpec spec = store.spec();
-    String key = StoreKeys.quantised(choice.bits());
     long bytes = store.blobBytes(key).orElseThrow(() -> choice.missing(store));
     QuantisedCopy copy =
         QuantisedCopy.decode(
@@ -71,6 +76,11 @@ record PredictorLoader(
   }
 
   private LowRankPredictor lowRank(PredictorChoice choice) {
+    return new LowRankPredictor(choice.toString(), layers(choice), activity.rule(),
+        activity.cett(), model.kernels(), workers);
+  }
+
+  private List<LowRankLayer> layers(PredictorChoice choice) {
     ModelSpec spec = store.spec();
     List<LowRankLayer> layers = new ArrayList<>();
     for (int layer = 0; layer < spec.layers(); layer++) {
@@ -81,7 +91,6 @@ record PredictorLoader(
       }
       layers.add(one);
     }
-    return new LowRankPredictor(choice.toString(), layers, activity.rule(), activity.cett(),
-        model.kernels(), workers);
+    return layers;
   }
 }

@@ -186,6 +186,7 @@ public final class Session implements AutoCloseable {
     requireRoom(1);
     requireToken(token);
     long start = System.nanoTime();
+    ffn.pin();
     model.embed(token, position, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
       KvCache.Layer kv = keyValues.layer(layer);

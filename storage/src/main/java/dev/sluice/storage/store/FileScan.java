@@ -97,7 +97,7 @@ final class FileScan {
         "check the disk and permissions", e);
   }
 
-  private static MessageDigest newSha256() {
+  static MessageDigest newSha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
