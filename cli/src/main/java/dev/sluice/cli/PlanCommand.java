@@ -58,7 +58,8 @@ final class PlanCommand implements Callable<Integer> {
   private String ram;
 
   @Option(names = {"-c", "--ctx-size"}, paramLabel = "N",
-      description = "Positions of context. Default: the model's own, at most " + DEFAULT_CONTEXT + ".")
+      description = "Positions of context. Default: the model's own, at most " + DEFAULT_CONTEXT
+          + ".")
   private Integer context;
 
   @Option(names = "--prompt-tokens", paramLabel = "N",
@@ -153,7 +154,8 @@ final class PlanCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     MemoryNeeds needs = plan.needs();
     JvmShare jvm = needs.jvm();
-    out.printf(Locale.ROOT, "%s, predictor %s, context %d, prompts of up to %d tokens, %d threads%n",
+    out.printf(Locale.ROOT,
+        "%s, predictor %s, context %d, prompts of up to %d tokens, %d threads%n",
         opened.folder().getFileName(), lines.getFirst().predictor(), shape.context(),
         shape.promptTokens(), shape.threads());
     split(out, "dense weights", needs.denseBytes());
@@ -180,7 +182,8 @@ final class PlanCommand implements Callable<Integer> {
     out.printf(Locale.ROOT, "device: %.1f us a request and %.0f MB/s (%s); weights: %.1f GB/s%n",
         rates.device().requestMicros(), rates.device().bytesPerSecond() / 1e6, rates.reader(),
         rates.weightBytesPerSecond() / 1e9);
-    out.println("expected for each token, if all slots hold the most frequent bundles and neurons fire independently:");
+    out.println(
+        "expected for each token, if all slots hold the most frequent bundles and neurons fire independently:");
     out.printf("%-18s %9s %7s %9s %9s %9s %9s %9s%n", "predictor", "RAM, MiB", "FFN, %",
         "active, %", "MB", "requests", "I/O ms", "weight ms");
     for (Line line : lines) {

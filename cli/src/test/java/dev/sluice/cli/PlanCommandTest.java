@@ -39,8 +39,8 @@ final class PlanCommandTest {
     JsonNode memory = plan.get("memory");
     long charged = 0;
     for (String share : new String[] {"dense", "scale", "key_value", "predictor", "staging",
-        "spill", "prompt", "index", "spare_heap", "code_cache", "metaspace", "direct_buffer",
-        "native"}) {
+      "spill", "prompt", "index", "spare_heap", "code_cache", "metaspace", "direct_buffer",
+      "native"}) {
       charged += memory.get(share + "_bytes").asLong();
     }
     charged += memory.get("slots").asLong() * memory.get("slot_bytes").asLong();
@@ -57,7 +57,7 @@ final class PlanCommandTest {
     CommandRun run = CommandRun.inProcess("plan", "-m", store, "--ram", "1G", "-c", "16");
     run.assertDone();
     for (String word : new String[] {"dense weights", "keys and values", "slots", "floor",
-        "requests", "device:", "cgroup"}) {
+      "requests", "device:", "cgroup"}) {
       assertTrue(run.out().contains(word), word + ": " + run.out());
     }
   }

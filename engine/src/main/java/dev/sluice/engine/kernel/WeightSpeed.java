@@ -27,7 +27,8 @@ public final class WeightSpeed {
     float[] arranged = new float[columns];
     kernels.arrange(type, natural, 0, arranged, 0, columns);
     boolean useInt8 = Int8Vector.suits(type) && columns % Int8Vector.BLOCK == 0;
-    Int8Vector quantised = new Int8Vector(Math.ceilDiv(columns, Int8Vector.BLOCK) * Int8Vector.BLOCK);
+    Int8Vector quantised =
+        new Int8Vector(Math.ceilDiv(columns, Int8Vector.BLOCK) * Int8Vector.BLOCK);
     if (useInt8) {
       kernels.quantise(natural, 0, columns, quantised);
     }

@@ -134,7 +134,8 @@ class MemoryPlanTest {
     withEngine(
         0,
         PredictorChoice.ORACLE,
-        engine -> assertEquals(0, MemoryPlan.ofFfn(engine, 100_000, SHAPE).needs().predictorBytes()));
+        engine -> assertEquals(0,
+            MemoryPlan.ofFfn(engine, 100_000, SHAPE).needs().predictorBytes()));
   }
 
   /** What is counted before anything is loaded is what the loaded engine then has. */

@@ -229,7 +229,8 @@ public final class QuantisedCopy {
       margins.add(new Margin(rule, cett, kappas));
     }
     long matrixBytes = (long) rows * PackedRows.rowBytes(cols, bits);
-    if (matrixBytes > Integer.MAX_VALUE || matrixBytes * layers * planeCount != bytes - in.position()) {
+    if (matrixBytes > Integer.MAX_VALUE
+        || matrixBytes * layers * planeCount != bytes - in.position()) {
       throw new IllegalArgumentException("a quantised copy whose matrices do not fill it");
     }
     List<List<PackedRows>> planes = new ArrayList<>();

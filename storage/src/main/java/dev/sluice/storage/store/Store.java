@@ -1,10 +1,10 @@
 package dev.sluice.storage.store;
 
+import com.sun.nio.file.ExtendedOpenOption;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.Manifest.FileEntry;
-import com.sun.nio.file.ExtendedOpenOption;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -18,7 +18,8 @@ class DeviceModelTest {
           DeviceModel.through(4096, t0 + 4096 * perByte, 262_144, t0 + 262_144 * perByte);
       assertEquals(t0, model.requestMicros(), 1e-6 * t0 + 1e-9);
       assertEquals(1e6 / perByte, model.bytesPerSecond(), 1e-3 * 1e6 / perByte);
-      assertEquals((7 * t0 + 1e6 * perByte) / 1e3, model.millis(7, 1e6), 1e-6 * (t0 + perByte * 1e6));
+      assertEquals((7 * t0 + 1e6 * perByte) / 1e3, model.millis(7, 1e6),
+          1e-6 * (t0 + perByte * 1e6));
     }
   }
 

@@ -17,7 +17,7 @@ class ExpectedReadsTest {
 
   @ParameterizedTest
   @CsvSource({"5440,-1,0.03", "5440,16384,0.03", "4096,0,0.2", "1008,16384,0.01", "512,4096,0.05",
-      "10240,16384,0.6"})
+    "10240,16384,0.6"})
   void agreesWithTheMeanOfManyPlans(int stride, int gap, float share) {
     Random random = new Random(5);
     Limits limits = new Limits(4096, gap, 1 << 24);
