@@ -74,6 +74,11 @@ final class SparsityOptions {
     if (predictor != null) {
       return PredictorChoice.parse(predictor);
     }
+    return defaultPredictor(store);
+  }
+
+  /** What runs unless another is named. */
+  static PredictorChoice defaultPredictor(Store store) {
     if (store.blobKeys().contains(StoreKeys.quantised(4))) {
       return PredictorChoice.quantised(4);
     }

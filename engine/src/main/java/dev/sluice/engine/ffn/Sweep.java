@@ -1,6 +1,7 @@
 package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.HeadMixer;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
@@ -41,6 +42,28 @@ public final class Sweep {
     this.workers = workers;
     this.blockPositions = blockPositions;
     this.columns = DownColumns.of(model);
+  }
+
+  /**
+   * Heap that a sweep takes at most beside keys and values: hidden states and queries of all positions, and each thread's
+   * buffers. Bytes.
+   *
+   * @param context positions that attention may look back on
+   * @param tokens positions taken together
+   */
+  public static long heapBytes(ModelSpec spec, int context, int tokens, int blockPositions,
+      int threads) {
+    long querySize = (long) spec.heads() * spec.headSize();
+    long positions = (long) tokens * (spec.hidden() + querySize);
+    int block = Math.min(Math.max(tokens, 1), blockPositions);
+    long perThread =
+        BlockFfn.heapElements(spec, block)
+            + HeadMixer.heapElements(spec, context, block)
+            // Normed, arranged, keys, values and projections of a block, in the widest of their shapes.
+            + 8L * block * Math.max(spec.hidden(), querySize);
+    long verdicts = (long) block * spec.feedForward();
+    long orders = (long) Integer.BYTES * spec.layers() * spec.feedForward();
+    return Float.BYTES * (positions + threads * perThread) + threads * verdicts + orders;
   }
 
   /** A fresh context for a window of {@code tokens}. */

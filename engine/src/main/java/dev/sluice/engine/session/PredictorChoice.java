@@ -1,6 +1,9 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -96,6 +99,23 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
       case TRAINED_RELU -> "trained-relu-" + rank;
       case CASCADE -> "cascade-" + rank + "-" + bits;
     };
+  }
+
+  /** What is thrown when a store does not have it. */
+  BadInputException missing(Store store) {
+    return new BadInputException(
+        store.folder(),
+        "it has no predictor " + this,
+        kind == Kind.QUANTISED
+            ? "bundle it with --predictor-bits " + bits
+            : "bundle it with --predictors " + stored());
+  }
+
+  /** Those that a store has, by name; {@code all} among them, which needs nothing. */
+  public static List<PredictorChoice> of(Store store) {
+    List<PredictorChoice> choices = new ArrayList<>(List.of(ALL));
+    StoreKeys.predictors(store).forEach(name -> choices.add(parse(name)));
+    return List.copyOf(choices);
   }
 
   @Override

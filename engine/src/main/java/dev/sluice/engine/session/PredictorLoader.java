@@ -49,21 +49,17 @@ record PredictorLoader(
   }
 
   private byte[] blob(PredictorChoice choice, String key) {
-    return store
-        .blob(key)
-        .orElseThrow(
-            () -> new BadInputException(
-                store.folder(),
-                "it has no predictor " + choice,
-                choice.kind() == PredictorChoice.Kind.QUANTISED
-                    ? "bundle it with --predictor-bits " + choice.bits()
-                    : "bundle it with --predictors " + choice.stored()));
+    return store.blob(key).orElseThrow(() -> choice.missing(store));
   }
 
   private QuantisedPredictor quantised(PredictorChoice choice) {
     ModelSpec spec = store.spec();
-    QuantisedCopy copy = QuantisedCopy.decode(
-        blob(choice, StoreKeys.quantised(choice.bits())), spec.activation(), arena);
+    String key = StoreKeys.quantised(choice.bits());
+    long bytes = store.blobBytes(key).orElseThrow(() -> choice.missing(store));
+    QuantisedCopy copy =
+        QuantisedCopy.decode(
+            bytes, (offset, target) -> store.readBlob(key, offset, target), spec.activation(),
+            arena);
     if (copy.layers() != spec.layers()
         || copy.inner(0).rows() != spec.feedForward()
         || copy.inner(0).cols() != spec.hidden()

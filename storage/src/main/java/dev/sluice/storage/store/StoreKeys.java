@@ -45,4 +45,9 @@ public final class StoreKeys {
         .distinct()
         .toList();
   }
+
+  /** Whether a blob is the predictor of that name, or a part of it. */
+  public static boolean isOfPredictor(String key, String name) {
+    return key.equals("predictor/" + name) || key.startsWith("predictor/" + name + "/");
+  }
 }
