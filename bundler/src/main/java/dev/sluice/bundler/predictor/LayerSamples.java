@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
 
 /**
  * What one layer does at the sampled positions: inputs standardised by the mean and deviation of those that are fitted
- * to, and every neuron's exact pre-activations. The first positions are fitted to; the rest, later text, are held out for
+ * to, and neurons' exact pre-activations at some or all of them. The first positions are fitted to; the rest, later text, are held out for
  * offsets, cuts and early stopping. Immutable.
  */
 final class LayerSamples {
