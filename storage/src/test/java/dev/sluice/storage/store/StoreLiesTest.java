@@ -142,7 +142,7 @@ class StoreLiesTest {
   private Map<String, byte[]> entries() throws IOException {
     Path catalog = folder.resolve(StoreFormat.CATALOG);
     try (FileChannel channel = FileChannel.open(catalog)) {
-      return CatalogReader.read(catalog, channel);
+      return CatalogReader.read(catalog, channel).entries();
     }
   }
 
