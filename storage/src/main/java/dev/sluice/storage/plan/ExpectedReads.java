@@ -16,13 +16,10 @@ public record ExpectedReads(double misses, double requests, double bytes) {
    * Expected reads of a part of each layer's bundles.
    *
    * @param rates per layer and disk position, the probability that a token wants the bundle and it is not resident
-   * @param strideBytes from bundle to bundle
+   * @param strideBytes from bundle to bundle; the first begins on a page
    */
   public static ExpectedReads of(float[][] rates, int strideBytes, ReadPlanner.Limits limits) {
-    int page = limits.pageBytes();
-    // Whole pages between two ranges: on average one page less than there are bytes between them.
-    double alignment = Math.min(page, Integer.lowestOneBit(strideBytes));
-    double slack = page - alignment;
+    long page = limits.pageBytes();
     double misses = 0;
     double requests = 0;
     double bytes = 0;
@@ -33,22 +30,28 @@ public record ExpectedReads(double misses, double requests, double bytes) {
           continue;
         }
         misses += rate;
-        bytes += rate * strideBytes;
+        long from = (long) p * strideBytes / page * page;
+        long to = up((p + 1L) * strideBytes, page);
         // Back to the nearest miss before: joined while the gap allows.
-        double nothingBetween = rate;
-        for (int before = p - 1; before >= 0 && nothingBetween > NEGLIGIBLE; before--) {
-          long gap = (long) (p - 1 - before) * strideBytes;
-          if (gap - slack > limits.gapBytes()) {
+        double alone = rate;
+        for (int before = p - 1; before >= 0 && alone > NEGLIGIBLE; before--) {
+          long end = up((before + 1L) * strideBytes, page);
+          if (from - end > limits.gapBytes()) {
             break;
           }
-          double joined = nothingBetween * layer[before];
-          bytes += joined * gap;
-          nothingBetween -= joined;
+          double joined = alone * layer[before];
+          bytes += joined * (to - end);
+          alone -= joined;
         }
-        requests += nothingBetween;
+        requests += alone;
+        bytes += alone * (to - from);
       }
     }
-    return new ExpectedReads(misses, requests, bytes + requests * slack);
+    return new ExpectedReads(misses, requests, bytes);
+  }
+
+  private static long up(long bytes, long page) {
+    return (bytes + page - 1) / page * page;
   }
 
   /** Both together. */

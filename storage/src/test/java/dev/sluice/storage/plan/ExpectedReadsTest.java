@@ -48,8 +48,8 @@ class ExpectedReadsTest {
     }
     ExpectedReads expected = ExpectedReads.of(new float[][] {rates}, stride, limits);
     assertEquals(misses / TOKENS, expected.misses(), 0.03 * expected.misses());
-    assertEquals(requests / TOKENS, expected.requests(), 0.08 * expected.requests());
-    assertEquals(bytes / TOKENS, expected.bytes(), 0.08 * expected.bytes());
+    assertEquals(requests / TOKENS, expected.requests(), 0.03 * expected.requests());
+    assertEquals(bytes / TOKENS, expected.bytes(), 0.03 * expected.bytes());
   }
 
   @Test

@@ -39,7 +39,7 @@ class LargeBlobTest {
   void writeBlobsAroundThePageSize() {
     Random random = new Random(8);
     int[] sizes =
-        {0, 1, 100, 1900, 2000, 2030, 2048, 3000, 4064, 4079, 4080, 4081, 4096, 8176, 8177,
+        {1, 100, 1900, 2000, 2030, 2048, 3000, 4064, 4079, 4080, 4081, 4096, 8176, 8177,
           MIB - 16, MIB, 3 * MIB + 5};
     folder = scratch.resolve("blobs.sluice");
     StoreWriter.Options options =
