@@ -104,15 +104,9 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, n);
     try {
-      if (wholeBlocks(n)) {
-        VectorRows.dotsAt(type, base, offsetsBytes, first, rows, arranged, arrangedOffset, out,
-            outOffset, n);
-      } else {
-        for (int r = 0; r < rows; r++) {
-          out[outOffset + r] =
-              ScalarKernels.dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset,
-                  n);
-        }
+      for (int r = 0; r < rows; r++) {
+        out[outOffset + r] =
+            dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset, n);
       }
     } finally {
       Reference.reachabilityFence(weights);
