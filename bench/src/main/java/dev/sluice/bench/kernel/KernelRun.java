@@ -23,7 +23,7 @@ public final class KernelRun {
 
   /**
    * @param options everything but what to run
-   * @return lines of a table: GB/s and ratios, medians over iterations
+   * @return lines of a table: GB/s and ratios: the fastest operation of each iteration, and of those the median
    * @throws RunnerException if JMH gives up
    */
   public static List<String> run(ChainedOptionsBuilder options) throws RunnerException {

@@ -104,22 +104,16 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, n);
     try {
-      if (wholeBlocks(n)) {
-        long seen = 0;
-        for (int r = 0; r < rows; r += ScatteredRows.GROUP) {
-          int some = Math.min(ScatteredRows.GROUP, rows - r);
-          seen += touchNext(base, offsetsBytes, first + r + some, rows - r - some, type.bytes(n));
-          VectorRows.dotsAt(type, base, offsetsBytes, first + r, some, arranged, arrangedOffset,
-              out, outOffset + r, n);
+      long seen = 0;
+      for (int r = 0; r < rows; r++) {
+        if (r % ScatteredRows.GROUP == 0) {
+          int next = r + ScatteredRows.GROUP;
+          seen += touchNext(base, offsetsBytes, first + next, rows - next, type.bytes(n));
         }
-        Lanes.scratch()[Lanes.SINK] = seen;
-      } else {
-        for (int r = 0; r < rows; r++) {
-          out[outOffset + r] =
-              ScalarKernels.dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset,
-                  n);
-        }
+        out[outOffset + r] =
+            dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset, n);
       }
+      Lanes.scratch()[Lanes.SINK] = seen;
     } finally {
       Reference.reachabilityFence(weights);
     }
