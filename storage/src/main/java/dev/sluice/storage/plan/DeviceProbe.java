@@ -1,6 +1,7 @@
-package dev.sluice.storage.block;
+package dev.sluice.storage.plan;
 
-import dev.sluice.storage.plan.DeviceModel;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.posix.AnonymousMemory;
 import java.lang.foreign.Arena;
 import java.util.SplittableRandom;
