@@ -1,5 +1,6 @@
 package dev.sluice.cli;
 
+import dev.sluice.bench.kernel.KernelRun;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import java.nio.file.Path;
@@ -19,7 +20,8 @@ import picocli.CommandLine.Parameters;
     name = "bench",
     description = {
       "Runs JMH benchmarks of one part: cache (cost of a token in the window cache by segment size), io (random reads by "
-          + "backend and size) or kernels (weight bandwidth and batch tiles).",
+          + "backend and size), kernels (weight bandwidth against C and against memory; under four minutes), tiles "
+          + "(multiplications per second of batches) or predictors (a token at the AFM-4.5B shape).",
       "`peers` runs llama.cpp beside Sluice instead.",
       "Figures hold for an idle machine only; they are printed with their error."
     },
@@ -27,15 +29,17 @@ import picocli.CommandLine.Parameters;
       "  sluice bench peers --help"},
     subcommands = PeersCommand.class)
 final class BenchCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "PART", arity = "0..1", description = "cache, io or kernels.")
+  @Parameters(paramLabel = "PART", arity = "0..1",
+      description = "cache, io, kernels, tiles or predictors.")
   private String part;
 
   @Option(names = "--seconds", paramLabel = "S", defaultValue = "1",
-      description = "Seconds per iteration. Default: ${DEFAULT-VALUE}.")
+      description = "Seconds per iteration (kernels: of warm-up, and a quarter of that measured). Default: "
+          + "${DEFAULT-VALUE}.")
   private int seconds;
 
   @Option(names = "--iterations", paramLabel = "N", defaultValue = "5",
-      description = "Measured iterations, after three of warm-up. Default: ${DEFAULT-VALUE}.")
+      description = "Measured iterations, after three of warm-up (kernels: one). Default: ${DEFAULT-VALUE}.")
   private int iterations;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Also write JMH's JSON.")
@@ -45,7 +49,7 @@ final class BenchCommand implements Callable<Integer> {
   public Integer call() {
     if (part == null) {
       throw new BadInputException("bench", "no part is named",
-          "use cache, io, kernels or peers");
+          "use cache, io, kernels, tiles or peers");
     }
     if (seconds < 1 || iterations < 1) {
       throw new BadInputException("--seconds or --iterations", "is too small", "give at least 1");
@@ -54,24 +58,29 @@ final class BenchCommand implements Callable<Integer> {
         switch (part) {
           case "cache" -> "dev\\.sluice\\.bench\\.cache\\..*";
           case "io" -> "dev\\.sluice\\.bench\\.io\\..*";
-          case "kernels" -> "dev\\.sluice\\.bench\\.kernel\\..*";
+          case "kernels" -> "";
+          case "tiles" -> "dev\\.sluice\\.bench\\.kernel\\.TileBenchmark\\..*";
+          case "predictors" -> "dev\\.sluice\\.bench\\.predictor\\..*";
           default -> throw new BadInputException("bench " + part, "there is no such part",
-              "use cache, io, kernels or peers");
+              "use cache, io, kernels, tiles, predictors or peers");
         };
     ChainedOptionsBuilder options =
         new OptionsBuilder()
-            .include(benchmarks)
             .forks(1)
-            .warmupIterations(3)
             .warmupTime(TimeValue.seconds(seconds))
-            .measurementIterations(iterations)
-            .measurementTime(TimeValue.seconds(seconds))
-            .addProfiler(GCProfiler.class);
+            .measurementIterations(iterations);
     if (json != null) {
       options.resultFormat(ResultFormatType.JSON).result(json.toString());
     }
     try {
-      new Runner(options.build()).run();
+      if (part.equals("kernels")) {
+        options.warmupIterations(1).measurementTime(TimeValue.milliseconds(250L * seconds));
+        KernelRun.run(options).forEach(System.out::println);
+      } else {
+        options.include(benchmarks).warmupIterations(3)
+            .measurementTime(TimeValue.seconds(seconds)).addProfiler(GCProfiler.class);
+        new Runner(options.build()).run();
+      }
     } catch (RunnerException e) {
       throw new FaultException("bench " + part, "JMH gave up (" + e.getMessage() + ")",
           "see its output above", e);

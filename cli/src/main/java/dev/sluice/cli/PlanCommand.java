@@ -138,7 +138,7 @@ final class PlanCommand implements Callable<Integer> {
       return new Line(choice, needs, Optional.empty(), Optional.empty());
     }
     MemoryPlan plan = MemoryPlan.ofProcess(opened, choice, shape, bytes);
-    ReadPlanner.Limits limits = RunCommand.readLimits();
+    ReadPlanner.Limits limits = RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES);
     return new Line(choice, needs, Optional.of(plan),
         Optional.of(ReadForecast.of(opened, choice, plan.slots(), limits)));
   }

@@ -48,7 +48,7 @@ import picocli.CommandLine.Spec;
     footer = {"", "Example:",
       "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
 final class RunCommand implements Callable<Integer> {
-  private static final int GAP_BYTES = 16 * 1024;
+  static final int USUAL_GAP_BYTES = 16 << 10;
   private static final int MAX_REQUEST_BYTES = 512 * 1024;
 
   @Spec
@@ -118,6 +118,15 @@ final class RunCommand implements Callable<Integer> {
   private String lookAhead;
 
   @Option(
+      names = "--merge-gap",
+      paramLabel = "SIZE",
+      converter = Bytes.Converter.class,
+      defaultValue = "16K",
+      description = "Two wanted bundles this far apart or less are read by one request, the bytes between too. "
+          + "Default: ${DEFAULT-VALUE}.")
+  private Bytes gap;
+
+  @Option(
       names = "--force-ids",
       paramLabel = "IDS",
       description = "Feed these token ids one by one after the prompt instead of what is drawn, as many as --predict says, to "
@@ -178,8 +187,13 @@ final class RunCommand implements Callable<Integer> {
   }
 
   /** How reads are merged. */
-  static ReadPlanner.Limits readLimits() {
-    return new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
+  private ReadPlanner.Limits readLimits() {
+    return readLimits(Math.toIntExact(gap.count()));
+  }
+
+  /** How bundles are read by a run that merges over gaps of so many bytes. */
+  static ReadPlanner.Limits readLimits(int gapBytes) {
+    return new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, gapBytes, MAX_REQUEST_BYTES);
   }
 
   private RunShape shape(Store opened, int promptTokens, int threads) {

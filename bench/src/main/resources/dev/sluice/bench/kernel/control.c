@@ -4,7 +4,7 @@
  * finds it), as a good C runtime would. Elsewhere plain loops, for the compiler to make of them what it can. Sums are taken
  * in whatever order is fastest, so results are close to the kernels', not equal.
  *
- * Compiled on the spot with: gcc -O3 -march=native -ffast-math -shared -fPIC
+ * Quantised rows keep one accumulator, as common C runtimes do; float rows four.
  */
 #include <stdint.h>
 #include <stddef.h>
@@ -52,13 +52,6 @@ static __m256 bytes_to_floats(const void *p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
 #endif
-
-#define ROWS(NAME, X, DOT)                                                                              \
-  void NAME(const uint8_t *w, int64_t stride, int64_t rows, X, float *out, int64_t n) {                 \
-    for (int64_t r = 0; r < rows; r++) {                                                                \
-      out[r] = DOT;                                                                                     \
-    }                                                                                                   \
-  }
 
 static float dot_f32(const uint8_t *w, const float *x, int64_t n) {
   const float *v = (const float *)w;
@@ -228,21 +221,38 @@ static float dot_q4_int8(
 #endif
 }
 
-#define X_FLOAT const float *x, const float *sums
-#define X_INT8 const int8_t *x, const float *scales, const float *sums
+/*
+ * All take the same arguments, whether they need them or not: n activations as floats, and as bytes with a scale for each 32
+ * of them; sums of each 32 of those that are used (bytes: times their scale).
+ */
+#define ARGUMENTS                                                                                       \
+  const uint8_t *w, int64_t stride, int64_t count, const float *x, const int8_t *bytes,                 \
+      const float *scales, const float *sums, float *out, int64_t n
 
-ROWS(rows_f32, X_FLOAT, dot_f32(w + r * stride, x, n))
-ROWS(rows_f16, X_FLOAT, dot_f16(w + r * stride, x, n))
-ROWS(rows_bf16, X_FLOAT, dot_bf16(w + r * stride, x, n))
-ROWS(rows_q8_0, X_FLOAT, dot_q8_0(w + r * stride, x, n))
-ROWS(rows_q4_0, X_FLOAT, dot_q4(w + r * stride, 18, x, sums, n))
-ROWS(rows_q4_1, X_FLOAT, dot_q4(w + r * stride, 20, x, sums, n))
-ROWS(rows_q8_0_int8, X_INT8, dot_q8_0_int8(w + r * stride, x, scales, n))
-ROWS(rows_q4_0_int8, X_INT8, dot_q4_int8(w + r * stride, 18, x, scales, sums, n))
-ROWS(rows_q4_1_int8, X_INT8, dot_q4_int8(w + r * stride, 20, x, scales, sums, n))
+#define ROWS(NAME, DOT)                                                                                 \
+  void NAME(ARGUMENTS) {                                                                                \
+    (void)x, (void)bytes, (void)scales, (void)sums;                                                     \
+    for (int64_t r = 0; r < count; r++, w += stride) {                                                  \
+      out[r] = DOT;                                                                                     \
+    }                                                                                                   \
+  }
 
-void columns_f16(const uint8_t *w, int64_t stride, int64_t columns, const float *h, float *y, int64_t n) {
-  for (int64_t c = 0; c < columns; c++, w += stride) {
+ROWS(rows_f32, dot_f32(w, x, n))
+ROWS(rows_f16, dot_f16(w, x, n))
+ROWS(rows_bf16, dot_bf16(w, x, n))
+ROWS(rows_q8_0, dot_q8_0(w, x, n))
+ROWS(rows_q4_0, dot_q4(w, 18, x, sums, n))
+ROWS(rows_q4_1, dot_q4(w, 20, x, sums, n))
+ROWS(int8_q8_0, dot_q8_0_int8(w, bytes, scales, n))
+ROWS(int8_q4_0, dot_q4_int8(w, 18, bytes, scales, sums, n))
+ROWS(int8_q4_1, dot_q4_int8(w, 20, bytes, scales, sums, n))
+
+/* Columns add count factors x times n weights to out. */
+void columns_f16(ARGUMENTS) {
+  (void)bytes, (void)scales, (void)sums;
+  const float *h = x;
+  float *y = out;
+  for (int64_t c = 0; c < count; c++, w += stride) {
 #ifdef WIDE
     __m256 a = _mm256_set1_ps(h[c]);
     for (int64_t i = 0; i < n; i += 8) {
@@ -258,10 +268,13 @@ void columns_f16(const uint8_t *w, int64_t stride, int64_t columns, const float 
 }
 
 /* Four columns in one pass over y. */
-void columns_i8(const uint8_t *w, int64_t stride, int64_t columns, const float *h, float *y, int64_t n) {
+void columns_i8(ARGUMENTS) {
+  (void)bytes, (void)scales, (void)sums;
+  const float *h = x;
+  float *y = out;
   int64_t c = 0;
 #ifdef WIDE
-  for (; c + 4 <= columns; c += 4, w += 4 * stride) {
+  for (; c + 4 <= count; c += 4, w += 4 * stride) {
     __m256 a0 = _mm256_set1_ps(h[c]), a1 = _mm256_set1_ps(h[c + 1]);
     __m256 a2 = _mm256_set1_ps(h[c + 2]), a3 = _mm256_set1_ps(h[c + 3]);
     for (int64_t i = 0; i < n; i += 8) {
@@ -273,37 +286,9 @@ void columns_i8(const uint8_t *w, int64_t stride, int64_t columns, const float *
     }
   }
 #endif
-  for (; c < columns; c++, w += stride) {
+  for (; c < count; c++, w += stride) {
     for (int64_t i = 0; i < n; i++) {
       y[i] += h[c] * (float)(int8_t)w[i];
     }
   }
-}
-
-/* Reads memory and does next to nothing else; the bandwidth that any kernel could have. */
-uint64_t read_all(const uint8_t *w, int64_t bytes) {
-  uint64_t a = 0, b = 0, c = 0, d = 0;
-#ifdef WIDE
-  __m256i s = _mm256_setzero_si256(), t = s, u = s, v = s;
-  for (int64_t i = 0; i + 128 <= bytes; i += 128) {
-    const __m256i *p = (const __m256i *)(w + i);
-    s = _mm256_xor_si256(s, _mm256_loadu_si256(p));
-    t = _mm256_xor_si256(t, _mm256_loadu_si256(p + 1));
-    u = _mm256_xor_si256(u, _mm256_loadu_si256(p + 2));
-    v = _mm256_xor_si256(v, _mm256_loadu_si256(p + 3));
-  }
-  s = _mm256_xor_si256(_mm256_xor_si256(s, t), _mm256_xor_si256(u, v));
-  a = (uint64_t)_mm256_extract_epi64(s, 0) ^ (uint64_t)_mm256_extract_epi64(s, 1);
-  b = (uint64_t)_mm256_extract_epi64(s, 2) ^ (uint64_t)_mm256_extract_epi64(s, 3);
-#else
-  for (int64_t i = 0; i + 32 <= bytes; i += 32) {
-    uint64_t q[4];
-    memcpy(q, w + i, 32);
-    a ^= q[0];
-    b ^= q[1];
-    c ^= q[2];
-    d ^= q[3];
-  }
-#endif
-  return a ^ b ^ c ^ d;
 }

@@ -62,7 +62,7 @@ public final class LowRankFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    addLayer(new LayerSamples(spec, data));
+    addLayer(LayerSamples.heldOut(spec, data));
   }
 
   private void addLayer(LayerSamples samples) {

@@ -86,8 +86,7 @@ public record PredictorRecipe(Kind kind, int rank, int bits) {
           chosenTarget, seed);
       case TRAINED_RELU -> new TrainedFit(spec, Middle.RELU, rank, recallTarget, targets,
           chosenTarget, seed);
-      case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, chosenTarget, seed,
-          arena);
+      case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, seed);
     };
   }
 

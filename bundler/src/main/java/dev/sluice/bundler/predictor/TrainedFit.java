@@ -49,7 +49,7 @@ public final class TrainedFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    LayerSamples samples = new LayerSamples(spec, data);
+    LayerSamples samples = LayerSamples.whole(spec, data);
     QuantisedFit.Target chosen = targets.get(chosenTarget);
     Network network = NetworkTraining.train(
         samples, chosen, chosen.thresholds()[layer], rank, middle, seed + layer);

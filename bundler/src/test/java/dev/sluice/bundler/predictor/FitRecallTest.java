@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.ActivityCuts;
+import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
-import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
@@ -23,6 +23,7 @@ import dev.sluice.storage.tensor.TensorType;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.SortedMap;
@@ -103,24 +104,9 @@ class FitRecallTest {
     double named = 0;
     int count = 0;
     for (int s = HELD_FROM; s < SAMPLES; s++) {
-      double[] between = new double[layer.rank()];
-      for (int k = 0; k < between.length; k++) {
-        between[k] = layer.innerOffsets()[k];
-        for (int j = 0; j < HIDDEN; j++) {
-          between[k] += layer.inward().value(k, j)
-              * ((data.inputs()[s * HIDDEN + j] - (double) layer.centre()[j])
-                  * layer.sharpness()[j]);
-        }
-        if (layer.middle() == Middle.RELU) {
-          between[k] = Math.max(0, between[k]);
-        }
-      }
+      double[] between = between(layer, data, s);
       for (int i = 0; i < NEURONS; i++) {
-        double score = layer.outerOffsets()[i];
-        for (int k = 0; k < between.length; k++) {
-          score += layer.outward().value(i, k) * between[k];
-        }
-        boolean says = cuts.names(i, (float) score);
+        boolean says = cuts.names(i, (float) score(layer, between, i));
         count += says ? 1 : 0;
         double magnitude = activeMagnitude(spec, data, target, s, i);
         all += magnitude;
@@ -128,6 +114,30 @@ class FitRecallTest {
       }
     }
     return new Kept(named / all, count / (double) NEURONS / (SAMPLES - HELD_FROM));
+  }
+
+  private static double[] between(LowRankLayer layer, QuantisedFit.LayerData data, int sample) {
+    double[] between = new double[layer.rank()];
+    for (int k = 0; k < between.length; k++) {
+      between[k] = layer.innerOffsets()[k];
+      for (int j = 0; j < HIDDEN; j++) {
+        between[k] += layer.inward().value(k, j)
+            * ((data.inputs()[sample * HIDDEN + j] - (double) layer.centre()[j])
+                * layer.sharpness()[j]);
+      }
+      if (layer.middle() == Middle.RELU) {
+        between[k] = Math.max(0, between[k]);
+      }
+    }
+    return between;
+  }
+
+  private static double score(LowRankLayer layer, double[] between, int neuron) {
+    double score = layer.outerOffsets()[neuron];
+    for (int k = 0; k < between.length; k++) {
+      score += layer.outward().value(neuron, k) * between[k];
+    }
+    return score;
   }
 
   private static double activeMagnitude(ModelSpec spec, QuantisedFit.LayerData data,
@@ -261,19 +271,41 @@ class FitRecallTest {
     }
   }
 
-  @Test
-  void aCascadeBringsItsCopyWithMargins() {
-    ModelSpec spec = spec(FfnForm.UNGATED, Activation.RELU2, 1);
-    SortedMap<String, byte[]> blobs =
-        fit("cascade-8-2", spec, 0.98, List.of(data(new Random(3), false)));
+  @ParameterizedTest
+  @CsvSource({"UNGATED,RELU2,0.99", "GATED,SILU,0.95"})
+  void bothHalvesOfACascadeKeepTheShareTogether(FfnForm form, Activation activation,
+      double recall) {
+    ModelSpec spec = spec(form, activation, 1);
+    QuantisedFit.LayerData data = data(new Random(3), form == FfnForm.GATED);
+    byte[] bytes = fit("cascade-8-2", spec, recall, List.of(data))
+        .get(StoreKeys.predictorLayer("cascade-8-2", 0));
     try (Arena arena = Arena.ofConfined()) {
-      QuantisedCopy copy = QuantisedCopy.decode(
-          blobs.get(StoreKeys.predictorCopy("cascade-8-2")), Activation.RELU2, arena);
-      assertEquals(2, copy.bits());
-      assertEquals(0.99, copy.recallTarget(), 1e-12);
-      assertEquals(0.99, LowRankLayer
-          .decode(blobs.get(StoreKeys.predictorLayer("cascade-8-2", 0)), arena).recallTarget(),
-          1e-12);
+      CascadeLayer layer = CascadeLayer.decode(bytes, arena);
+      float[] row = new float[HIDDEN];
+      for (QuantisedFit.Target target : targets(form, activation)) {
+        double all = 0;
+        double named = 0;
+        for (int s = HELD_FROM; s < SAMPLES; s++) {
+          double[] between = between(layer.first(), data, s);
+          for (int i = 0; i < NEURONS; i++) {
+            double estimate = score(layer.first(), between, i);
+            layer.copy().unpack(i, row, 0);
+            double product = dot(row, 0, data, s) + layer.offsets()[i];
+            double mixed = estimate + layer.weights()[i] * (product - estimate);
+            double magnitude = activeMagnitude(spec, data, target, s, i);
+            all += magnitude;
+            named += layer.first().cutsAt(target.rule(), target.cett())
+                .names(i, (float) estimate)
+                && layer.cutsAt(target.rule(), target.cett()).names(i, (float) mixed)
+                    ? magnitude : 0;
+          }
+        }
+        assertTrue(named / all >= recall - 0.01, target.rule() + " keeps " + named / all);
+      }
+      for (int length = 0; length < bytes.length; length += 1 + length / 50) {
+        byte[] some = Arrays.copyOf(bytes, length);
+        assertThrows(IllegalArgumentException.class, () -> CascadeLayer.decode(some, arena));
+      }
     }
   }
 

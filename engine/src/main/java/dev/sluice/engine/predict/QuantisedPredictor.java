@@ -101,48 +101,6 @@ public final class QuantisedPredictor implements ActivePredictor {
     }
   }
 
-  /** Takes back those of {@code predicted} that the copy would not have named; same layout as {@link #predict}. */
-  void narrow(int layer, float[] normed, int offset, int count, byte[] predicted,
-      PredictorScratch scratch) {
-    PackedRows inner = copy.inner(layer);
-    boolean second = copy.planesFor(rule) == 2;
-    PackedRows up = second ? copy.up(layer) : inner;
-    int hidden = inner.cols();
-    float[] xs = scratch.arranged(count * hidden);
-    float[] norms = scratch.norms(count);
-    for (int t = 0; t < count; t++) {
-      kernels.arrange(TensorType.F16, normed, offset + t * hidden, xs, t * hidden, hidden);
-      norms[t] = kappas[layer] * (float) Math
-          .sqrt(kernels.sumOfSquares(normed, offset + t * hidden, hidden) / hidden);
-    }
-    float[] wide = scratch.rows(2 * hidden);
-    float[] innerBias = biases[layer][biasOf(second)];
-    float[] upBias = biases[layer][1];
-    for (int neuron = 0; neuron < inner.rows(); neuron++) {
-      boolean unpacked = false;
-      for (int t = 0; t < count; t++) {
-        int at = neuron * count + t;
-        if (predicted[at] == 0) {
-          continue;
-        }
-        if (!unpacked) {
-          kernels.unpack(inner, neuron, wide, 0);
-          if (second) {
-            kernels.unpack(up, neuron, wide, hidden);
-          }
-          unpacked = true;
-        }
-        float innerDot = kernels.dot(wide, 0, xs, t * hidden, hidden)
-            + (innerBias.length == 0 ? 0 : innerBias[neuron]);
-        float upDot = second ? kernels.dot(wide, hidden, xs, t * hidden, hidden)
-            + (upBias.length == 0 ? 0 : upBias[neuron]) : 0;
-        boolean may = copy.mayBeActive(rule, innerDot, norms[t] * inner.errorNorm(neuron), upDot,
-            norms[t] * up.errorNorm(neuron), columnNorms[layer][neuron], thresholds[layer]);
-        predicted[at] = (byte) (may ? 1 : 0);
-      }
-    }
-  }
-
   private int biasOf(boolean second) {
     return second || rule == ActiveRule.GATE ? 0 : 1;
   }

@@ -10,6 +10,7 @@ import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.QuantisedPredictor;
 import dev.sluice.engine.predict.TopPredictor;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.ModelSpec;
@@ -34,12 +35,11 @@ record PredictorLoader(
     try {
       return switch (choice.kind()) {
         case ALL, ORACLE -> new AllNeurons(store.spec().feedForward());
-        case QUANTISED -> quantised(choice, StoreKeys.quantised(choice.bits()));
+        case QUANTISED -> quantised(choice);
         case LOW_RANK, TRAINED, TRAINED_RELU -> lowRank(choice);
         case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),
             activity.cett(), model.kernels(), workers);
-        case CASCADE -> new CascadePredictor(choice.toString(), lowRank(choice),
-            quantised(choice, StoreKeys.predictorCopy(choice.stored())));
+        case CASCADE -> cascade(choice);
       };
     } catch (IllegalArgumentException e) {
       throw new BadInputException(
@@ -52,8 +52,9 @@ record PredictorLoader(
     return store.blob(key).orElseThrow(() -> choice.missing(store));
   }
 
-  private QuantisedPredictor quantised(PredictorChoice choice, String key) {
+  private QuantisedPredictor quantised(PredictorChoice choice) {
     ModelSpec spec = store.spec();
+    String key = StoreKeys.quantised(choice.bits());
     long bytes = store.blobBytes(key).orElseThrow(() -> choice.missing(store));
     QuantisedCopy copy =
         QuantisedCopy.decode(
@@ -80,15 +81,31 @@ record PredictorLoader(
         activity.cett(), model.kernels(), workers);
   }
 
+  private CascadePredictor cascade(PredictorChoice choice) {
+    List<CascadeLayer> layers = new ArrayList<>();
+    for (int layer = 0; layer < store.spec().layers(); layer++) {
+      CascadeLayer one = CascadeLayer.decode(
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
+      requireShape(one.first());
+      layers.add(one);
+    }
+    return new CascadePredictor(choice.toString(), layers, activity.rule(), activity.cett(),
+        model.kernels(), workers);
+  }
+
+  private void requireShape(LowRankLayer layer) {
+    if (layer.hidden() != store.spec().hidden()
+        || layer.neurons() != store.spec().feedForward()) {
+      throw new IllegalArgumentException("its shape is not the model's");
+    }
+  }
+
   private List<LowRankLayer> layers(PredictorChoice choice) {
-    ModelSpec spec = store.spec();
     List<LowRankLayer> layers = new ArrayList<>();
-    for (int layer = 0; layer < spec.layers(); layer++) {
+    for (int layer = 0; layer < store.spec().layers(); layer++) {
       LowRankLayer one = LowRankLayer.decode(
           blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
-      if (one.hidden() != spec.hidden() || one.neurons() != spec.feedForward()) {
-        throw new IllegalArgumentException("its shape is not the model's");
-      }
+      requireShape(one);
       layers.add(one);
     }
     return layers;

@@ -4,9 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.sluice.storage.tensor.TensorDecoder;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -97,6 +99,40 @@ final class QuantisedKernelsTest {
   }
 
   @ParameterizedTest
+  @MethodSource("kernels")
+  void everyTypeOfAFileIsSummedOverItsDecodedWeights(Kernels kernels) {
+    Random random = new Random(11);
+    for (TensorType type : TensorType.values()) {
+      if (type == TensorType.I8 || type == TensorType.U4) {
+        continue; // have no decoder
+      }
+      for (int n : new int[] {256, 768}) {
+        try (Arena arena = Arena.ofConfined()) {
+          MemorySegment weights = arena.allocate(type.bytes(n) + 1).asSlice(1);
+          for (long i = 0; i < weights.byteSize(); i++) { // 0xbb: no exponent is near its largest
+            weights.set(ValueLayout.JAVA_BYTE, i, (byte) (random.nextInt() & 0xbb));
+          }
+          float[] natural = new float[n];
+          TensorDecoder.decode(type, weights, 0, natural, 0, n);
+          float[] row = new float[n];
+          kernels.arrange(type, natural, 0, row, 0, n);
+          float[] widened = new float[n];
+          kernels.widen(type, weights, 0, widened, 0, n);
+          assertArrayEquals(Samples.bits(row), Samples.bits(widened), type + " widened");
+          float[] x = Samples.floats(random, n);
+          assertEquals(Samples.bits(Samples.canonicalDot(row, 0, x, 0, n)),
+              Samples.bits(kernels.dot(type, weights, 0, x, 0, n)), type + " dot");
+          float[] y = Samples.floats(random, n);
+          float[] sums = y.clone();
+          kernels.axpy(0.3f, row, 0, y, 0, n);
+          kernels.axpysAt(type, new float[] {0.3f}, 0, weights, new long[1], 0, 1, sums, 0, 0, n);
+          assertArrayEquals(Samples.bits(y), Samples.bits(sums), type + " axpy");
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
   @MethodSource("kernelsAndTypes")
   void arrangedActivationsGiveTheSumOfNaturalOnes(Kernels kernels, TensorType type) {
     Random random = new Random(5);
@@ -119,6 +155,36 @@ final class QuantisedKernelsTest {
         float[] back = new float[n];
         kernels.restore(type, arranged, 0, back, 0, n);
         assertArrayEquals(x, back);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void manyRowsGiveTheBitsOfSingleOnesWhateverTheActivations(Kernels kernels) {
+    Random random = new Random(6);
+    int n = 96;
+    for (TensorType type : List.of(TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0,
+        TensorType.Q4_0, TensorType.Q4_1)) {
+      for (int rows : new int[] {7, 8, 9, 12, 15, 33}) {
+        for (float largest : new float[] {1, 0x1p14f, 0x1p16f, 0x1p100f, Float.NaN}) {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment weights = Samples.weights(arena, type, random, rows * n);
+            float[] x = Samples.floats(random, n + 5);
+            x[5 + random.nextInt(n)] = largest;
+            float[] expected = new float[rows];
+            long[] offsets = new long[rows];
+            for (int r = 0; r < rows; r++) {
+              offsets[r] = type.bytes((long) r * n);
+              expected[r] = kernels.dot(type, weights, offsets[r], x, 5, n);
+            }
+            float[] out = new float[rows];
+            kernels.dots(type, weights, 0, type.bytes(n), rows, x, 5, out, 0, n);
+            assertArrayEquals(expected, out, type + ": " + rows + " rows, " + largest);
+            kernels.dotsAt(type, weights, offsets, 0, rows, x, 5, out, 0, n);
+            assertArrayEquals(expected, out, type + ": " + rows + " rows, " + largest);
+          }
+        }
       }
     }
   }

@@ -7,13 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.predictor.ActivityCuts;
+import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -128,6 +132,73 @@ class LowRankPredictorTest {
         }
       }
       assertTrue(sure > neurons / 2, sure + " of " + neurons + " are far from their cuts");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"40,8,900,1", "64,12,530,2"})
+  void topAndCascadeGiveTheSameBitsHoweverTheyAreCut(int hidden, int rank, int neurons, int bits) {
+    int count = 5;
+    float[] inputs = values(new Random(8), count * hidden);
+    try (Arena arena = Arena.ofShared(); Workers one = new Workers(1);
+        Workers three = new Workers(3)) {
+      LowRankLayer low = layer(Middle.LINEAR, hidden, rank, neurons, 0, arena);
+      PackedRows copy = new PackedRows(
+          arena.allocate((long) neurons * PackedRows.rowBytes(hidden, bits)), neurons, hidden,
+          bits);
+      float[] rows = values(new Random(2), neurons * hidden);
+      for (int i = 0; i < neurons; i++) {
+        copy.pack(i, rows, i * hidden);
+      }
+      Random random = new Random(5);
+      CascadeLayer both = new CascadeLayer(low, copy, values(random, neurons),
+          values(random, neurons), List.of(new ActivityCuts(ActiveRule.OUTPUT, 0.1,
+              values(random, neurons), new float[0], new float[0], 0)));
+      List<Function<Workers, ActivePredictor>> made = List.of(
+          workers -> new TopPredictor("top", List.of(low), ActiveRule.OUTPUT, 0.1,
+              workers.threads() == 1 ? Kernels.scalar() : Kernels.best(), workers),
+          workers -> new CascadePredictor("cascade", List.of(both), ActiveRule.OUTPUT, 0.1,
+              workers.threads() == 1 ? Kernels.scalar() : Kernels.best(), workers));
+      for (Function<Workers, ActivePredictor> each : made) {
+        byte[] expected = new byte[count * neurons];
+        byte[] together = new byte[count * neurons];
+        byte[] alone = new byte[neurons];
+        each.apply(one).predict(0, inputs, 0, count, expected, new PredictorScratch());
+        ActivePredictor team = each.apply(three);
+        PredictorScratch scratch = new PredictorScratch();
+        team.predict(0, inputs, 0, count, together, scratch);
+        assertArrayEquals(expected, together, team.name());
+        for (int t = 0; t < count; t++) {
+          team.predict(0, inputs, t * hidden, 1, alone, scratch);
+          for (int i = 0; i < neurons; i++) {
+            assertEquals(expected[i * count + t], alone[i], team.name());
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void topNamesTheHighestLogitsAndEqualOnesInOrder() {
+    int neurons = 40;
+    try (Arena arena = Arena.ofShared(); Workers one = new Workers(1)) {
+      float[] offsets = new float[neurons];
+      for (int i = 0; i < neurons; i++) {
+        offsets[i] = i % 10 - 4; // each logit four times
+      }
+      LowRankLayer layer = new LowRankLayer(Middle.LINEAR, new float[4], new float[4],
+          Int8Rows.pack(new float[8], 2, 4, arena), new float[2],
+          Int8Rows.pack(new float[2 * neurons], neurons, 2, arena), offsets,
+          List.of(new ActivityCuts(ActiveRule.EXACT, 0, new float[neurons], new float[0],
+              new float[0], 10)),
+          0.99);
+      byte[] named = new byte[neurons];
+      new TopPredictor("top", List.of(layer), ActiveRule.EXACT, 0, Kernels.best(), one)
+          .predict(0, new float[4], 0, 1, named, new PredictorScratch());
+      for (int i = 0; i < neurons; i++) {
+        boolean expected = i % 10 >= 8 || i == 7 || i == 17;
+        assertEquals(expected, named[i] == 1, "neuron " + i);
+      }
     }
   }
 }

@@ -31,7 +31,7 @@ public final class StoreKeys {
 
   /**
    * {@code predictor/NAME/LAYER}: one layer of a predictor with matrices of its own, such as {@code low-rank-64}; a {@link
-   * dev.sluice.storage.predictor.LowRankLayer}.
+   * dev.sluice.storage.predictor.LowRankLayer}, or of a cascade a {@link dev.sluice.storage.predictor.CascadeLayer}.
    */
   public static String predictorLayer(String name, int layer) {
     return "predictor/" + name + "/" + layer;
@@ -49,10 +49,5 @@ public final class StoreKeys {
   /** Whether a blob is the predictor of that name, or a part of it. */
   public static boolean isOfPredictor(String key, String name) {
     return key.equals("predictor/" + name) || key.startsWith("predictor/" + name + "/");
-  }
-
-  /** {@code predictor/NAME/copy}: the {@link dev.sluice.storage.predictor.QuantisedCopy} of a cascade. */
-  public static String predictorCopy(String name) {
-    return "predictor/" + name + "/copy";
   }
 }

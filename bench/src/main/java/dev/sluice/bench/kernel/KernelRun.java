@@ -1,0 +1,104 @@
+package dev.sluice.bench.kernel;
+
+import dev.sluice.storage.FaultException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+
+/** Runs {@link WeightBenchmark} with the control compiled, and lays out what came of it. */
+public final class KernelRun {
+  private static final String LINE = "%-14s %-5s %7s %8s %8s %8s %8s %10s";
+
+  private KernelRun() {}
+
+  /**
+   * @param options everything but what to run
+   * @return lines of a table: GB/s and ratios, medians over iterations
+   * @throws RunnerException if JMH gives up
+   */
+  public static List<String> run(ChainedOptionsBuilder options) throws RunnerException {
+    Path folder = temporary();
+    try {
+      String library = Control.compile(folder).map(Path::toString).orElse(WeightBenchmark.NONE);
+      Collection<RunResult> results =
+          new Runner(
+              options.include(WeightBenchmark.class.getName().replace(".", "\\."))
+                  .param("library", library).build())
+              .run();
+      return table(results, library);
+    } finally {
+      delete(folder);
+    }
+  }
+
+  private static List<String> table(Collection<RunResult> results, String library) {
+    List<String> lines = new ArrayList<>();
+    lines.add(String.format(Locale.ROOT, LINE, "weights", "from", "threads", "memory", "C", "Java",
+        "Java/C", "of memory"));
+    for (RunResult result : results) {
+      double memory = median(result, "memory");
+      double control = median(result, "control");
+      double java = median(result, "java");
+      lines.add(String.format(Locale.ROOT, LINE,
+          Product.valueOf(result.getParams().getParam("product")).title(),
+          result.getParams().getParam("source"),
+          result.getParams().getParam("threads"),
+          digits(memory), digits(control), digits(java), digits(java / control),
+          digits(java / memory)));
+    }
+    lines.add("GB/s of weights, all threads together; memory is plain reading of the same bytes");
+    if (library.equals(WeightBenchmark.NONE)) {
+      lines.add("no gcc was found, so nothing was measured against C");
+    }
+    return lines;
+  }
+
+  private static double median(RunResult result, String counter) {
+    double[] values =
+        result.getBenchmarkResults().stream()
+            .flatMap(b -> b.getIterationResults().stream())
+            .mapToDouble(i -> score(i, counter))
+            .sorted()
+            .toArray();
+    return values.length == 0 ? Double.NaN : values[values.length / 2];
+  }
+
+  private static double score(IterationResult iteration, String counter) {
+    return iteration.getSecondaryResults().get(counter).getScore();
+  }
+
+  private static String digits(double x) {
+    return !Double.isFinite(x) || x == 0 ? "-"
+        : String.format(Locale.ROOT, x < 10 ? "%.2f" : "%.1f", x);
+  }
+
+  private static Path temporary() {
+    try {
+      return Files.createTempDirectory("sluice-kernels");
+    } catch (IOException e) {
+      throw new FaultException("the folder for temporary files", e.toString(), "free space there",
+          e);
+    }
+  }
+
+  private static void delete(Path folder) {
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+      Files.delete(folder);
+    } catch (IOException e) {
+      throw new FaultException(folder.toString(), e.toString(), "delete it by hand", e);
+    }
+  }
+}
