@@ -2,7 +2,7 @@ package dev.sluice.storage.plan;
 
 /**
  * What one token is expected to read if neurons fired independently, each at its own rate: bundles that are resident never
- * miss, neighbours are joined over gaps as {@link ReadPlanner} does (its largest request apart), and a request is widened to
+ * miss, neighbours are joined over gaps as {@link ReadPlanner} does (of its largest request only as many as the bytes need), and a request is widened to
  * pages. Neurons that fire together and lie together read less often; only a trace knows how much.
  *
  * @param misses bundles read
@@ -47,7 +47,7 @@ public record ExpectedReads(double misses, double requests, double bytes) {
         bytes += alone * (to - from);
       }
     }
-    return new ExpectedReads(misses, requests, bytes);
+    return new ExpectedReads(misses, Math.max(requests, bytes / limits.maxRequestBytes()), bytes);
   }
 
   private static long up(long bytes, long page) {
