@@ -28,7 +28,8 @@ record SluiceRival(
         "--force-ids", list(job.tokens().continuationIds()),
         "-n", Integer.toString(job.tokens().continuationIds().size()),
         "-t", Integer.toString(job.threads()),
-        "--ram", Long.toString(job.ramBytes()),
+        // Whole MiB: a cgroup rounds its limit down to pages.
+        "--ram", (job.ramBytes() >> 20) + "M",
         "--temp", "0", "--json"));
     command.addAll(options);
     return List.copyOf(command);

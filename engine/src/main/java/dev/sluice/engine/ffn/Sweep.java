@@ -7,6 +7,7 @@ import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.threshold.ActiveRule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -98,7 +99,10 @@ public final class Sweep {
     for (int layer = firstLayer; layer < spec.layers(); layer++) {
       int current = layer;
       LayerWeights weights = stream.load(layer, (layer + 1) % spec.layers() == 0 ? -1 : layer + 1);
-      float[] columnNorms = columns[layer].norms(weights, spec.feedForward());
+      boolean norms = activity.rule() == ActiveRule.OUTPUT || observer.wantsColumnNorms();
+      float[] columnNorms =
+          norms ? columns[layer].norms(weights, spec.feedForward())
+              : new float[spec.feedForward()];
       observer.layerStarts(weights, columnNorms);
       forEach(tasks, (task, buffers) -> project(current, task, buffers));
       forEach(tasks, (task, buffers) -> feed(task, buffers, weights, columnNorms, activity,
