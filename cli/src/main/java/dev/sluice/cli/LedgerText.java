@@ -58,6 +58,8 @@ final class LedgerText {
     object.put("cache_ms_per_token", s.cacheMillisPerToken());
     object.put("memory_ms_per_token", s.memoryMillisPerToken());
     object.put("ffn_compute_ms_per_token", s.computeMillisPerToken());
+    object.put("attention_ms_per_token", s.attentionMillisPerToken());
+    object.put("head_ms_per_token", s.headMillisPerToken());
     object.put("hit_rate", s.hitRate());
     object.put("hit_rate_p99", s.hitRateP99());
     object.put("active_neurons_per_token", s.activePerToken());

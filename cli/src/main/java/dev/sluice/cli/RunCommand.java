@@ -172,8 +172,10 @@ final class RunCommand implements Callable<Integer> {
             new Residency(
                 plan.slots(),
                 hot ? memory.pinned(plan.slots()) : 0,
+                Residency.Pinning.MOST_FREQUENT,
                 memory.window(),
-                WindowCache.DEFAULT_SEGMENT_BUNDLES);
+                WindowCache.DEFAULT_SEGMENT_BUNDLES,
+                plan.needs().spillPlaces());
         ReadPlanner.Limits limits = readLimits();
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
@@ -247,14 +249,7 @@ final class RunCommand implements Callable<Integer> {
   private LookAhead lookAhead() {
     return switch (lookAhead) {
       case "off" -> LookAhead.NONE;
-      case "on" -> {
-        if (impose.isGiven()) {
-          throw new BadInputException("--look-ahead on", "it cannot go with --impose: nothing says "
-              + "how well one layer's input would tell the next one's names",
-              "leave one of them out");
-        }
-        yield LookAhead.NEXT_LAYER;
-      }
+      case "on" -> LookAhead.BLOCK_INPUT;
       default -> throw new BadInputException("--look-ahead " + lookAhead, "is neither on nor off",
           "write on or off");
     };

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.sluice.bundler.pack.Repacker;
 import dev.sluice.bundler.pack.Repacker.Rearrangement;
 import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Residency;
@@ -54,7 +55,7 @@ class SameBitsTest {
   private static final List<String> ORDERS = List.of("identity", "ripple", "random");
   private static final List<Window> WINDOWS =
       List.of(Window.fixed(0), Window.fixed(2), Window.auto());
-  private static final int[] LEVELS = {3, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2};
+  private static final int[] LEVELS = {3, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2};
 
   @TempDir
   static Path folder;
@@ -76,7 +77,7 @@ class SameBitsTest {
       PredictorChoice predictor, Container container, Arrangement arrangement, String order,
       Backend backend,
       Window window, int slotLevel, int pinnedLevel, ReadPlanner.Limits limits, int threads,
-      int segmentBundles) {
+      int segmentBundles, int spillPlaces, LookAhead lookAhead) {
 
     static Way of(int[] row) {
       ReadPlanner.Limits merged = new ReadPlanner.Limits(4096, 16_384, 128 * 1024);
@@ -91,7 +92,9 @@ class SameBitsTest {
           row[7],
           row[8] == 0 ? merged : merged.unmerged(),
           row[9] + 1,
-          row[10] == 0 ? 64 : 4);
+          row[10] == 0 ? 64 : 4,
+          row[11] == 0 ? Integer.MAX_VALUE : Residency.LEAST_SPILL_PLACES,
+          row[12] == 0 ? LookAhead.NONE : LookAhead.BLOCK_INPUT);
     }
 
     int tokens() {
@@ -102,7 +105,7 @@ class SameBitsTest {
       int slots = new int[] {0, 300, bundles}[slotLevel];
       Pinning pinning = pinnedLevel == 1 ? Pinning.MOST_FREQUENT : Pinning.FIRST;
       return new Residency(slots, pinnedLevel == 0 ? 0 : slots / 2, pinning, window,
-          segmentBundles);
+          segmentBundles, spillPlaces);
     }
   }
 
@@ -180,7 +183,8 @@ class SameBitsTest {
     try (Store store = Store.open(store(name, way.container, way.arrangement, way.order));
         Engine engine = engine(store, way.backend, way.predictor, way.threads)) {
       int bundles = store.spec().layers() * store.spec().feedForward();
-      try (Session session = new Session(engine, TOKENS, way.residency(bundles), way.limits)) {
+      try (Session session = new Session(engine, TOKENS, way.residency(bundles), way.limits,
+          engine.tokenPredictor(), way.lookAhead)) {
         float[][] logits = new float[way.tokens()][];
         for (int t = 0; t < logits.length; t++) {
           logits[t] = session.step(tokens[t]).clone();

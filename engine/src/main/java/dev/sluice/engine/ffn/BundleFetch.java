@@ -14,14 +14,18 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
  * Brings bundles of one layer from flash: plans requests, reads them into staging memory, verifies every page, moves
- * bundles home as they land, and counts it all in the ledger. One set of bundles at a time; one thread. Owns its reader.
+ * bundles home as they land, and counts it all in the ledger. One set of bundles at a time, by one thread; only what lands
+ * may be taken by several at once. Owns its reader.
  */
 final class BundleFetch implements AutoCloseable {
   private static final int PAGE = PageChecksums.PAGE_BYTES;
-  private static final long NOWHERE = -1;
+
+  /** The home of a bundle that is read in vain. */
+  static final long NOWHERE = -1;
 
   private final Store store;
   private final FfnLayout layout;
@@ -33,20 +37,18 @@ final class BundleFetch implements AutoCloseable {
 
   private final int[] position;
   private final long[] home;
-  private final int[] pending; // parts still to come
+  private final AtomicIntegerArray pending; // parts still to come; unused where there is one
   private int layer = -1;
   private int count;
   private int firstRange; // of the batch in flight
-  private boolean inFlight;
+  private boolean inFlight; // there are requests that nobody has taken; under the reader's lock while they land
   private long requestsBefore;
   private long bytesBefore;
 
-  /** Hears of bundles that are whole at their homes. */
+  /** Hears of bundles that have landed whole, from each thread that takes requests. */
   interface Landing {
-    void bundle(int index);
-
-    /** All bundles of one request have been told of. */
-    void requestEnds();
+    /** Bundles {@code first} to {@code first + count} − 1 are at their homes, or were read in vain if they have none. */
+    void bundles(int first, int count);
   }
 
   /**
@@ -66,7 +68,7 @@ final class BundleFetch implements AutoCloseable {
     int neurons = store.spec().feedForward();
     position = new int[neurons];
     home = new long[neurons];
-    pending = new int[neurons];
+    pending = new AtomicIntegerArray(layout.layers().getFirst().size() > 1 ? neurons : 0);
     batch = new ReadBatch(AnonymousMemory.map(Math.max(stagingBytes, widestRead(layout)), arena));
   }
 
@@ -101,7 +103,9 @@ final class BundleFetch implements AutoCloseable {
         planner.want(part.offsetBytes(position[m]), part.strideBytes());
       }
     }
-    Arrays.fill(pending, 0, count, parts.size());
+    for (int m = 0; m < Math.min(count, pending.length()); m++) {
+      pending.set(m, parts.size());
+    }
     Arrays.fill(home, 0, count, NOWHERE);
     return count;
   }
@@ -145,46 +149,59 @@ final class BundleFetch implements AutoCloseable {
     if (inFlight) {
       reader.start(batch);
     }
-    ledger.add(layer, Quantity.IO_NANOS, System.nanoTime() - started);
+    ledger.spent(layer, Quantity.IO_NANOS, started, System.nanoTime());
     return inFlight;
   }
 
-  /** Takes what {@link #start} started as it completes, until all is there. */
-  void land(Landing landing) {
-    if (!inFlight) {
-      return;
+  /**
+   * Takes one request of what {@link #start} started, waiting for it if need be, and brings its bundles home. Several threads
+   * may take at once.
+   *
+   * @return false if all have been taken; the last may still be on their way home by other threads' hands
+   */
+  boolean landOne(Landing landing) {
+    long waiting = System.nanoTime();
+    int request;
+    synchronized (reader) {
+      request = inFlight ? reader.next() : -1;
+      inFlight = request >= 0;
     }
+    long landed = System.nanoTime();
+    ledger.spent(layer, Quantity.IO_NANOS, waiting, landed);
+    if (request < 0) {
+      return false;
+    }
+    store
+        .ffnChecksums()
+        .verify(
+            layout.file(), batch.fileOffsetBytes(request), batch.target(),
+            batch.targetOffsetBytes(request), batch.lengthBytes(request));
     List<Part> parts = layout.layers().get(layer);
-    for (;;) {
-      long waiting = System.nanoTime();
-      int request = reader.next();
-      long landed = System.nanoTime();
-      ledger.add(layer, Quantity.IO_NANOS, landed - waiting);
-      if (request < 0) {
-        break;
-      }
-      store
-          .ffnChecksums()
-          .verify(
-              layout.file(), batch.fileOffsetBytes(request), batch.target(),
-              batch.targetOffsetBytes(request), batch.lengthBytes(request));
-      int from = firstRangeOf(request);
-      int to = from;
-      while (to < planner.planned() && planner.requestOf(to) == request) {
-        bringHome(parts, to++);
-      }
-      ledger.add(layer, Quantity.MEMORY_NANOS, System.nanoTime() - landed);
+    int from = firstRangeOf(request);
+    int to = from;
+    while (to < planner.planned() && planner.requestOf(to) == request) {
+      bringHome(parts, to++);
+    }
+    ledger.spent(layer, Quantity.MEMORY_NANOS, landed, System.nanoTime());
+    if (parts.size() == 1) {
+      landing.bundles(from, to - from);
+    } else {
       for (int range = from; range < to; range++) {
         int m = range % count;
-        if (--pending[m] == 0 && home[m] != NOWHERE) {
-          landing.bundle(m);
+        if (pending.decrementAndGet(m) == 0) {
+          landing.bundles(m, 1);
         }
       }
-      landing.requestEnds();
     }
-    inFlight = false;
+    return true;
+  }
+
+  /** Counts what {@link #start} started, when all of it has landed. */
+  void ended() {
     ledger.add(layer, Quantity.REQUESTS, reader.counters().requests() - requestsBefore);
     ledger.add(layer, Quantity.BYTES_READ, reader.counters().bytes() - bytesBefore);
+    requestsBefore = reader.counters().requests();
+    bytesBefore = reader.counters().bytes();
   }
 
   /** Ranges of a batch lie in request order: the first of a request is found by bisection. */

@@ -14,11 +14,10 @@ import java.util.Arrays;
 
 /**
  * One token's arithmetic over bundles that lie anywhere in memory: h of each neuron as its bundle comes, then the sum of
- * columns in neuron order, so that the result depends on the active set alone. Rows are shared out among the workers by
- * neuron, columns by output. Mutable; one caller at a time.
+ * columns in neuron order, so that the result depends on the active set alone. Several threads may compute different
+ * neurons at once; columns are shared out among the workers by output. Otherwise mutable, one caller at a time.
  */
 final class NeuronPass {
-  private static final int CHUNK_NEURONS = 64;
   // Below this many weight bytes a second thread costs more than it brings.
   private static final long PARALLEL_BYTES = 256 << 10;
   private static final int RANGE_OUTPUTS = 64;
@@ -117,7 +116,7 @@ final class NeuronPass {
   /** Starts a layer. */
   void begin(int layer, float[] normed) {
     this.layer = layer;
-    Arrays.fill(active, 0);
+    Arrays.fill(sum, 0);
     queued = 0;
     if (innerInt8 || upInt8) {
       kernels.quantise(normed, 0, spec.hidden(), bytes);
@@ -128,38 +127,37 @@ final class NeuronPass {
     }
   }
 
-  /** Queues a neuron whose bundle begins at {@code offsetBytes}; each at most once a layer. */
-  void add(int neuron, long offsetBytes) {
+  /** Queues a neuron whose bundle begins at {@code offsetBytes}, each at most once a layer; returns its place in the queue. */
+  int add(int neuron, long offsetBytes) {
     this.neuron[queued] = neuron;
-    innerAt[queued++] = offsetBytes;
+    innerAt[queued] = offsetBytes;
+    return queued++;
   }
 
-  /** Computes h of the queued neurons; returns how many of them are active. */
-  int compute() {
-    if (queued * rowsBytes < PARALLEL_BYTES || workers.threads() == 1) {
-      computeChunk(0, queued);
-    } else {
-      workers.parallelFor(
-          Math.ceilDiv(queued, CHUNK_NEURONS),
-          chunk -> computeChunk(chunk * CHUNK_NEURONS,
-              Math.min(queued, (chunk + 1) * CHUNK_NEURONS)));
-    }
+  /** How many are queued. */
+  int queued() {
+    return queued;
+  }
+
+  /** Whether the rows of so many neurons are worth the team's while. */
+  boolean isShared(int neurons) {
+    return neurons * rowsBytes >= PARALLEL_BYTES && workers.threads() > 1;
+  }
+
+  /** Of those in places {@code from} to {@code to} of the queue, how many turned out active. */
+  int fired(int from, int to) {
     int fired = 0;
-    for (int k = 0; k < queued; k++) {
-      if (h[k] != 0) {
-        int i = neuron[k];
-        output[i] = h[k];
-        bundleAt[i] = innerAt[k];
-        active[i >>> 6] |= 1L << i;
-        fired++;
-      }
+    for (int k = from; k < to; k++) {
+      fired += h[k] != 0 ? 1 : 0;
     }
-    queued = 0;
     return fired;
   }
 
-  /** Leaves h of neurons {@code from} to {@code to} of the queue, 0 where the rule does not hold. */
-  private void computeChunk(int from, int to) {
+  /**
+   * Computes h of those in places {@code from} to {@code to} of the queue, each of which is to be computed once; 0 where the
+   * rule does not hold. Other threads may compute others meanwhile.
+   */
+  void compute(int from, int to) {
     int hidden = spec.hidden();
     int count = to - from;
     float[][] bias = biases[layer];
@@ -214,11 +212,26 @@ final class NeuronPass {
     }
   }
 
-  /** Adds the sum of h · column over the active neurons to {@code x}; returns how many they are. */
-  int finish(float[] x) {
+  /**
+   * Adds h · column of those queued that are active to the layer's sum and empties the queue, so that their bundles may go.
+   * What is queued after that must be of neurons behind these, in another of {@link DownColumns#blockNeurons}.
+   *
+   * @return how many are active
+   */
+  int sum() {
     int hidden = spec.hidden();
     int count = 0;
     FfnOutput layerOutput = model.ffnOutput(layer);
+    Arrays.fill(active, 0);
+    for (int k = 0; k < queued; k++) {
+      if (h[k] != 0) {
+        int i = neuron[k];
+        output[i] = h[k];
+        bundleAt[i] = innerAt[k];
+        active[i >>> 6] |= 1L << i;
+      }
+    }
+    queued = 0;
     for (int w = 0; w < active.length; w++) {
       for (long bits = active[w]; bits != 0; bits &= bits - 1) {
         int i = w * 64 + Long.numberOfTrailingZeros(bits);
@@ -230,7 +243,6 @@ final class NeuronPass {
     if (layerOutput.normsNeurons()) {
       normFactors(layerOutput, count);
     }
-    Arrays.fill(sum, 0);
     DownColumns down = columns[layer];
     int parts = Math.min(workers.threads(), hidden / RANGE_OUTPUTS);
     if (count * columnBytes < PARALLEL_BYTES || parts < 2) {
@@ -242,9 +254,13 @@ final class NeuronPass {
           part -> down.add(fired, summed, factors, memory, columnAt, partial, sum,
               bound(part, parts), bound(part + 1, parts)));
     }
-    kernels.restore(down.type(), sum, 0, restored, 0, hidden);
-    layerOutput.add(restored, x, 0, hidden);
     return count;
+  }
+
+  /** Adds the layer's sum to {@code x}. */
+  void finish(float[] x) {
+    kernels.restore(columns[layer].type(), sum, 0, restored, 0, spec.hidden());
+    model.ffnOutput(layer).add(restored, x, 0, spec.hidden());
   }
 
   /** What is left out counts as 0 in the mean square, as the norm of the layer's output says. */

@@ -10,8 +10,13 @@ import dev.sluice.storage.cache.Window;
  * @param pinning which bundles those are
  * @param window who stays in the others
  * @param segmentBundles bundles per cache entry
+ * @param spillPlaces places for bundles of one layer that find no slot; a layer that needs more is done in parts. At least
+ *     {@value #LEAST_SPILL_PLACES}, or one for each neuron of a layer where there are fewer
  */
-public record Residency(int slots, int pinned, Pinning pinning, Window window, int segmentBundles) {
+public record Residency(
+    int slots, int pinned, Pinning pinning, Window window, int segmentBundles, int spillPlaces) {
+  /** Parts of a layer begin at multiples of this many neurons, so that scales of a block apply once. */
+  public static final int LEAST_SPILL_PLACES = 256;
 
   /** Which bundles are pinned. */
   public enum Pinning {
@@ -19,6 +24,11 @@ public record Residency(int slots, int pinned, Pinning pinning, Window window, i
     MOST_FREQUENT,
     /** The first of every layer: as good as any where all are read, and the rest stays in one run. */
     FIRST
+  }
+
+  /** The same with places for all of a layer's bundles. */
+  public Residency(int slots, int pinned, Pinning pinning, Window window, int segmentBundles) {
+    this(slots, pinned, pinning, window, segmentBundles, Integer.MAX_VALUE);
   }
 
   /** The same with the most frequent bundles pinned. */
@@ -29,6 +39,9 @@ public record Residency(int slots, int pinned, Pinning pinning, Window window, i
   public Residency {
     if (slots < 0 || pinned < 0 || pinned > slots) {
       throw new IllegalArgumentException(pinned + " pinned of " + slots + " slots");
+    }
+    if (spillPlaces < LEAST_SPILL_PLACES) {
+      throw new IllegalArgumentException(spillPlaces + " places are too few for a part of a layer");
     }
   }
 }

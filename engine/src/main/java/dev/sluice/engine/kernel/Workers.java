@@ -3,6 +3,7 @@ package dev.sluice.engine.kernel;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
 
@@ -40,6 +41,11 @@ public final class Workers implements AutoCloseable {
   private Throwable failure;
   private int failedTask;
 
+  private final AtomicReference<Runnable> side = new AtomicReference<>();
+  private final AtomicBoolean sideRuns = new AtomicBoolean(); // from beside() until it has ended
+  private volatile Throwable sideFailure;
+  private volatile Thread sideWaiter;
+
   /**
    * @param threads how many work at once, the caller of {@link #parallelFor} included; at least 1
    */
@@ -76,7 +82,8 @@ public final class Workers implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("workers are closed");
     }
-    if (tasks <= 1 || team.length == 0 || !busy.compareAndSet(false, true)) {
+    if (tasks <= 1 || team.length == 0 || isOfTeam(Thread.currentThread())
+        || !busy.compareAndSet(false, true)) {
       runHere(tasks, body);
       return;
     }
@@ -102,6 +109,76 @@ public final class Workers implements AutoCloseable {
     if (thrown != null) {
       Workers.<RuntimeException>rethrow(thrown);
     }
+  }
+
+  /**
+   * Begins to run a job on a thread of the team, one at a time, while the caller goes on, with {@link #parallelFor} too: the
+   * team's other threads and the caller share its tasks until the job is done. Without a team it runs here and now. To be
+   * followed by {@link #awaitBeside}. Does not allocate.
+   *
+   * @throws IllegalStateException if another such job has not been awaited, or if closed
+   */
+  public void beside(Runnable job) {
+    if (closed) {
+      throw new IllegalStateException("workers are closed");
+    }
+    if (!sideRuns.compareAndSet(false, true)) {
+      throw new IllegalStateException("the job before has not been awaited");
+    }
+    sideFailure = null;
+    side.set(job);
+    if (team.length == 0) {
+      runSide();
+    } else {
+      wake(1);
+    }
+  }
+
+  /** Returns when the job of {@link #beside} has ended, and throws what it threw; at once if there is none. */
+  public void awaitBeside() {
+    runSide();
+    sideWaiter = Thread.currentThread();
+    for (int spins = 0; sideRuns.get(); spins++) {
+      if (spins < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        LockSupport.park(this);
+      }
+    }
+    sideWaiter = null;
+    Throwable thrown = sideFailure;
+    sideFailure = null;
+    if (thrown != null) {
+      Workers.<RuntimeException>rethrow(thrown);
+    }
+  }
+
+  /** Runs the job beside, if nobody has begun it. */
+  private void runSide() {
+    Runnable job = side.getAndSet(null);
+    if (job == null) {
+      return;
+    }
+    try {
+      job.run();
+    } catch (Throwable e) {
+      sideFailure = e;
+    }
+    sideRuns.set(false);
+    Thread waiter = sideWaiter;
+    if (waiter != null) {
+      LockSupport.unpark(waiter);
+    }
+  }
+
+  /** A task or a job of the team's own that calls again runs what it brings itself. */
+  private boolean isOfTeam(Thread thread) {
+    for (Thread member : team) {
+      if (member.equals(thread)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static void runHere(int tasks, IntConsumer body) {
@@ -164,7 +241,10 @@ public final class Workers implements AutoCloseable {
   private void serve(int index) {
     int spins = 0;
     while (!closed) {
-      if ((int) cursor.get() != 0) {
+      if (side.get() != null) {
+        runSide();
+        spins = 0;
+      } else if ((int) cursor.get() != 0) {
         takeTasks();
         spins = 0;
       } else if (spins++ < SPINS) {
@@ -172,7 +252,7 @@ public final class Workers implements AutoCloseable {
       } else {
         asleep[index].set(true);
         // Looks again, because whoever posts a job looks at asleep only after posting.
-        if ((int) cursor.get() == 0 && !closed) {
+        if ((int) cursor.get() == 0 && side.get() == null && !closed) {
           LockSupport.park(this);
         }
         asleep[index].set(false);

@@ -2,7 +2,9 @@ package dev.sluice.engine.ledger;
 
 import java.util.Arrays;
 
-/** Counts of a run, one cell per token, layer and {@link Quantity}. Grows with the run; one thread. */
+/**
+ * Counts of a run, one cell per token, layer and {@link Quantity}. Grows with the run. One thread, but for times.
+ */
 public final class Ledger {
   private static final int QUANTITIES = Quantity.values().length;
 
@@ -11,8 +13,20 @@ public final class Ledger {
   private long[] tokenNanos = new long[16];
   private int tokens;
 
+  private final int threads;
+  private final Timeline timeline = new Timeline();
+
+  /** A ledger of work that one thread does. */
   public Ledger(int layers) {
+    this(layers, 1);
+  }
+
+  /**
+   * @param threads that work at a time: times are theirs together divided by this, so that they add up to a token's
+   */
+  public Ledger(int layers, int threads) {
     this.layers = layers;
+    this.threads = threads;
     this.cells = new long[16 * layers * QUANTITIES];
   }
 
@@ -21,12 +35,34 @@ public final class Ledger {
     cells[cell(tokens, layer, quantity)] += amount;
   }
 
+  /**
+   * Adds the time that the calling thread spent, from {@code startNanos} to {@code endNanos} of {@link System#nanoTime}, as its
+   * share of the team's. Thread-safe.
+   */
+  public synchronized void spent(int layer, Quantity quantity, long startNanos, long endNanos) {
+    cells[cell(tokens, layer, quantity)] += (endNanos - startNanos) / threads;
+    timeline.add(layer, quantity, startNanos, endNanos);
+  }
+
+  /** Adds time that the caller spent while the whole team worked for it, or waited for it. Thread-safe. */
+  public synchronized void spentByAll(int layer, Quantity quantity, long startNanos,
+      long endNanos) {
+    add(layer, quantity, endNanos - startNanos);
+    timeline.add(layer, quantity, startNanos, endNanos);
+  }
+
+  /** Where each thread's time went at a token that took about as long as most. */
+  public Timeline timeline() {
+    return timeline;
+  }
+
   /** Closes the current token, which took {@code nanos} in all. */
   public void endToken(long nanos) {
     if (tokens == tokenNanos.length) {
       tokenNanos = Arrays.copyOf(tokenNanos, 2 * tokens);
     }
     tokenNanos[tokens++] = nanos;
+    timeline.endToken(tokens - 1, nanos, tokenNanos);
     int needed = (tokens + 1) * layers * QUANTITIES;
     if (needed > cells.length) {
       cells = Arrays.copyOf(cells, 2 * cells.length);
@@ -52,6 +88,7 @@ public final class Ledger {
   public void clear() {
     Arrays.fill(cells, 0);
     tokens = 0;
+    timeline.clear();
   }
 
   /** Tokens closed. */

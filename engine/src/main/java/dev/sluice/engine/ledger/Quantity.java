@@ -22,7 +22,7 @@ public enum Quantity {
   PREDICTED,
   /** Neurons that were named and for which the rule holds. */
   ACTIVE,
-  /** Time in submitting requests and blocked on their completion. */
+  /** Time in submitting requests and blocked on their completion, of the team's threads on average, as all times are. */
   IO_NANOS,
   /** Time in the predictor. */
   PREDICT_NANOS,
@@ -31,5 +31,9 @@ public enum Quantity {
   /** Time verifying checksums and moving bundles to their slots. */
   MEMORY_NANOS,
   /** Time computing active neurons and their sum. */
-  COMPUTE_NANOS
+  COMPUTE_NANOS,
+  /** Time in attention, less what others of the team did meanwhile. */
+  ATTENTION_NANOS,
+  /** Time in the head; booked under the last layer. */
+  HEAD_NANOS
 }

@@ -32,7 +32,9 @@ public record Summary(
     double predictMillisPerToken,
     double cacheMillisPerToken,
     double memoryMillisPerToken,
-    double computeMillisPerToken) {
+    double computeMillisPerToken,
+    double attentionMillisPerToken,
+    double headMillisPerToken) {
 
   /** Sums up the closed tokens of {@code ledger}. */
   public static Summary of(Ledger ledger) {
@@ -72,7 +74,9 @@ public record Summary(
         millis(ledger, Quantity.PREDICT_NANOS, each),
         millis(ledger, Quantity.CACHE_NANOS, each),
         millis(ledger, Quantity.MEMORY_NANOS, each),
-        millis(ledger, Quantity.COMPUTE_NANOS, each));
+        millis(ledger, Quantity.COMPUTE_NANOS, each),
+        millis(ledger, Quantity.ATTENTION_NANOS, each),
+        millis(ledger, Quantity.HEAD_NANOS, each));
   }
 
   private static double millis(Ledger ledger, Quantity quantity, double tokens) {

@@ -2,6 +2,7 @@ package dev.sluice.engine.session;
 
 import dev.sluice.engine.ffn.FfnStream;
 import dev.sluice.engine.ffn.LayerStream;
+import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.KvCache;
@@ -28,11 +29,12 @@ import dev.sluice.storage.store.StoreKeys;
  * @param layerBufferBytes two layers while a prompt is taken; given back before the first slot is filled
  * @param promptBytes positions that are taken together, in the heap
  * @param indexBytes orders, checksums, what the cache knows, tokenizer, ledger and logits, in the heap
+ * @param spillPlaces for bundles of one layer that find no slot; what they take is not in {@link #standingBytes}
  * @param jvm what the JVM takes
  */
 public record MemoryNeeds(
     long denseBytes, long scaleBytes, long keyValueBytes, long predictorBytes, long stagingBytes,
-    long layerBufferBytes, long promptBytes, long indexBytes, JvmShare jvm) {
+    long layerBufferBytes, long promptBytes, long indexBytes, int spillPlaces, JvmShare jvm) {
 
   // Strings, hash tables and the parser's tree of it all; measured with vocabularies of 4,096 and 49,152.
   private static final int TOKENIZER_HEAP_RATIO = 12;
@@ -71,19 +73,31 @@ public record MemoryNeeds(
         LayerStream.bufferBytes(store),
         promptHeap,
         index,
+        spillPlaces(store, predictor),
         JvmShare.of(keyValues + promptHeap + index, shape.threads()));
   }
 
   /** The same with a predictor of another size. */
   MemoryNeeds withPredictor(long bytes) {
     return new MemoryNeeds(denseBytes, scaleBytes, keyValueBytes, bytes, stagingBytes,
-        layerBufferBytes, promptBytes, indexBytes, jvm);
+        layerBufferBytes, promptBytes, indexBytes, spillPlaces, jvm);
   }
 
   /** What is taken while single tokens are made, and all the time. */
   public long standingBytes() {
     return denseBytes + scaleBytes + keyValueBytes + predictorBytes + stagingBytes + promptBytes
         + indexBytes + jvm.bytesBesideLiveHeap();
+  }
+
+  /**
+   * A predictor leaves most neurons out, and most of those that it names are resident: places for a quarter of a layer are
+   * many more than it needs, and where they are not, the layer is done in parts.
+   */
+  private static int spillPlaces(Store store, PredictorChoice predictor) {
+    int neurons = store.spec().feedForward();
+    int asked = predictor.kind() == Kind.ALL ? neurons
+        : Math.max(Residency.LEAST_SPILL_PLACES, Math.ceilDiv(neurons, 4));
+    return FfnStream.spillPlaces(store, asked);
   }
 
   /** A predictor's bytes as they would be beside bundles as wide as the store's padding makes them. */

@@ -16,8 +16,8 @@ import dev.sluice.storage.store.Store;
  * @param allBundles bundles of the whole model
  */
 public record MemoryPlan(
-    long budgetBytes, MemoryNeeds needs, long spillBytes, int slots, long slotBytes,
-    int allBundles) {
+    long budgetBytes, MemoryNeeds needs, long spillBytes, int slots,
+    long slotBytes, int allBundles) {
   private static final long MIB = 1L << 20;
 
   // Slots may end in a huge page that is taken whole.
@@ -74,7 +74,7 @@ public record MemoryPlan(
           "give at least --ram " + Math.ceilDiv(floor, MIB) + "M");
     }
     return split(store, needs, ramBytes,
-        ramBytes - needs.standingBytes() - FfnStream.homesBytes(store.spec(), 0) - HUGE_PAGE_BYTES);
+        ramBytes - needs.standingBytes() - spillBytes(store, needs) - HUGE_PAGE_BYTES);
   }
 
   /**
@@ -85,8 +85,12 @@ public record MemoryPlan(
     return Math.ceilDiv(leastBytes(store, needs), MIB) * MIB;
   }
 
+  private static long spillBytes(Store store, MemoryNeeds needs) {
+    return FfnStream.homesBytes(store.spec(), 0, needs.spillPlaces());
+  }
+
   private static long leastBytes(Store store, MemoryNeeds needs) {
-    long spill = FfnStream.homesBytes(store.spec(), 0);
+    long spill = spillBytes(store, needs);
     return needs.standingBytes() + Math.max(needs.layerBufferBytes(), spill + HUGE_PAGE_BYTES);
   }
 
@@ -95,7 +99,7 @@ public record MemoryPlan(
     long slot = FfnStream.widthBytes(store.ffn());
     // The huge page that slots end in is theirs as a whole.
     long fit = Math.max(0, left) / slot;
-    return new MemoryPlan(budget, needs, FfnStream.homesBytes(store.spec(), 0),
+    return new MemoryPlan(budget, needs, spillBytes(store, needs),
         (int) Math.min(all, fit), slot, all);
   }
 

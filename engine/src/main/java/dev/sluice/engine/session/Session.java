@@ -7,6 +7,7 @@ import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.ledger.Ledger;
+import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
@@ -64,7 +65,7 @@ public final class Session implements AutoCloseable {
     this.engine = engine;
     this.model = engine.model();
     this.spec = model.spec();
-    this.ledger = new Ledger(spec.layers());
+    this.ledger = new Ledger(spec.layers(), engine.workers().threads());
     this.keyValues = new KvCache(spec, context);
     this.hidden = new float[spec.hidden()];
     this.normed = new float[spec.hidden()];
@@ -190,13 +191,18 @@ public final class Session implements AutoCloseable {
     model.embed(token, position, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
       KvCache.Layer kv = keyValues.layer(layer);
+      ffn.foresee(layer, hidden);
+      long attending = System.nanoTime();
       model.projectAttention(layer, hidden, 0, position, 1, queries, 0, kv, engine.workers(),
           scratch);
       model.mixAttention(layer, queries, 0, position, 1, kv, hidden, 0, engine.workers(), scratch);
       model.normFfn(layer, hidden, 0, 1, normed, 0);
+      ledger.spentByAll(layer, Quantity.ATTENTION_NANOS, attending, System.nanoTime());
       ffn.apply(layer, normed, hidden);
     }
+    long last = System.nanoTime();
     model.logits(hidden, 0, logits, engine.workers(), scratch);
+    ledger.spentByAll(spec.layers() - 1, Quantity.HEAD_NANOS, last, System.nanoTime());
     ffn.endToken();
     position++;
     ledger.endToken(System.nanoTime() - start);
