@@ -6,12 +6,13 @@ import dev.sluice.bench.impose.ImposedPredictor.Rates;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.storage.store.ModelSpec;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import picocli.CommandLine.Option;
 
 /** For throughput on synthetic weights: the predictor works as ever, but what it names is imposed. */
-final class ImposeOptions {
+final class ImposeOptions implements AutoCloseable {
   @Option(
       names = "--impose",
       paramLabel = "FILE",
@@ -20,14 +21,19 @@ final class ImposeOptions {
           + "flash. The chosen predictor runs as ever, so that its time and memory count.")
   private Path file;
 
+  private DenseFirings firings; // open from predictor() to close()
+
   boolean isGiven() {
     return file != null;
   }
 
-  /** Heap that the recorded firings take: a bit for each neuron and token, twice while they are read. */
+  /** Heap that imposing takes, and recording before it if the file is not there. */
   long heapBytes(ModelSpec spec, int tokens) {
-    long words = (long) tokens * spec.layers() * ((spec.feedForward() + 63) / 64);
-    return file == null ? 0 : 2 * Long.BYTES * words;
+    if (file == null) {
+      return 0;
+    }
+    return ImposedPredictor.heapBytes(spec)
+        + (Files.exists(file) ? 0 : DenseFirings.recordingHeapBytes(spec, tokens));
   }
 
   /** Who names neurons for single tokens. */
@@ -38,11 +44,19 @@ final class ImposeOptions {
     int[] ids = Arrays.copyOf(prompt, prompt.length + forced.length);
     System.arraycopy(forced, 0, ids, prompt.length, forced.length);
     try (ProgressBar bar = new ProgressBar()) {
-      DenseFirings firings =
+      firings =
           DenseFirings.of(file, engine, ids,
               (done, total) -> bar.report("recording the dense run", done, total));
       return new ImposedPredictor(firings, engine.store().spec(), prompt.length,
           Rates.published(seed), engine.tokenPredictor());
+    }
+  }
+
+  /** Closes the file, when nobody predicts any more. */
+  @Override
+  public void close() {
+    if (firings != null) {
+      firings.close();
     }
   }
 }

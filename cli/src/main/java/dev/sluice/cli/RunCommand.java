@@ -134,7 +134,7 @@ final class RunCommand implements Callable<Integer> {
   private String forced;
 
   @Mixin
-  private ImposeOptions impose;
+  private final ImposeOptions impose = new ImposeOptions();
 
   @Option(
       names = "--logits-out",
@@ -153,7 +153,8 @@ final class RunCommand implements Callable<Integer> {
           "give how many tokens to generate");
     }
     SamplingOptions sampling = new SamplingOptions(temperature, topK, topP, minP, seed);
-    try (Store opened = store.open();
+    try (impose;
+        Store opened = store.open();
         Workers workers = reading.workers()) {
       Optional<Tokenizer> tokenizer =
           opened.tokenizerJson().map(bytes -> Tokenizer.parse(bytes, opened.folder().toString()));

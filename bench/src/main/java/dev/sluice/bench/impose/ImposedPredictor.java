@@ -3,6 +3,7 @@ package dev.sluice.bench.impose;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.store.ModelSpec;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
@@ -12,14 +13,20 @@ import java.util.SplittableRandom;
  * Goes through the recorded tokens in order, so it belongs to one session, which it must see from its first single token on.
  */
 public final class ImposedPredictor implements ActivePredictor {
+  private static final byte LEFT_OUT = 2; // not to be added again
+  private static final int MOST_TRIES = 1 << 20;
+
   private final ActivePredictor real;
+  private final DenseFirings firings;
   private final int neurons;
   private final int layers;
-  private final int words;
-  private final long[][] names; // layer, then single token · words + word
-  private final float[][] frequency; // layer, then neuron: share of recorded tokens at which it fires
+  private final int firstToken;
   private final Rates rates;
+  private final float[][] frequency; // layer, then neuron: share of recorded tokens at which it fires
+  private final float[] highest; // of a layer's frequencies
+  private final byte[] names; // of the token and layer last predicted or foreseen
   private int token;
+  private int read = -1; // the token whose row the firings have
 
   /**
    * What a predictor gets wrong, and what look-ahead gets wrong about the predictor.
@@ -42,53 +49,40 @@ public final class ImposedPredictor implements ActivePredictor {
   }
 
   /**
+   * @param firings stays the caller's
    * @param firstToken recorded token at which single tokens begin
    * @param real pays the cost
    */
   public ImposedPredictor(
       DenseFirings firings, ModelSpec spec, int firstToken, Rates rates, ActivePredictor real) {
     this.real = real;
+    this.firings = firings;
     this.neurons = spec.feedForward();
     this.layers = spec.layers();
-    this.words = firings.words();
-    int tokens = firings.tokens() - firstToken;
-    names = new long[layers][Math.multiplyExact(tokens, words)];
+    this.firstToken = firstToken;
     this.rates = rates;
+    names = new byte[neurons];
     frequency = new float[layers][neurons];
+    highest = new float[layers];
+    for (int t = 0; t < firings.tokens(); t++) {
+      firings.go(t);
+      for (int layer = 0; layer < layers; layer++) {
+        for (int i = 0; i < neurons; i++) {
+          frequency[layer][i] += firings.bits(layer, i >>> 6) >>> i & 1;
+        }
+      }
+    }
     for (int layer = 0; layer < layers; layer++) {
       for (int i = 0; i < neurons; i++) {
-        frequency[layer][i] = (float) firings.firings(layer, i) / firings.tokens();
-      }
-      for (int t = 0; t < tokens; t++) {
-        name(firings, layer, firstToken + t, t * words);
+        frequency[layer][i] /= firings.tokens();
+        highest[layer] = Math.max(highest[layer], frequency[layer][i]);
       }
     }
   }
 
-  /** Draws one token's names of one layer. */
-  private void name(DenseFirings firings, int layer, int recorded, int at) {
-    SplittableRandom random =
-        new SplittableRandom(
-            rates.seed ^ ((long) recorded * layers + layer) * 0x9E3779B97F4A7C15L);
-    int active = 0;
-    double silentFrequency = 0;
-    for (int i = 0; i < neurons; i++) {
-      if (firings.fires(layer, recorded, i)) {
-        active++;
-      } else {
-        silentFrequency += frequency[layer][i];
-      }
-    }
-    double alarm = silentFrequency == 0 ? 0 : rates.falseAlarms * active / silentFrequency;
-    for (int i = 0; i < neurons; i++) {
-      double draw = random.nextDouble();
-      boolean named =
-          firings.fires(layer, recorded, i) ? draw >= rates.missed
-              : draw < alarm * frequency[layer][i];
-      if (named) {
-        names[layer][at + (i >>> 6)] |= 1L << i;
-      }
-    }
+  /** Heap that an instance takes. */
+  public static long heapBytes(ModelSpec spec) {
+    return (long) Float.BYTES * spec.layers() * spec.feedForward();
   }
 
   @Override
@@ -109,9 +103,8 @@ public final class ImposedPredictor implements ActivePredictor {
       throw new IllegalArgumentException("imposed names are for single tokens");
     }
     real.predict(layer, normed, offset, count, predicted, scratch);
-    for (int i = 0; i < neurons; i++) {
-      predicted[i] = (byte) (names[layer][token * words + (i >>> 6)] >>> i & 1);
-    }
+    name(layer);
+    System.arraycopy(names, 0, predicted, 0, neurons);
     if (layer == layers - 1) {
       token++;
     }
@@ -122,22 +115,58 @@ public final class ImposedPredictor implements ActivePredictor {
   public void foresee(int layer, float[] almostNormed, byte[] predicted,
       PredictorScratch scratch) {
     real.foresee(layer, almostNormed, predicted, scratch);
-    int at = token * words;
-    int named = 0;
-    double silentFrequency = 0;
-    for (int i = 0; i < neurons; i++) {
-      int name = (int) (names[layer][at + (i >>> 6)] >>> i & 1);
-      named += name;
-      silentFrequency += name == 0 ? frequency[layer][i] : 0;
+    name(layer);
+    draw(layer, rates.unforeseen, rates.foreseenInVain, ~rates.seed, predicted);
+  }
+
+  /** Draws the token's names of one layer. */
+  private void name(int layer) {
+    if (read != token) {
+      firings.go(firstToken + token);
+      read = token;
     }
-    double alarm = silentFrequency == 0 ? 0 : rates.foreseenInVain * named / silentFrequency;
+    Arrays.fill(names, (byte) 0);
+    for (int w = 0; w < firings.words(); w++) {
+      for (long bits = firings.bits(layer, w); bits != 0; bits &= bits - 1) {
+        names[w * 64 + Long.numberOfTrailingZeros(bits)] = 1;
+      }
+    }
+    draw(layer, rates.missed, rates.falseAlarms, rates.seed, names);
+  }
+
+  /**
+   * Leaves a share of what is marked out, each by itself, and marks others, so many as a share of those marked, in proportion
+   * to how often they fire.
+   *
+   * @param marks 1 or 0 for each neuron; {@code names} where another array is to be filled
+   */
+  private void draw(int layer, double leftOut, double added, long seed, byte[] marks) {
     SplittableRandom random =
-        new SplittableRandom(~rates.seed ^ ((long) token * layers + layer) * 0x9E3779B97F4A7C15L);
+        new SplittableRandom(seed ^ ((long) token * layers + layer) * 0x9E3779B97F4A7C15L);
+    if (marks != names) {
+      System.arraycopy(names, 0, marks, 0, neurons);
+    }
+    int marked = 0;
     for (int i = 0; i < neurons; i++) {
-      double draw = random.nextDouble();
-      boolean foreseen = (names[layer][at + (i >>> 6)] >>> i & 1) != 0 ? draw >= rates.unforeseen
-          : draw < alarm * frequency[layer][i];
-      predicted[i] = (byte) (foreseen ? 1 : 0);
+      marked += names[i];
+    }
+    for (int i = 0, left = marked; left > 0; i++) {
+      if (marks[i] == 1) {
+        left--;
+        marks[i] = random.nextDouble() < leftOut ? LEFT_OUT : 1;
+      }
+    }
+    long more = Math.min((long) Math.floor(added * marked + random.nextDouble()), neurons - marked);
+    // Neurons that never fire raise no alarm, so there may be fewer to find.
+    for (int tries = 0; more > 0 && tries < MOST_TRIES; tries++) {
+      int i = random.nextInt(neurons);
+      if (marks[i] == 0 && random.nextFloat() * highest[layer] < frequency[layer][i]) {
+        marks[i] = 1;
+        more--;
+      }
+    }
+    for (int i = 0; i < neurons; i++) {
+      marks[i] = (byte) (marks[i] & 1);
     }
   }
 }

@@ -20,22 +20,29 @@ public record JvmShare(
   private static final long MIB = 1L << 20;
 
   // Measured (native memory tracking): 11 and 21 MiB used by a run; a full code cache would stop the compiler.
-  private static final long CODE_CACHE_BYTES = 28 * MIB;
-  private static final long METASPACE_BYTES = 32 * MIB;
+  private static final long CODE_CACHE_BYTES = 20 * MIB;
+  private static final long METASPACE_BYTES = 26 * MIB;
   private static final long DIRECT_BYTES = 4 * MIB;
-  // Measured: libraries and the class archive 40, the compiler at its peak 34, symbols and the like 16, the kernel 7.
-  private static final long NATIVE_BYTES = 112 * MIB;
+  // Measured: libraries and the class archive 40, symbols and the like 16, the kernel 7. The compiler takes 34 at its peak,
+  // which comes while a prompt is taken and slots are not; 20 after it.
+  private static final long NATIVE_BYTES = 84 * MIB;
   private static final long STACK_BYTES = MIB;
 
-  private static final long SPARE_HEAP_BYTES = 48 * MIB;
+  private static final long SPARE_HEAP_BYTES = 34 * MIB;
   private static final int YOUNG_MIB = 16;
   // The collector finds its way by tables of a 512th of the heap.
   private static final int TABLE_SHARE = 256;
 
-  /** For {@code liveBytes} of objects that stay. */
-  static JvmShare of(long liveBytes, int threads) {
-    long spare = SPARE_HEAP_BYTES + liveBytes / 8;
-    long heap = Math.ceilDiv(liveBytes + spare, 2 * MIB) * 2 * MIB;
+  /**
+   * A share.
+   *
+   * @param liveBytes of objects that stay
+   * @param loadingBytes of objects that are there before these
+   */
+  static JvmShare of(long liveBytes, long loadingBytes, int threads) {
+    long spare = SPARE_HEAP_BYTES + liveBytes / 16;
+    long heap =
+        Math.ceilDiv(Math.max(liveBytes, loadingBytes) + spare, 2 * MIB) * 2 * MIB;
     return new JvmShare(
         heap,
         heap - liveBytes,

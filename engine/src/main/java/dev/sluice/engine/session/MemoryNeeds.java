@@ -36,8 +36,10 @@ public record MemoryNeeds(
     long denseBytes, long scaleBytes, long keyValueBytes, long predictorBytes, long stagingBytes,
     long layerBufferBytes, long promptBytes, long indexBytes, int spillPlaces, JvmShare jvm) {
 
-  // Strings, hash tables and the parser's tree of it all; measured with vocabularies of 4,096 and 49,152.
-  private static final int TOKENIZER_HEAP_RATIO = 12;
+  // Strings and hash tables; with the parser's tree of it all, when hardly anything else is there. Measured with
+  // vocabularies of 4,096, 49,152 and 128,000.
+  private static final int TOKENIZER_HEAP_RATIO = 6;
+  private static final int PARSED_TOKENIZER_HEAP_RATIO = 12;
   private static final int SAMPLER_BYTES_PER_TOKEN = 24;
   private static final int ROPE_PAGE_POSITIONS = 64;
 
@@ -74,7 +76,8 @@ public record MemoryNeeds(
         promptHeap,
         index,
         spillPlaces(store, predictor),
-        JvmShare.of(keyValues + promptHeap + index, shape.threads()));
+        JvmShare.of(keyValues + promptHeap + index,
+            PARSED_TOKENIZER_HEAP_RATIO * store.tokenizerBytes(), shape.threads()));
   }
 
   /** The same with a predictor of another size. */
