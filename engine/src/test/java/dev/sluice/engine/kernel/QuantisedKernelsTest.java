@@ -207,6 +207,7 @@ final class QuantisedKernelsTest {
             offsets[1 + c] = type.bytes((long) (columns - 1 - c) * (n + block) + block);
           }
           float[] a = Samples.floats(random, columns + 3);
+          a[random.nextInt(a.length)] = random.nextBoolean() ? 0x1p15f : -0x1p100f;
           float[] start = Samples.floats(random, n + 5);
           float[] expected = start.clone();
           for (int c = 0; c < columns; c++) {
