@@ -20,8 +20,8 @@ import picocli.CommandLine.Parameters;
     name = "bench",
     description = {
       "Runs JMH benchmarks of one part: cache (cost of a token in the window cache by segment size), io (random reads by "
-          + "backend and size), kernels (weight bandwidth against C and against memory; under four minutes) or tiles "
-          + "(multiplications per second of batches).",
+          + "backend and size), kernels (weight bandwidth against C and against memory; under four minutes), tiles "
+          + "(multiplications per second of batches) or predictors (a token at the AFM-4.5B shape).",
       "`peers` runs llama.cpp beside Sluice instead.",
       "Figures hold for an idle machine only; they are printed with their error."
     },
@@ -29,7 +29,8 @@ import picocli.CommandLine.Parameters;
       "  sluice bench peers --help"},
     subcommands = PeersCommand.class)
 final class BenchCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "PART", arity = "0..1", description = "cache, io, kernels or tiles.")
+  @Parameters(paramLabel = "PART", arity = "0..1",
+      description = "cache, io, kernels, tiles or predictors.")
   private String part;
 
   @Option(names = "--seconds", paramLabel = "S", defaultValue = "1",
@@ -59,8 +60,9 @@ final class BenchCommand implements Callable<Integer> {
           case "io" -> "dev\\.sluice\\.bench\\.io\\..*";
           case "kernels" -> "";
           case "tiles" -> "dev\\.sluice\\.bench\\.kernel\\.TileBenchmark\\..*";
+          case "predictors" -> "dev\\.sluice\\.bench\\.predictor\\..*";
           default -> throw new BadInputException("bench " + part, "there is no such part",
-              "use cache, io, kernels, tiles or peers");
+              "use cache, io, kernels, tiles, predictors or peers");
         };
     ChainedOptionsBuilder options =
         new OptionsBuilder()

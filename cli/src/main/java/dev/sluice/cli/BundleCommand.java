@@ -55,6 +55,14 @@ final class BundleCommand implements Callable<Integer> {
   private Double cett;
 
   @Option(
+      names = "--fit-resident",
+      paramLabel = "SHARE",
+      defaultValue = "0%",
+      description = "Fit the order to what is read when this share of each layer's neurons, the most frequent, stays in RAM: "
+          + "they come first, the others in an order of their own. Default: ${DEFAULT-VALUE}.")
+  private String fitResident;
+
+  @Option(
       names = "--fit-window",
       paramLabel = "K",
       defaultValue = "0",
@@ -74,7 +82,8 @@ final class BundleCommand implements Callable<Integer> {
       paramLabel = "NAME",
       split = ",",
       description = "Further predictors to fit: quantised-BITS, low-rank-RANK (two thin int8 matrices, without training), "
-          + "trained-RANK (the same shape, trained). Ranks are means over layers.")
+          + "trained-RANK (the same shape, trained), trained-relu-RANK, cascade-RANK-BITS (a low-bit copy looks again "
+          + "at what a low rank names). Ranks are means over layers.")
   private List<String> predictors = List.of();
 
   @Option(
@@ -120,7 +129,10 @@ final class BundleCommand implements Callable<Integer> {
       double target = cett != null ? cett : searched > 0 ? searched : 0.1;
       Bundler.Request request =
           new Bundler.Request(
-              output.target(), output.options(), chosen, target, fitWindowTokens, recipes, recall,
+              output.target(), output.options(), chosen, target,
+              new Bundler.FittedTo(fitWindowTokens,
+                  MemoryOptions.share("--fit-resident", fitResident)),
+              recipes, recall,
               seed);
       try (ProgressBar bar = new ProgressBar()) {
         Bundler.bundle(opened, trace, traceFile, request,

@@ -5,6 +5,7 @@ import dev.sluice.bench.impose.ImposedPredictor;
 import dev.sluice.bench.impose.ImposedPredictor.Rates;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.session.Engine;
+import dev.sluice.storage.store.ModelSpec;
 import java.nio.file.Path;
 import java.util.Arrays;
 import picocli.CommandLine.Option;
@@ -21,6 +22,12 @@ final class ImposeOptions {
 
   boolean isGiven() {
     return file != null;
+  }
+
+  /** Heap that the recorded firings take: a bit for each neuron and token, twice while they are read. */
+  long heapBytes(ModelSpec spec, int tokens) {
+    long words = (long) tokens * spec.layers() * ((spec.feedForward() + 63) / 64);
+    return file == null ? 0 : 2 * Long.BYTES * words;
   }
 
   /** Who names neurons for single tokens. */

@@ -2,6 +2,7 @@ package dev.sluice.cli;
 
 import dev.sluice.engine.ledger.Summary;
 import dev.sluice.engine.session.Engine;
+import dev.sluice.engine.session.MemoryNeeds;
 import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.Session;
 import java.util.LinkedHashMap;
@@ -61,16 +62,31 @@ final class LedgerText {
     object.put("hit_rate_p99", s.hitRateP99());
     object.put("active_neurons_per_token", s.activePerToken());
     object.put("predicted_neurons_per_token", s.predictedPerToken());
+    object.put("misses_per_token", s.missesPerToken());
+    object.put("foreseen_per_token", s.foreseenPerToken());
+    object.put("read_in_vain_per_token", s.readInVainPerToken());
     return object;
   }
 
   static Map<String, Object> memory(MemoryPlan plan) {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("dense_bytes", plan.denseBytes());
-    object.put("key_value_bytes", plan.keyValueBytes());
-    object.put("stream_bytes", plan.streamBytes());
-    object.put("runtime_bytes", plan.runtimeBytes());
-    object.put("predictor_bytes", plan.predictorBytes());
+    MemoryNeeds needs = plan.needs();
+    object.put("budget_bytes", plan.budgetBytes());
+    object.put("dense_bytes", needs.denseBytes());
+    object.put("scale_bytes", needs.scaleBytes());
+    object.put("key_value_bytes", needs.keyValueBytes());
+    object.put("predictor_bytes", needs.predictorBytes());
+    object.put("staging_bytes", needs.stagingBytes());
+    object.put("spill_bytes", plan.spillBytes());
+    object.put("layer_buffer_bytes", needs.layerBufferBytes());
+    object.put("prompt_bytes", needs.promptBytes());
+    object.put("index_bytes", needs.indexBytes());
+    object.put("heap_limit_bytes", needs.jvm().heapBytes());
+    object.put("spare_heap_bytes", needs.jvm().spareHeapBytes());
+    object.put("code_cache_bytes", needs.jvm().codeCacheBytes());
+    object.put("metaspace_bytes", needs.jvm().metaspaceBytes());
+    object.put("direct_buffer_bytes", needs.jvm().directBytes());
+    object.put("native_bytes", needs.jvm().nativeBytes());
     object.put("slots", plan.slots());
     object.put("slot_bytes", plan.slotBytes());
     object.put("all_bundles", plan.allBundles());

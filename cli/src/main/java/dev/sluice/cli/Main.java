@@ -41,6 +41,7 @@ import picocli.CommandLine.Spec;
       TraceCommand.class,
       BundleCommand.class,
       RunCommand.class,
+      PlanCommand.class,
       PerplexityCommand.class,
       CompareCommand.class,
       SynthCommand.class,

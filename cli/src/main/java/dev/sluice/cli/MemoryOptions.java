@@ -2,8 +2,13 @@ package dev.sluice.cli;
 
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryPlan;
+import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.RunShape;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.Window;
+import dev.sluice.storage.posix.MemoryLimit;
+import dev.sluice.storage.store.Store;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** How much RAM a run may use and what stays in it. */
@@ -12,11 +17,10 @@ final class MemoryOptions {
 
   @Option(
       names = "--ram",
-      paramLabel = "SIZE",
-      converter = Bytes.Converter.class,
+      paramLabel = "SIZE|auto",
       description = "RAM for everything: resident weights, keys and values, predictor, buffers, the JVM, and in what is left "
-          + "FFN bundles. Such as 2G or 512M.")
-  private Bytes ram;
+          + "FFN bundles. Such as 2G or 512M; auto: all that the cgroup allows, or 7/8 of what the system has left.")
+  private String ram;
 
   @Option(
       names = "--ffn-ram",
@@ -40,15 +44,29 @@ final class MemoryOptions {
       description = "Share of the slots that hold the most frequent bundles for good, where the store knows them. Default: ${DEFAULT-VALUE}.")
   private String pin;
 
-  MemoryPlan plan(Engine engine, int positions) {
-    if (ram != null) {
-      return MemoryPlan.ofProcess(engine, ram.count(), positions);
+  /** The split of a ceiling for the whole process, if one was given; before anything large is loaded. */
+  Optional<MemoryPlan> ceiling(Store store, PredictorChoice predictor, RunShape shape) {
+    if (ram == null) {
+      return Optional.empty();
     }
+    long bytes = RamCeiling.bytes(ram, MemoryLimit.now());
+    MemoryPlan plan = MemoryPlan.ofProcess(store, predictor, shape, bytes);
+    RamCeiling.check(bytes, MemoryPlan.floorBytes(store, plan.needs()), MemoryLimit.now());
+    return Optional.of(plan);
+  }
+
+  /** Whether the whole process has a ceiling. */
+  boolean hasCeiling() {
+    return ram != null;
+  }
+
+  /** The split of what is for FFN bundles and predictor alone. */
+  MemoryPlan share(Engine engine, RunShape shape) {
     long bytes =
         ffnRam.endsWith("%")
             ? Math.round(share("--ffn-ram", ffnRam) * MemoryPlan.ffnBytes(engine.store()))
             : size();
-    return MemoryPlan.ofFfn(engine, bytes, positions);
+    return MemoryPlan.ofFfn(engine, bytes, shape);
   }
 
   private long size() {
@@ -81,7 +99,7 @@ final class MemoryOptions {
         "give 0 to " + LONGEST_WINDOW_TOKENS + ", or auto");
   }
 
-  private static double share(String flag, String text) {
+  static double share(String flag, String text) {
     String number = text.endsWith("%") ? text.substring(0, text.length() - 1) : text;
     double scale = text.endsWith("%") ? 100 : 1;
     try {

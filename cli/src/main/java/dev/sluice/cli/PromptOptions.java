@@ -4,6 +4,7 @@ import dev.sluice.engine.text.TextFile;
 import dev.sluice.engine.text.Tokenizer;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.Store;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import picocli.CommandLine.Option;
@@ -20,6 +21,11 @@ final class PromptOptions {
   @Option(names = "--prompt-ids", paramLabel = "IDS",
       description = "The prompt as token ids, such as 5,17,300.")
   private String ids;
+
+  /** Whether {@link #ids} may be asked twice: a pipe gives its text once. */
+  boolean isRepeatable() {
+    return file == null || Files.isRegularFile(file);
+  }
 
   int[] ids(Store store) {
     int given = (text == null ? 0 : 1) + (file == null ? 0 : 1) + (ids == null ? 0 : 1);

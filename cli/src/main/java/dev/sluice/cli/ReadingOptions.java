@@ -32,12 +32,16 @@ final class ReadingOptions {
     };
   }
 
-  Workers workers() {
+  int threads() {
     int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
     if (count < 1 || count > 256) {
       throw new BadInputException("--threads " + count, "is not possible",
           "give a number from 1 to 256");
     }
-    return new Workers(count);
+    return count;
+  }
+
+  Workers workers() {
+    return new Workers(threads());
   }
 }

@@ -11,8 +11,10 @@ import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.sample.Sampler;
 import dev.sluice.engine.sample.SamplingOptions;
 import dev.sluice.engine.session.Engine;
+import dev.sluice.engine.session.MemoryNeeds;
 import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.RunShape;
 import dev.sluice.engine.session.Session;
 import dev.sluice.engine.text.Tokenizer;
 import dev.sluice.engine.text.Utf8Stream;
@@ -27,6 +29,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -45,7 +48,7 @@ import picocli.CommandLine.Spec;
     footer = {"", "Example:",
       "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
 final class RunCommand implements Callable<Integer> {
-  private static final int GAP_BYTES = 16 * 1024;
+  static final int USUAL_GAP_BYTES = 16 << 10;
   private static final int MAX_REQUEST_BYTES = 512 * 1024;
 
   @Spec
@@ -115,6 +118,15 @@ final class RunCommand implements Callable<Integer> {
   private String lookAhead;
 
   @Option(
+      names = "--merge-gap",
+      paramLabel = "SIZE",
+      converter = Bytes.Converter.class,
+      defaultValue = "16K",
+      description = "Two wanted bundles this far apart or less are read by one request, the bytes between too. "
+          + "Default: ${DEFAULT-VALUE}.")
+  private Bytes gap;
+
+  @Option(
       names = "--force-ids",
       paramLabel = "IDS",
       description = "Feed these token ids one by one after the prompt instead of what is drawn, as many as --predict says, to "
@@ -149,18 +161,20 @@ final class RunCommand implements Callable<Integer> {
       Activity activity = sparsity.activity(opened);
       PredictorChoice predictor = sparsity.predictor(opened);
       int positions = positions(opened, ids.length);
+      RunShape shape = shape(opened, ids.length, workers.threads());
+      Optional<MemoryPlan> ceiling = memory.ceiling(opened, predictor, shape);
+      ceiling.ifPresent(this::warnOfLooseHeap);
       try (Engine engine =
           new Engine(opened, workers, reading.backend(), activity, predictor, precision())) {
-        MemoryPlan plan = memory.plan(engine, positions);
-        boolean hot = opened.blob(StoreKeys.FREQUENCY).isPresent();
+        MemoryPlan plan = ceiling.orElseGet(() -> memory.share(engine, shape));
+        boolean hot = opened.blobBytes(StoreKeys.FREQUENCY).isPresent();
         Residency residency =
             new Residency(
                 plan.slots(),
                 hot ? memory.pinned(plan.slots()) : 0,
                 memory.window(),
                 WindowCache.DEFAULT_SEGMENT_BUNDLES);
-        ReadPlanner.Limits limits =
-            new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, GAP_BYTES, MAX_REQUEST_BYTES);
+        ReadPlanner.Limits limits = readLimits();
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
         try (Session session =
@@ -170,6 +184,49 @@ final class RunCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  /** How reads are merged. */
+  private ReadPlanner.Limits readLimits() {
+    return readLimits(Math.toIntExact(gap.count()));
+  }
+
+  /** How bundles are read by a run that merges over gaps of so many bytes. */
+  static ReadPlanner.Limits readLimits(int gapBytes) {
+    return new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, gapBytes, MAX_REQUEST_BYTES);
+  }
+
+  private RunShape shape(Store opened, int promptTokens, int threads) {
+    int positions = positions(opened, promptTokens);
+    return new RunShape(positions, promptTokens, threads,
+        impose.heapBytes(opened.spec(), positions));
+  }
+
+  /**
+   * Options of a JVM that stays within {@code --ram}; none without it. Reads no prompt that can be read only once, but takes
+   * the whole context for it.
+   */
+  List<String> jvmFlags() {
+    if (!memory.hasCeiling()) {
+      return List.of();
+    }
+    try (Store opened = store.open()) {
+      int tokens = prompt.isRepeatable() ? prompt.ids(opened).length
+          : context == null ? opened.spec().contextLength() - 1 : context;
+      return MemoryNeeds.of(opened, sparsity.predictor(opened),
+          shape(opened, tokens, reading.threads())).jvm().flags();
+    }
+  }
+
+  /** Whoever starts the JVM without the launcher gets another heap than was planned. */
+  private void warnOfLooseHeap(MemoryPlan plan) {
+    long looseBytes = Runtime.getRuntime().maxMemory() - plan.needs().jvm().heapBytes();
+    if (looseBytes > 0) {
+      spec.commandLine().getErr().printf(Locale.ROOT,
+          "sluice: Java's heap may take %d MiB more than --ram allows it; start sluice by its launcher, and without -Xmx in "
+              + "SLUICE_JVM_OPTS%n",
+          (looseBytes >> 20) + 1);
+    }
   }
 
   private int positions(Store opened, int promptTokens) {
@@ -190,7 +247,14 @@ final class RunCommand implements Callable<Integer> {
   private LookAhead lookAhead() {
     return switch (lookAhead) {
       case "off" -> LookAhead.NONE;
-      case "on" -> LookAhead.NEXT_LAYER;
+      case "on" -> {
+        if (impose.isGiven()) {
+          throw new BadInputException("--look-ahead on", "it cannot go with --impose: nothing says "
+              + "how well one layer's input would tell the next one's names",
+              "leave one of them out");
+        }
+        yield LookAhead.NEXT_LAYER;
+      }
       default -> throw new BadInputException("--look-ahead " + lookAhead, "is neither on nor off",
           "write on or off");
     };

@@ -37,8 +37,9 @@ final class SparsityOptions {
       paramLabel = "NAME",
       description = {
         "Who says what to read: all, oracle (computes everything from a copy in memory; a bound, not charged to any "
-            + "budget), quantised or quantised-{1,2,4,8} (a resident low-bit copy).",
-        "Default: the store's 4-bit copy where it has one, otherwise all."
+            + "budget), quantised or quantised-{1,2,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
+            + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK, cascade-RANK-BITS.",
+        "Default: the store's 4-bit copy where it has one, otherwise the first other that it has, otherwise all."
       })
   private String predictor;
 
@@ -73,8 +74,16 @@ final class SparsityOptions {
     if (predictor != null) {
       return PredictorChoice.parse(predictor);
     }
-    return store.blob(StoreKeys.quantised(4)).isPresent() ? PredictorChoice.quantised(4)
-        : PredictorChoice.ALL;
+    return defaultPredictor(store);
+  }
+
+  /** What runs unless another is named. */
+  static PredictorChoice defaultPredictor(Store store) {
+    if (store.blobKeys().contains(StoreKeys.quantised(4))) {
+      return PredictorChoice.quantised(4);
+    }
+    return StoreKeys.predictors(store).stream().findFirst().map(PredictorChoice::parse)
+        .orElse(PredictorChoice.ALL);
   }
 
   /** For checks that run everything unless asked otherwise: the rule alone decides. */
@@ -91,7 +100,9 @@ final class SparsityOptions {
   Activity activityFor(Store store, PredictorChoice choice) {
     Activation activation = store.spec().activation();
     boolean zeros = activation == Activation.RELU || activation == Activation.RELU2;
-    boolean needsThresholds = choice.kind() == PredictorChoice.Kind.QUANTISED && !zeros;
+    boolean foresees = choice.kind() != PredictorChoice.Kind.ALL
+        && choice.kind() != PredictorChoice.Kind.ORACLE;
+    boolean needsThresholds = foresees && !zeros;
     return needsThresholds ? activity(store) : activityOrExact(store);
   }
 }

@@ -11,6 +11,7 @@ import dev.sluice.engine.ledger.Summary;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.RunShape;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
@@ -239,7 +240,9 @@ final class Ladder {
       return new Residency(0, 0, Window.auto(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
     }
     long budget = Math.round(MemoryPlan.ffnBytes(engine.store()) * ramShare);
-    int slots = MemoryPlan.ofFfn(engine, budget, options.windowTokens()).slots();
+    int slots = MemoryPlan.ofFfn(engine, budget,
+        new RunShape(options.windowTokens(), options.windowTokens(), engine.workers().threads()))
+        .slots();
     int pinned =
         resident == Resident.PINNED ? slots : (int) Math.round(slots * options.pinnedShare());
     Pinning pinning = configuration.readsAll() ? Pinning.FIRST : Pinning.MOST_FREQUENT;

@@ -79,7 +79,7 @@ public final class Workshop {
                 options(),
                 Order.named("ripple", SEED),
                 Bundler.onePercentTarget(reader),
-                0,
+                Bundler.FittedTo.ALL,
                 PREDICTOR_BITS.stream().map(PredictorRecipe::quantised).toList(),
                 QuantisedFit.DEFAULT_RECALL,
                 SEED);

@@ -105,6 +105,11 @@ public final class DenseFirings {
     }
 
     @Override
+    public boolean wantsColumnNorms() {
+      return false;
+    }
+
+    @Override
     public void layerStarts(LayerWeights weights, float[] columnNorms) {}
 
     @Override

@@ -15,6 +15,7 @@ record SluiceRival(
     String name, String family, String description, Path launcher, Path model, Limit limit,
     List<String> options)
     implements Rival {
+  private static final long PAGE_BYTES = 4096;
 
   SluiceRival {
     options = List.copyOf(options);
@@ -28,7 +29,8 @@ record SluiceRival(
         "--force-ids", list(job.tokens().continuationIds()),
         "-n", Integer.toString(job.tokens().continuationIds().size()),
         "-t", Integer.toString(job.threads()),
-        "--ram", Long.toString(job.ramBytes()),
+        // Whole pages, to which a cgroup rounds its limit down.
+        "--ram", Long.toString(job.ramBytes() & -PAGE_BYTES),
         "--temp", "0", "--json"));
     command.addAll(options);
     return List.copyOf(command);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.importer.Importer;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.Residency;
@@ -12,6 +13,7 @@ import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.Session;
+import dev.sluice.engine.text.Tokenizer;
 import dev.sluice.storage.block.Backend;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.plan.ReadPlanner;
@@ -69,6 +71,22 @@ class GgufReferenceTest {
         logits = session.step(tokens[i]);
       }
       assertArrayEquals(greedy, tokens);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"arcee-f16", "qwen2-q8_0"})
+  void theTokenizerInTheMetadataEncodesAnyText(String name) {
+    Path file = Checkpoints.ROOT.resolve("fixtures/gguf").resolve(name).resolve("model.gguf");
+    try (Checkpoint checkpoint = Checkpoint.open(file)) {
+      Tokenizer tokenizer =
+          Tokenizer.parse(checkpoint.tokenizerJson().orElseThrow(), file.toString());
+      // qwen2 splits single digits and llama-bpe three: both come back whole.
+      for (String text : List.of("The door of the inn, 12345 times\n\n  opened", "",
+          "\u4f60 e\u0301")) {
+        assertEquals(text, tokenizer.decode(tokenizer.encode(text)));
+      }
+      assertEquals(name.startsWith("arcee") ? 1 : 0, tokenizer.beginning().length);
     }
   }
 

@@ -80,6 +80,12 @@ final class Twin {
 
   /** Writes a bundled store in some order, with a 4-bit predictor. */
   void bundle(Path target, String order) {
+    bundle(target, order, List.of(PredictorRecipe.parse("quantised-4")),
+        QuantisedFit.DEFAULT_RECALL);
+  }
+
+  /** Writes a bundled store with some predictors. */
+  void bundle(Path target, String order, List<PredictorRecipe> predictors, double recall) {
     try (Store store = Store.open(Checkpoints.imported(name));
         TraceReader reader = TraceReader.open(trace)) {
       Bundler.Request request =
@@ -88,9 +94,9 @@ final class Twin {
               Checkpoints.BUNDLED,
               Order.named(order, SEED),
               onePercentTarget(ActiveRule.OUTPUT),
-              0,
-              List.of(PredictorRecipe.parse("quantised-4")),
-              QuantisedFit.DEFAULT_RECALL,
+              Bundler.FittedTo.ALL,
+              predictors,
+              recall,
               SEED);
       Bundler.bundle(store, reader, trace, request, (done, total) -> {});
     }

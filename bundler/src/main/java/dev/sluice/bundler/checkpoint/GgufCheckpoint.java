@@ -54,7 +54,7 @@ final class GgufCheckpoint implements Checkpoint {
     unused.values().forEach(this::judgeLeftOver);
     this.encoding =
         FfnEncoding.of(
-            types(model.architecture().form() == FfnForm.GATED ? TensorRule.FFN_GATE
+            types(model.architecture().family().form() == FfnForm.GATED ? TensorRule.FFN_GATE
                 : TensorRule.FFN_UP),
             types(TensorRule.FFN_UP),
             types(TensorRule.FFN_DOWN),

@@ -1,5 +1,6 @@
 package dev.sluice.bundler.checkpoint;
 
+import dev.sluice.bundler.checkpoint.Architecture.Temper;
 import dev.sluice.bundler.checkpoint.GgufArchitecture.HeadRows;
 import dev.sluice.bundler.checkpoint.TensorRule.Dimension;
 import dev.sluice.bundler.checkpoint.gguf.GgufFile;
@@ -9,15 +10,20 @@ import dev.sluice.bundler.input.Shown;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.AttentionForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.store.ModelSpec.Scales;
 import dev.sluice.storage.store.ModelSpec.Scaling;
 import dev.sluice.storage.store.ModelSpec.ScalingKind;
+import dev.sluice.storage.store.ModelSpec.SlidingWindow;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * What a GGUF file's metadata says of a model, checked: every value within sane limits and in agreement with the others.
@@ -36,9 +42,14 @@ record GgufModel(
     float normEpsilon,
     Rope rope,
     HeadKind head,
-    List<Integer> endOfTextIds) {
+    List<Integer> endOfTextIds,
+    AttentionForm attention,
+    Scales scales) {
 
   static final String ROPE_FACTORS = "rope_freqs.weight";
+
+  private static final String FACTOR = "rope.scaling.factor";
+  private static final String WINDOW = "attention.sliding_window";
 
   private static final int LAYERS_LIMIT = 10_000;
   private static final int WIDTH_LIMIT = 1 << 18;
@@ -50,8 +61,15 @@ record GgufModel(
   private static final List<String> NOT_SUPPORTED =
       List.of(
           "expert_count", "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale",
-          "attn_logit_softcapping", "final_logit_softcapping", "logit_scale", "residual_scale",
-          "embedding_scale");
+          "logit_scale", "residual_scale", "embedding_scale");
+
+  /** Keys that only Gemma's graph has a place for. */
+  private static final List<String> CAPS =
+      List.of("attn_logit_softcapping", "final_logit_softcapping");
+
+  private static final double USUAL_BETA_FAST = 32;
+  private static final double USUAL_BETA_SLOW = 1;
+  private static final double YARN_TEMPERATURE = 0.1;
 
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -65,7 +83,7 @@ record GgufModel(
     GgufMetadata metadata = file.metadata();
     GgufArchitecture architecture = architecture(metadata);
     String prefix = architecture.name() + ".";
-    requireSupported(metadata, prefix);
+    requireSupported(metadata, architecture, prefix);
     int hidden = metadata.integer(prefix + "embedding_length", 1, WIDTH_LIMIT);
     int heads = metadata.integer(prefix + "attention.head_count", 1, WIDTH_LIMIT);
     int kvHeads =
@@ -77,20 +95,31 @@ record GgufModel(
     }
     int headSize = headSize(metadata, prefix, hidden, heads);
     int vocabulary = vocabulary(file);
+    int layers = metadata.integer(prefix + "block_count", 1, LAYERS_LIMIT);
+    int contextLength = metadata.integer(prefix + "context_length", 1, HfConfig.CONTEXT_LIMIT);
+    Rope rope = rope(file, architecture, prefix, headSize, contextLength);
     return new GgufModel(
         architecture,
-        metadata.integer(prefix + "block_count", 1, LAYERS_LIMIT),
+        layers,
         hidden,
         metadata.integer(prefix + "feed_forward_length", 1, NEURONS_LIMIT),
         heads,
         kvHeads,
         headSize,
         vocabulary,
-        metadata.integer(prefix + "context_length", 1, HfConfig.CONTEXT_LIMIT),
-        normEpsilon(metadata, prefix + "attention.layer_norm_rms_epsilon"),
-        rope(file, architecture, prefix, headSize),
+        contextLength,
+        normEpsilon(metadata, prefix + architecture.normEpsilon()),
+        rope,
         file.tensors().containsKey("output.weight") ? HeadKind.SEPARATE : HeadKind.TIED,
-        GgufTokenizer.endOfText(metadata, vocabulary));
+        GgufTokenizer.endOfText(metadata, vocabulary),
+        new AttentionForm(
+            (float) (1 / Math.sqrt(
+                architecture.oddLayers() == layers ? (double) hidden / heads : headSize)),
+            cap(metadata, prefix + CAPS.get(0)),
+            window(metadata, architecture, prefix, layers, rope)),
+        architecture.family().temper() == Temper.GEMMA
+            ? new Scales((float) Math.sqrt(hidden), 1, cap(metadata, prefix + CAPS.get(1)))
+            : Scales.NONE);
   }
 
   /** How many elements a dimension of a tensor has in this model. */
@@ -118,14 +147,16 @@ record GgufModel(
         headSize,
         vocabulary,
         contextLength,
-        architecture.norm(),
+        architecture.family().norm(),
         normEpsilon,
         architecture.activation(),
-        architecture.form(),
+        architecture.family().form(),
         rope,
         head,
         bundle,
-        endOfTextIds);
+        endOfTextIds,
+        attention,
+        scales);
   }
 
   private static GgufArchitecture architecture(GgufMetadata metadata) {
@@ -139,7 +170,8 @@ record GgufModel(
                 "use a model of one of these: " + GgufArchitecture.supported()));
   }
 
-  private static void requireSupported(GgufMetadata metadata, String prefix) {
+  private static void requireSupported(
+      GgufMetadata metadata, GgufArchitecture architecture, String prefix) {
     if (metadata.integerOr("split.count", 0, Integer.MAX_VALUE, 1) > 1) {
       throw metadata.bad(
           "split.count", "it is one part of several", "join them with llama-gguf-split --merge");
@@ -149,8 +181,9 @@ record GgufModel(
       throw metadata.bad(
           "general.type", "it is no model but " + Shown.of(kind), "give the model's own file");
     }
-    for (String key : NOT_SUPPORTED) {
-      if (metadata.has(prefix + key)) {
+    boolean capped = architecture.family().temper() == Temper.GEMMA;
+    for (String key : Stream.concat(NOT_SUPPORTED.stream(), CAPS.stream()).toList()) {
+      if (metadata.has(prefix + key) && !(capped && CAPS.contains(key))) {
         throw metadata.bad(
             prefix + key, "the graph cannot compute what it asks for", "use another model");
       }
@@ -159,10 +192,41 @@ record GgufModel(
       throw metadata.bad(
           prefix + "attention.causal", "only causal models are supported", "use another model");
     }
-    String window = prefix + "attention.sliding_window";
-    if (metadata.integerOr(window, 0, Integer.MAX_VALUE, 0) > 0) {
-      throw metadata.bad(window, "sliding windows are not supported", "use another model");
+    if (!architecture.slides()
+        && metadata.integerOr(prefix + WINDOW, 0, Integer.MAX_VALUE, 0) > 0) {
+      throw metadata.bad(
+          prefix + WINDOW, "sliding windows are not supported for " + architecture.name(),
+          "use another model");
     }
+    if (metadata.has(prefix + WINDOW + "_pattern")) {
+      throw metadata.bad(
+          prefix + WINDOW + "_pattern", "patterns of its own are not supported",
+          "use another model");
+    }
+  }
+
+  private static float cap(GgufMetadata metadata, String key) {
+    float cap = metadata.positive(key).orElse(0.0).floatValue();
+    if (!Float.isFinite(cap)) {
+      throw metadata.bad(key, "it is beyond float32");
+    }
+    return cap;
+  }
+
+  /** Of every so many layers, all but the last. */
+  private static SlidingWindow window(
+      GgufMetadata metadata, GgufArchitecture architecture, String prefix, int layers, Rope rope) {
+    int positions = metadata.integerOr(prefix + WINDOW, 0, HfConfig.CONTEXT_LIMIT, 0);
+    if (!architecture.slides() || positions == 0) {
+      return SlidingWindow.NONE;
+    }
+    int every = architecture.windowEvery();
+    List<Integer> sliding =
+        IntStream.range(0, layers).filter(layer -> (layer + 1) % every != 0).boxed().toList();
+    double theta =
+        metadata.positive(prefix + "rope.freq_base_swa").orElse(architecture.slidingTheta());
+    return new SlidingWindow(
+        positions, sliding, theta == 0 ? rope : new Rope(theta, rope.rotatedSize(), Scaling.NONE));
   }
 
   private static int headSize(GgufMetadata metadata, String prefix, int hidden, int heads) {
@@ -214,7 +278,8 @@ record GgufModel(
   }
 
   private static Rope rope(
-      GgufFile file, GgufArchitecture architecture, String prefix, int headSize) {
+      GgufFile file, GgufArchitecture architecture, String prefix, int headSize,
+      int contextLength) {
     GgufMetadata metadata = file.metadata();
     String key = prefix + "rope.dimension_count";
     int rotated = metadata.integerOr(key, 2, headSize, headSize);
@@ -229,7 +294,7 @@ record GgufModel(
           "use another model");
     }
     double theta = metadata.positive(prefix + "rope.freq_base").orElse(UNSAID_THETA);
-    Scaling scaling = scaling(metadata, prefix);
+    Scaling scaling = scaling(metadata, prefix, contextLength);
     if (file.tensors().containsKey(ROPE_FACTORS)) {
       if (scaling.kind() != ScalingKind.NONE) {
         throw metadata.bad(
@@ -240,7 +305,8 @@ record GgufModel(
     return new Rope(theta, rotated, scaling);
   }
 
-  private static Scaling scaling(GgufMetadata metadata, String prefix) {
+  private static Scaling scaling(
+      GgufMetadata metadata, String prefix, int contextLength) {
     String key = prefix + "rope.scaling.type";
     // Older files say the factor alone.
     String older = prefix + "rope.scale_linear";
@@ -248,20 +314,41 @@ record GgufModel(
     return switch (kind) {
       case "none" -> Scaling.NONE;
       case "linear" -> {
-        String factorKey = metadata.has(older) ? older : prefix + "rope.scaling.factor";
-        double factor = metadata.positive(factorKey)
-            .orElseThrow(() -> metadata.bad(factorKey, "it is missing"));
-        if (factor < 1) {
-          throw metadata.bad(factorKey, "it is below 1");
-        }
+        double factor = factor(metadata, metadata.has(older) ? older : prefix + FACTOR);
         yield factor == 1 ? Scaling.NONE : new Scaling(ScalingKind.LINEAR, factor, 0, 0, 0);
+      }
+      case "yarn" -> {
+        double factor = factor(metadata, prefix + FACTOR);
+        String scalingPrefix = prefix + "rope.scaling.";
+        double fast =
+            metadata.positive(scalingPrefix + "yarn_beta_fast").orElse(USUAL_BETA_FAST);
+        double slow =
+            metadata.positive(scalingPrefix + "yarn_beta_slow").orElse(USUAL_BETA_SLOW);
+        if (fast <= slow) {
+          throw metadata.bad(scalingPrefix + "yarn_beta_fast", "it is not above yarn_beta_slow");
+        }
+        double amplitude = metadata.positive(scalingPrefix + "attn_factor").orElse(1.0);
+        yield new Scaling(
+            ScalingKind.YARN, factor, slow, fast,
+            metadata.integerOr(
+                scalingPrefix + "original_context_length", 1, HfConfig.CONTEXT_LIMIT,
+                contextLength),
+            amplitude * (1 + YARN_TEMPERATURE * Math.log(factor)));
       }
       default ->
           throw metadata.bad(
               key,
               Shown.of(kind) + " is not supported",
-              "use a model with none, linear or llama3 scaling");
+              "use a model with none, linear, llama3 or yarn scaling");
     };
+  }
+
+  private static double factor(GgufMetadata metadata, String key) {
+    double factor = metadata.positive(key).orElseThrow(() -> metadata.bad(key, "it is missing"));
+    if (factor < 1) {
+      throw metadata.bad(key, "it is below 1");
+    }
+    return factor;
   }
 
   private static Scaling scalingOf(

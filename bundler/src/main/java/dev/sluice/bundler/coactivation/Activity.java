@@ -4,6 +4,7 @@ import dev.sluice.storage.trace.TraceChunk;
 import dev.sluice.storage.trace.TraceHeader;
 import dev.sluice.storage.trace.TraceReader;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.SplittableRandom;
 
 /**
@@ -128,6 +129,27 @@ public final class Activity {
       firings += Long.bitCount(word);
     }
     return firings;
+  }
+
+  /** Firings of each neuron. */
+  public int[] counts() {
+    int[] counts = new int[neurons];
+    for (int i = 0; i < rows.length; i++) {
+      for (long left = rows[i]; left != 0; left &= left - 1) {
+        counts[(i % words << 6) + Long.numberOfTrailingZeros(left)]++;
+      }
+    }
+    return counts;
+  }
+
+  /** The same without the firings of some neurons. */
+  public Activity without(BitSet silenced) {
+    long[] mask = Arrays.copyOf(silenced.toLongArray(), words);
+    long[] left = rows.clone();
+    for (int i = 0; i < left.length; i++) {
+      left[i] &= ~mask[i % words];
+    }
+    return new Activity(tokens, neurons, left);
   }
 
   /** The firings the other way round: one bitset of tokens per neuron, {@code neurons × ceil(tokens / 64)} longs. */

@@ -23,8 +23,8 @@ public final class Importer {
    * that weights are finite, which shows as they are read; a failure at any point leaves the target
    * as it was and nothing beside it.
    *
-   * <p>Takes native memory for the largest resident tensor, or one layer's FFN and its down matrix
-   * once more.
+   * <p>Takes native memory for the largest resident tensor, or the FFN of two layers and one of
+   * their down matrices once more: the next layer is read on a thread of its own while one is written.
    *
    * @param storeTarget the store's folder; its parent must exist
    * @param progress hears bytes of weights read, of all
@@ -55,18 +55,20 @@ public final class Importer {
       }
       int[] checkpointOrder = IntStream.range(0, spec.feedForward()).toArray();
       int scaleTensors = 0;
-      for (int layer = 0; layer < spec.layers(); layer++) {
-        try (Arena arena = Arena.ofConfined()) {
-          FfnWeights ffn = checkpoint.readFfn(layer, arena);
-          for (FfnWeights.ColumnScales scales : ffn.scales()) {
-            writer.dense(scales.name(), scales.type(), scales.shape(), scales.data());
-            scaleTensors++;
-            denseBytes += scales.data().byteSize();
+      try (LayerReadAhead layers = new LayerReadAhead(checkpoint)) {
+        for (int layer = 0; layer < spec.layers(); layer++) {
+          try (LayerReadAhead.Loaded loaded = layers.next()) {
+            FfnWeights ffn = loaded.weights();
+            for (FfnWeights.ColumnScales scales : ffn.scales()) {
+              writer.dense(scales.name(), scales.type(), scales.shape(), scales.data());
+              scaleTensors++;
+              denseBytes += scales.data().byteSize();
+            }
+            writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
           }
-          writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
+          doneBytes += spec.ffnBytes() / spec.layers();
+          progress.progress(doneBytes, totalBytes);
         }
-        doneBytes += spec.ffnBytes() / spec.layers();
-        progress.progress(doneBytes, totalBytes);
       }
       writer.publish();
       return new ImportReport(

@@ -1,7 +1,6 @@
 package dev.sluice.bundler.pack;
 
 import dev.sluice.bundler.coactivation.Activity;
-import dev.sluice.bundler.coactivation.CoactivationStats;
 import dev.sluice.bundler.coactivation.FiringRule;
 import dev.sluice.bundler.coactivation.TokenRange;
 import dev.sluice.bundler.order.Order;
@@ -48,13 +47,24 @@ public final class Bundler {
    * @param options container, arrangement, stride, and what happens to an existing target
    * @param order how each layer's neurons are arranged
    * @param cett CETT target whose thresholds decide what was active when orders and frequencies are counted
-   * @param fittedWindowTokens orders count only firings that a window of this many tokens would miss; 0 counts all
+   * @param fittedTo which firings orders are fitted to
    * @param predictors what to fit; empty for none
    * @param recallTarget share of active magnitude the predictors' margins must keep
    */
   public record Request(
-      Path target, StoreWriter.Options options, Order order, double cett, int fittedWindowTokens,
+      Path target, StoreWriter.Options options, Order order, double cett, FittedTo fittedTo,
       List<PredictorRecipe> predictors, double recallTarget, long seed) {}
+
+  /**
+   * What a cache is expected to spare: the order that pays is fitted to the misses after it (DESIGN §9).
+   *
+   * @param windowTokens firings within so many tokens of the neuron's last one do not count; 0 counts all
+   * @param residentShare this share of each layer's neurons, the most frequent, stays in RAM; they come first on disk
+   */
+  public record FittedTo(int windowTokens, double residentShare) {
+    /** Every firing. */
+    public static final FittedTo ALL = new FittedTo(0, 0);
+  }
 
   /**
    * Writes the new store; {@code progress} counts layers.
@@ -88,15 +98,18 @@ public final class Bundler {
         progress.progress(layer, spec.layers());
         try (Arena layerArena = Arena.ofConfined()) {
           StoredLayer weights = StoredLayer.read(store, layer, layerArena);
-          CoactivationStats stats = count(trace, layer, new FiringRule(thresholds[layer], 0));
+          Activity all = activity(trace, layer, new FiringRule(thresholds[layer], 0));
+          int[] counts = all.counts();
           for (int i = 0; i < spec.feedForward(); i++) {
-            frequencies[layer * spec.feedForward() + i] = stats.count(i) / (float) stats.tokens();
+            frequencies[layer * spec.feedForward() + i] = counts[i] / (float) all.tokens();
           }
-          if (request.fittedWindowTokens > 0) {
-            stats =
-                count(trace, layer, new FiringRule(thresholds[layer], request.fittedWindowTokens));
-          }
-          writer.ffnLayer(layer, request.order.arrange(stats), weights::copyBundle);
+          FittedTo fitted = request.fittedTo;
+          Activity read =
+              fitted.windowTokens == 0 ? all
+                  : activity(trace, layer,
+                      new FiringRule(thresholds[layer], fitted.windowTokens));
+          int[] order = LayerOrder.arrange(request.order, counts, read, fitted.residentShare);
+          writer.ffnLayer(layer, order, weights::copyBundle);
           if (!fits.isEmpty()) {
             QuantisedFit.LayerData data = layerData(store, trace, layer, weights, dense);
             fits.forEach(fit -> fit.addLayer(data));
@@ -168,11 +181,8 @@ public final class Bundler {
     return 0;
   }
 
-  private static CoactivationStats count(TraceReader trace, int layer, FiringRule rule) {
-    Activity activity =
-        Activity.read(trace, layer, new TokenRange(0, trace.header().tokens()), rule);
-    int threads = Runtime.getRuntime().availableProcessors();
-    return CoactivationStats.count(activity, CoactivationStats.DEFAULT_PARTNERS, threads);
+  private static Activity activity(TraceReader trace, int layer, FiringRule rule) {
+    return Activity.read(trace, layer, new TokenRange(0, trace.header().tokens()), rule);
   }
 
   private static QuantisedFit.LayerData layerData(
@@ -221,7 +231,8 @@ public final class Bundler {
         request.seed,
         Map.of(
             "activity", "rule " + rule.key() + " at CETT " + request.cett,
-            "fitted_window_tokens", Integer.toString(request.fittedWindowTokens),
+            "fitted_window_tokens", Integer.toString(request.fittedTo.windowTokens),
+            "fitted_resident_share", Double.toString(request.fittedTo.residentShare),
             "imported_store", store.digest()));
   }
 

@@ -1,6 +1,7 @@
 package dev.sluice.bundler.predictor;
 
 import dev.sluice.storage.predictor.ActivityCuts;
+import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
@@ -87,7 +88,7 @@ final class CutCalibration {
         pairs[size++] = magnitude;
       }
     }
-    return java.util.Arrays.copyOf(pairs, size);
+    return Arrays.copyOf(pairs, size);
   }
 
   private static int bin(float worth) {
@@ -124,7 +125,7 @@ final class CutCalibration {
         int ascending = bits < 0 ? ~bits : bits ^ 0x8000_0000;
         sorted[i] = (ascending & 0xffff_ffffL) << 31 | i;
       }
-      java.util.Arrays.sort(sorted);
+      Arrays.sort(sorted);
       double[] magnitudes = new double[neurons];
       for (int k = 0; k < neurons; k++) {
         magnitudes[k] = samples.activeMagnitude((int) (sorted[k] & 0x7fff_ffff),

@@ -4,11 +4,12 @@ import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.threshold.ActiveRule;
+import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
  * What one layer does at the sampled positions: inputs standardised by the mean and deviation of those that are fitted
- * to, and every neuron's exact pre-activations. The first positions are fitted to; the rest, later text, are held out for
+ * to, and neurons' exact pre-activations at some or all of them. The first positions are fitted to; the rest, later text, are held out for
  * offsets, cuts and early stopping. Immutable.
  */
 final class LayerSamples {
@@ -18,30 +19,49 @@ final class LayerSamples {
   private final ModelSpec spec;
   private final QuantisedFit.LayerData data;
   private final int positions;
+  private final int first;
   private final int fitted;
   private final float[] centre;
   private final float[] sharpness;
   private final float[] spread;
   private final float[] standard; // positions × hidden
-  private final float[] inner; // neurons × positions
-  private final float[] partner; // neurons × positions; empty when ungated
+  private final float[] inner; // neurons × positions from first on
+  private final float[] partner; // the same; empty when ungated
 
-  LayerSamples(ModelSpec spec, QuantisedFit.LayerData data) {
+  /** Knows what neurons do at the held-out positions only: at a wide layer, the rest takes longer than a whole fit. */
+  static LayerSamples heldOut(ModelSpec spec, QuantisedFit.LayerData data) {
+    int positions = data.inputs().length / spec.hidden();
+    return new LayerSamples(spec, data, positions, fittedOf(positions));
+  }
+
+  /** Knows what neurons do at every position. */
+  static LayerSamples whole(ModelSpec spec, QuantisedFit.LayerData data) {
+    return new LayerSamples(spec, data, data.inputs().length / spec.hidden(), 0);
+  }
+
+  private static int fittedOf(int positions) {
+    return Math.max(1, (int) (positions * FITTED_SHARE));
+  }
+
+  private LayerSamples(ModelSpec spec, QuantisedFit.LayerData data, int positions, int first) {
     this.spec = spec;
     this.data = data;
     int hidden = spec.hidden();
-    positions = data.inputs().length / hidden;
-    fitted = Math.max(1, (int) (positions * FITTED_SHARE));
+    this.positions = positions;
+    this.first = first;
+    fitted = fittedOf(positions);
     centre = new float[hidden];
     sharpness = new float[hidden];
     spread = new float[hidden];
     standard = new float[positions * hidden];
     standardise();
-    float[] columns = Products.transpose(data.inputs(), positions, hidden);
-    inner = withBias(Products.of(data.inner(), spec.feedForward(), hidden, columns, positions),
+    int known = positions - first;
+    float[] columns = Products.transpose(
+        Arrays.copyOfRange(data.inputs(), first * hidden, positions * hidden), known, hidden);
+    inner = withBias(Products.of(data.inner(), spec.feedForward(), hidden, columns, known),
         data.innerBias());
     partner = spec.form() == FfnForm.GATED
-        ? withBias(Products.of(data.up(), spec.feedForward(), hidden, columns, positions),
+        ? withBias(Products.of(data.up(), spec.feedForward(), hidden, columns, known),
             data.upBias())
         : new float[0];
   }
@@ -77,8 +97,8 @@ final class LayerSamples {
   private float[] withBias(float[] values, float[] bias) {
     if (bias.length > 0) {
       IntStream.range(0, spec.feedForward()).parallel().forEach(i -> {
-        for (int t = 0; t < positions; t++) {
-          values[i * positions + t] += bias[i];
+        for (int k = i * (positions - first); k < (i + 1) * (positions - first); k++) {
+          values[k] += bias[i];
         }
       });
     }
@@ -134,29 +154,33 @@ final class LayerSamples {
 
   /** Pre-activation: of gate when gated, of up otherwise; bias included. */
   float inner(int neuron, int position) {
-    return inner[neuron * positions + position];
+    return inner[at(neuron, position)];
+  }
+
+  private int at(int neuron, int position) {
+    return neuron * (positions - first) + position - first;
   }
 
   float columnNorm(int neuron) {
     return data.columnNorms()[neuron];
   }
 
-  /** Root mean square of up x over the fitted positions; 1 when ungated. */
+  /** Root mean square of up x over the known positions; 1 when ungated. */
   float partnerSpread(int neuron) {
     if (partner.length == 0) {
       return 1;
     }
     double squares = 0;
-    for (int t = 0; t < fitted; t++) {
-      squares += (double) partner[neuron * positions + t] * partner[neuron * positions + t];
+    for (int t = first; t < positions; t++) {
+      squares += (double) partner[at(neuron, t)] * partner[at(neuron, t)];
     }
-    return (float) Math.sqrt(squares / fitted);
+    return (float) Math.sqrt(squares / (positions - first));
   }
 
   /** |h|·‖column‖. */
   float magnitude(int neuron, int position) {
     float act = activate(spec.activation(), inner(neuron, position));
-    float h = partner.length == 0 ? act : act * partner[neuron * positions + position];
+    float h = partner.length == 0 ? act : act * partner[at(neuron, position)];
     return Math.abs(h) * columnNorm(neuron);
   }
 

@@ -8,6 +8,7 @@ import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.StoreKeys;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -40,16 +41,17 @@ public final class LowRankFit implements PredictorFit {
       double predictedShare) {}
 
   /**
+   * @param name under which the store keeps it
    * @param meanRank over layers
    * @param recallTarget share of active magnitude that cuts must keep on held-out positions
    * @param targets at least one
    * @param chosenTarget index of the target by which ranks are chosen
    * @param arena for the matrices
    */
-  public LowRankFit(ModelSpec spec, int meanRank, double recallTarget,
+  public LowRankFit(ModelSpec spec, String name, int meanRank, double recallTarget,
       List<QuantisedFit.Target> targets, int chosenTarget, long seed, Arena arena) {
     this.spec = spec;
-    this.name = "low-rank-" + meanRank;
+    this.name = name;
     this.meanRank = meanRank;
     this.recallTarget = recallTarget;
     this.targets = List.copyOf(targets);
@@ -60,7 +62,7 @@ public final class LowRankFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    addLayer(new LayerSamples(spec, data));
+    addLayer(LayerSamples.heldOut(spec, data));
   }
 
   private void addLayer(LayerSamples samples) {
@@ -77,7 +79,7 @@ public final class LowRankFit implements PredictorFit {
 
   private List<Integer> ranks() {
     int most = Math.min(spec.hidden(), spec.feedForward());
-    return java.util.Arrays.stream(RANK_SHARES)
+    return Arrays.stream(RANK_SHARES)
         .mapToObj(share -> (int) Math.round(meanRank * share / RANK_STEP) * RANK_STEP)
         .map(rank -> Math.clamp(rank, RANK_STEP, most))
         .distinct()

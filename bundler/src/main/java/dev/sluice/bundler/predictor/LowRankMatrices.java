@@ -26,12 +26,6 @@ record LowRankMatrices(Int8Rows inward, Int8Rows outward) {
     float[] rows = samples.standardRows();
     float[] covariance =
         OutputSubspace.covariance(samples.standard(), samples.fitted(), hidden);
-    float[] importance = importance(samples);
-    for (int i = 0; i < neurons; i++) {
-      for (int j = 0; j < hidden; j++) {
-        rows[i * hidden + j] *= importance[i];
-      }
-    }
     OutputSubspace subspace =
         OutputSubspace.of(rows, neurons, hidden, covariance, rank, seed);
     float[] vectors = subspace.vectors();
@@ -44,41 +38,11 @@ record LowRankMatrices(Int8Rows inward, Int8Rows outward) {
         inward[k * hidden + j] /= deviation;
       }
       for (int i = 0; i < neurons; i++) {
-        outward[i * rank + k] = vectors[i * rank + k] * deviation / importance[i];
+        outward[i * rank + k] = vectors[i * rank + k] * deviation;
       }
     }
     return new LowRankMatrices(Int8Rows.pack(inward, rank, hidden, arena),
         Int8Rows.pack(outward, neurons, rank, arena));
-  }
-
-  private static float[] importance(LayerSamples samples) {
-    float[] importance = new float[samples.neurons()];
-    String mode = System.getenv().getOrDefault("IMP", "none");
-    for (int i = 0; i < importance.length; i++) {
-      double mean = 0;
-      double squares = 0;
-      for (int t = 0; t < samples.fitted(); t++) {
-        mean += samples.inner(i, t);
-        squares += samples.inner(i, t) * (double) samples.inner(i, t);
-      }
-      mean /= samples.fitted();
-      double deviation = Math.sqrt(squares / samples.fitted() - mean * mean);
-      double magnitude = 0;
-      for (int t = 0; t < samples.fitted(); t++) {
-        magnitude += samples.magnitude(i, t);
-      }
-      magnitude /= samples.fitted();
-      importance[i] = (float) switch (mode) {
-        case "dev" -> 1 / deviation;
-        case "norm" -> samples.columnNorm(i);
-        case "sqnorm" -> Math.sqrt(samples.columnNorm(i));
-        case "mag" -> magnitude / deviation;
-        case "sqmag" -> Math.sqrt(magnitude) / deviation;
-        case "magd" -> Math.sqrt(magnitude);
-        default -> 1;
-      };
-    }
-    return importance;
   }
 
   Estimates estimates(LayerSamples samples, int rank) {

@@ -1,5 +1,6 @@
 package dev.sluice.bundler.predictor;
 
+import java.util.Arrays;
 import java.util.Random;
 import org.ejml.data.DMatrixRMaj;
 import org.ejml.dense.row.CommonOps_DDRM;
@@ -53,7 +54,7 @@ record OutputSubspace(float[] vectors, float[] deviations) {
 
   /** C of standardised inputs with a ridge. */
   static float[] covariance(float[] inputs, int positions, int hidden) {
-    float[] used = java.util.Arrays.copyOf(inputs, positions * hidden);
+    float[] used = Arrays.copyOf(inputs, positions * hidden);
     float[] columns = Products.transpose(used, positions, hidden);
     float[] result = Products.of(columns, hidden, positions, used, hidden);
     double trace = 0;
@@ -127,7 +128,7 @@ record OutputSubspace(float[] vectors, float[] deviations) {
     for (int k = 0; k < width; k++) {
       falling[k] = k;
     }
-    java.util.Arrays.sort(falling,
+    Arrays.sort(falling,
         (a, b) -> Double.compare(eigen.getEigenvalue(b).getReal(),
             eigen.getEigenvalue(a).getReal()));
     float[] rotation = new float[width * rank];

@@ -1,6 +1,7 @@
 package dev.sluice.bundler.predictor;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.store.ModelSpec;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -8,21 +9,25 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A predictor to be fitted, as a user names it: {@code quantised-BITS}, {@code low-rank-RANK}.
+ * A predictor to be fitted, as a user names it: {@code quantised-BITS}, {@code low-rank-RANK}, {@code trained-RANK}, {@code
+ * trained-relu-RANK} or {@code cascade-RANK-BITS}.
  *
- * @param rank mean rank over layers; 0 where there are no factors
+ * @param rank mean rank over layers; 0 where there are no thin matrices
  * @param bits of a low-bit copy; 0 where there is none
  */
 public record PredictorRecipe(Kind kind, int rank, int bits) {
   private static final Pattern FORM =
-      Pattern.compile("(quantised|low-rank|trained)-([1-9][0-9]{0,3})");
+      Pattern.compile("(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?");
+  private static final int MIN_RANK = 4;
   private static final int MAX_RANK = 4096;
 
   /** What can be fitted. */
   public enum Kind {
     QUANTISED,
     LOW_RANK,
-    TRAINED
+    TRAINED,
+    TRAINED_RELU,
+    CASCADE
   }
 
   /** The copy with this many bits. */
@@ -38,39 +43,50 @@ public record PredictorRecipe(Kind kind, int rank, int bits) {
   public static PredictorRecipe parse(String name) {
     Matcher matcher = FORM.matcher(name);
     if (matcher.matches()) {
-      int number = Integer.parseInt(matcher.group(2));
-      switch (matcher.group(1)) {
-        case "quantised" -> {
-          if (List.of(1, 2, 4, 8).contains(number)) {
-            return new PredictorRecipe(Kind.QUANTISED, 0, number);
-          }
-        }
-        case "low-rank" -> {
-          if (number >= 4 && number <= MAX_RANK) {
-            return new PredictorRecipe(Kind.LOW_RANK, number, 0);
-          }
-        }
-        default -> {
-          if (number >= 4 && number <= MAX_RANK) {
-            return new PredictorRecipe(Kind.TRAINED, number, 0);
-          }
-        }
+      int first = Integer.parseInt(matcher.group(2));
+      int second = matcher.group(3) == null ? 0 : Integer.parseInt(matcher.group(3));
+      PredictorRecipe recipe = switch (matcher.group(1)) {
+        case "quantised" -> new PredictorRecipe(Kind.QUANTISED, 0, first);
+        case "low-rank" -> new PredictorRecipe(Kind.LOW_RANK, first, second);
+        case "trained" -> new PredictorRecipe(Kind.TRAINED, first, second);
+        case "trained-relu" -> new PredictorRecipe(Kind.TRAINED_RELU, first, second);
+        default -> new PredictorRecipe(Kind.CASCADE, first, second);
+      };
+      if (recipe.isPossible() && recipe.toString().equals(name)) {
+        return recipe;
       }
     }
     throw new BadInputException(
         "predictor " + name, "cannot be fitted",
-        "use quantised-{1,2,4,8}, low-rank-RANK or trained-RANK, with ranks from 4 to "
-            + MAX_RANK);
+        "use quantised-BITS, low-rank-RANK, trained-RANK, trained-relu-RANK or cascade-RANK-BITS, with 1, 2, "
+            + "4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK);
   }
 
-  /** Starts fitting. */
+  private boolean isPossible() {
+    boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank >= MIN_RANK && rank <= MAX_RANK;
+    boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
+        ? List.of(1, 2, 4, 8).contains(bits)
+        : bits == 0;
+    return ranked && copied;
+  }
+
+  /**
+   * Starts fitting.
+   *
+   * @param targets what is calibrated
+   * @param chosenTarget index of the target by which ranks are chosen, and which networks are trained for
+   */
   public PredictorFit start(ModelSpec spec, double recallTarget, List<QuantisedFit.Target> targets,
       int chosenTarget, long seed, Arena arena) {
     return switch (kind) {
       case QUANTISED -> new QuantisedFit(spec, bits, recallTarget, targets, arena);
-      case LOW_RANK ->
-          new LowRankFit(spec, rank, recallTarget, targets, chosenTarget, seed, arena);
-      case TRAINED -> throw new IllegalStateException("not yet");
+      case LOW_RANK -> new LowRankFit(spec, toString(), rank, recallTarget, targets, chosenTarget,
+          seed, arena);
+      case TRAINED -> new TrainedFit(spec, Middle.LINEAR, rank, recallTarget, targets,
+          chosenTarget, seed);
+      case TRAINED_RELU -> new TrainedFit(spec, Middle.RELU, rank, recallTarget, targets,
+          chosenTarget, seed);
+      case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, seed);
     };
   }
 
@@ -80,6 +96,8 @@ public record PredictorRecipe(Kind kind, int rank, int bits) {
       case QUANTISED -> "quantised-" + bits;
       case LOW_RANK -> "low-rank-" + rank;
       case TRAINED -> "trained-" + rank;
+      case TRAINED_RELU -> "trained-relu-" + rank;
+      case CASCADE -> "cascade-" + rank + "-" + bits;
     };
   }
 }

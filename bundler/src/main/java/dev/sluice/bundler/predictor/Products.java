@@ -20,11 +20,12 @@ final class Products {
 
   /** c += a·b, for a of m × k and b of k × n. */
   static void add(float[] a, int m, int k, float[] b, int n, float[] c) {
-    IntStream.range(0, (m + BLOCK_ROWS - 1) / BLOCK_ROWS).parallel()
+    int rows = Math.clamp((m + 31) / 32 * 4L, TILE_ROWS, BLOCK_ROWS); // at least eight blocks to share
+    IntStream.range(0, (m + rows - 1) / rows).parallel()
         .forEach(block -> {
           float[] panel = new float[DEPTH * TILE_COLS];
-          int from = block * BLOCK_ROWS;
-          addRows(a, from, Math.min(m, from + BLOCK_ROWS), k, b, n, c, panel);
+          int from = block * rows;
+          addRows(a, from, Math.min(m, from + rows), k, b, n, c, panel);
         });
   }
 

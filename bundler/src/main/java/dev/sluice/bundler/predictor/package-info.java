@@ -1,5 +1,6 @@
 /**
- * Fits predictors to a trace: packs the low-bit copy and calibrates, on inputs that the trace recorded, the margins that
- * make it recall what was asked.
+ * Fits predictors to a trace: packs low-bit copies and calibrates their margins; finds the low-rank map that is nearest to
+ * the rows on recorded inputs (SVDP), trains networks of the same shape, mixes both with copies; and puts cuts where, on
+ * held-out positions, they recall what was asked.
  */
 package dev.sluice.bundler.predictor;

@@ -116,7 +116,8 @@ class BundlerTest {
     try (Store store = Store.open(imported); TraceReader reader = TraceReader.open(traceFile)) {
       Bundler.Request request =
           new Bundler.Request(
-              target, StoreWriter.Options.DEFAULT, Order.named(order, 3), cett, 0,
+              target, StoreWriter.Options.DEFAULT, Order.named(order, 3), cett,
+              Bundler.FittedTo.ALL,
               bits.stream().map(PredictorRecipe::quantised).toList(), 0.99, 3);
       Bundler.bundle(store, reader, traceFile, request, progress);
     }

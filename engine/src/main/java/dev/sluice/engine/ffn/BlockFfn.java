@@ -40,6 +40,13 @@ public final class BlockFfn {
     this.wide = new float[TILE_NEURONS * spec.hidden()];
   }
 
+  /** Elements of float32 that buffers for blocks of {@code count} positions hold. */
+  static long heapElements(ModelSpec spec, int count) {
+    int activations = spec.form() == FfnForm.GATED ? 2 : 1;
+    return (long) TILE_NEURONS * spec.hidden()
+        + (long) count * (activations * (long) spec.feedForward() + 4L * spec.hidden());
+  }
+
   /** Positions of the current block. */
   public int count() {
     return count;

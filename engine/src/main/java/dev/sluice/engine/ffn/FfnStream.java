@@ -41,6 +41,9 @@ public final class FfnStream implements AutoCloseable {
   /** The same for what look-ahead reads, twice: one layer's while the next one's is on its way. */
   public static final int AHEAD_STAGING_BYTES = 4 << 20;
 
+  /** Both, and two of the latter. */
+  public static final int STAGING_ALL_BYTES = STAGING_BYTES + 2 * AHEAD_STAGING_BYTES;
+
   /** Whether bundles are read before their layer's own input is known. */
   public enum LookAhead {
     NONE,
@@ -72,6 +75,8 @@ public final class FfnStream implements AutoCloseable {
   private final float[] aheadInput;
   private final PredictorScratch predictorScratch = new PredictorScratch();
   private int spilled; // places taken in this layer
+  private final MemorySegment homes; // slots, then places for a layer's spilled bundles
+  private int[] hot; // bundles to pin before the first token; null once they are
   private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
 
   /**
@@ -110,15 +115,15 @@ public final class FfnStream implements AutoCloseable {
     misses = new long[words];
     foreseen = new long[words];
     aheadInput = new float[spec.hidden()];
+    hot = Arrays.copyOf(hotBundles, Math.min(residency.pinned(), hotBundles.length));
     try {
-      MemorySegment homes = AnonymousMemory.map(((long) slots + neurons) * bundleBytes, arena);
+      homes = AnonymousMemory.map(((long) slots + neurons) * bundleBytes, arena);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
       demand = fetch(store, readers, limits, STAGING_BYTES, homes);
       ahead = new BundleFetch[lookAhead == LookAhead.NONE ? 0 : 2];
       for (int i = 0; i < ahead.length; i++) {
         ahead[i] = fetch(store, readers, limits, AHEAD_STAGING_BYTES, homes);
       }
-      pin(hotBundles, residency.pinned());
     } catch (RuntimeException | Error e) {
       close();
       throw e;
@@ -139,19 +144,31 @@ public final class FfnStream implements AutoCloseable {
     }
   }
 
+  /** RAM that slots take with the places for bundles of one layer that find none, before {@link #pin} not yet. */
+  public static long homesBytes(ModelSpec spec, int slots) {
+    return AnonymousMemory.residentBytes(((long) slots + spec.feedForward()) * spec.bundleBytes());
+  }
+
   /** Bytes on disk of one bundle with its padding: what a slot is charged at. */
   public static long widthBytes(FfnLayout layout) {
     return widthOf(layout.layers().getFirst());
   }
 
-  /** Reads the hottest bundles into slots for good. Not part of any token. */
-  private void pin(int[] hotBundles, int count) {
+  /**
+   * Reads the hottest bundles into slots for good, the first time it is called. Until then no slot takes memory, so that a
+   * prompt before the first single token may use it. Not part of any token's ledger.
+   */
+  public void pin() {
+    if (hot == null) {
+      return;
+    }
+    AnonymousMemory.populate(homes);
     int neurons = spec.feedForward();
     for (int layer = 0; layer < spec.layers(); layer++) {
       Arrays.fill(misses, 0);
-      for (int k = 0; k < Math.min(count, hotBundles.length); k++) {
-        if (hotBundles[k] / neurons == layer) {
-          set(misses, hotBundles[k] % neurons);
+      for (int bundle : hot) {
+        if (bundle / neurons == layer) {
+          set(misses, bundle % neurons);
         }
       }
       demand.plan(layer, misses);
@@ -162,6 +179,7 @@ public final class FfnStream implements AutoCloseable {
         demand.land(PINNED);
       }
     }
+    hot = null;
     ledger.clear();
   }
 

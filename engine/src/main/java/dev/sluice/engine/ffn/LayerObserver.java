@@ -6,6 +6,11 @@ public interface LayerObserver {
   LayerObserver NONE =
       new LayerObserver() {
         @Override
+        public boolean wantsColumnNorms() {
+          return false;
+        }
+
+        @Override
         public void layerStarts(LayerWeights weights, float[] columnNorms) {}
 
         @Override
@@ -14,6 +19,11 @@ public interface LayerObserver {
         @Override
         public void layerEnds(int layer) {}
       };
+
+  /** Whether {@link #layerStarts} and blocks must bring column norms, which cost a pass over down; zeros otherwise. */
+  default boolean wantsColumnNorms() {
+    return true;
+  }
 
   /**
    * One block of positions at one layer; buffers are valid during the call only.

@@ -59,6 +59,19 @@ public final class LayerStream implements AutoCloseable {
     }
   }
 
+  /** RAM that the two buffers take. */
+  public static long bufferBytes(Store store) {
+    long largest = 0;
+    for (List<Part> parts : store.ffn().layers()) {
+      long bytes = 0;
+      for (Part part : parts) {
+        bytes += spanBytes(part, store.spec());
+      }
+      largest = Math.max(largest, bytes);
+    }
+    return 2 * AnonymousMemory.residentBytes(largest);
+  }
+
   /** Neuron -> position from position -> neuron. */
   static int[] inverse(int[] order) {
     int[] positions = new int[order.length];
@@ -124,6 +137,10 @@ public final class LayerStream implements AutoCloseable {
 
   /** Whole pages that cover a part of every bundle of a layer. */
   private long spanBytes(Part part) {
+    return spanBytes(part, spec);
+  }
+
+  private static long spanBytes(Part part, ModelSpec spec) {
     long from = part.baseOffsetBytes() / PAGE_BYTES * PAGE_BYTES;
     long to = part.baseOffsetBytes() + (long) spec.feedForward() * part.strideBytes();
     return (to - from + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;

@@ -1,11 +1,13 @@
 package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.HeadMixer;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.threshold.ActiveRule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -43,6 +45,28 @@ public final class Sweep {
     this.columns = DownColumns.of(model);
   }
 
+  /**
+   * Heap that a sweep takes at most beside keys and values: hidden states and queries of all positions, and each thread's
+   * buffers. Bytes.
+   *
+   * @param context positions that attention may look back on
+   * @param tokens positions taken together
+   */
+  public static long heapBytes(ModelSpec spec, int context, int tokens, int blockPositions,
+      int threads) {
+    long querySize = (long) spec.heads() * spec.headSize();
+    long positions = (long) tokens * (spec.hidden() + querySize);
+    int block = Math.min(Math.max(tokens, 1), blockPositions);
+    long perThread =
+        BlockFfn.heapElements(spec, block)
+            + HeadMixer.heapElements(spec, context, block)
+            // Normed, arranged, keys, values and projections of a block, in the widest of their shapes.
+            + 8L * block * Math.max(spec.hidden(), querySize);
+    long verdicts = (long) block * spec.feedForward();
+    long orders = (long) Integer.BYTES * spec.layers() * spec.feedForward();
+    return Float.BYTES * (positions + threads * perThread) + threads * verdicts + orders;
+  }
+
   /** A fresh context for a window of {@code tokens}. */
   public Sequence window(int[] tokens) {
     return Sequence.window(tokens, spec.hidden(), spec.heads() * spec.headSize());
@@ -75,7 +99,10 @@ public final class Sweep {
     for (int layer = firstLayer; layer < spec.layers(); layer++) {
       int current = layer;
       LayerWeights weights = stream.load(layer, (layer + 1) % spec.layers() == 0 ? -1 : layer + 1);
-      float[] columnNorms = columns[layer].norms(weights, spec.feedForward());
+      boolean norms = activity.rule() == ActiveRule.OUTPUT || observer.wantsColumnNorms();
+      float[] columnNorms =
+          norms ? columns[layer].norms(weights, spec.feedForward())
+              : new float[spec.feedForward()];
       observer.layerStarts(weights, columnNorms);
       forEach(tasks, (task, buffers) -> project(current, task, buffers));
       forEach(tasks, (task, buffers) -> feed(task, buffers, weights, columnNorms, activity,

@@ -25,7 +25,10 @@ final class Lanes {
   private static final VectorMask<Float> UPPER_4 = VectorMask.fromLong(FLOATS, 0b11110000);
   private static final VectorMask<Float> UPPER_2 = VectorMask.fromLong(FLOATS, 0b11001100);
 
-  private static final ThreadLocal<float[]> SCRATCH = ThreadLocal.withInitial(() -> new float[96]);
+  private static final ThreadLocal<float[]> SCRATCH = ThreadLocal.withInitial(() -> new float[104]);
+
+  /** An element of the scratch that takes what would otherwise not be used. */
+  static final int SINK = 96;
 
   private Lanes() {}
 

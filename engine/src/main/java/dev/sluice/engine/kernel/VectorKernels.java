@@ -104,10 +104,16 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, n);
     try {
+      long seen = 0;
       for (int r = 0; r < rows; r++) {
+        if (r % ScatteredRows.GROUP == 0) {
+          int next = r + ScatteredRows.GROUP;
+          seen += touchNext(base, offsetsBytes, first + next, rows - next, type.bytes(n));
+        }
         out[outOffset + r] =
             dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset, n);
       }
+      Lanes.scratch()[Lanes.SINK] = seen;
     } finally {
       Reference.reachabilityFence(weights);
     }
@@ -166,11 +172,24 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, x.length());
     try {
-      VectorInt8.dotsAt(type, base, offsetsBytes, first, rows, x, out, outOffset);
+      long seen = 0;
+      for (int r = 0; r < rows; r += ScatteredRows.GROUP) {
+        int some = Math.min(ScatteredRows.GROUP, rows - r);
+        seen +=
+            touchNext(base, offsetsBytes, first + r + some, rows - r - some,
+                type.bytes(x.length()));
+        VectorInt8.dotsAt(type, base, offsetsBytes, first + r, some, x, out, outOffset + r);
+      }
+      Lanes.scratch()[Lanes.SINK] = seen;
     } finally {
       Reference.reachabilityFence(weights);
       Reference.reachabilityFence(x);
     }
+  }
+
+  private static long touchNext(long base, long[] offsets, int first, int left, long rowBytes) {
+    int rows = Math.min(ScatteredRows.GROUP, left);
+    return rows <= 0 ? 0 : ScatteredRows.touch(base, offsets, first, rows, rowBytes);
   }
 
   @Override

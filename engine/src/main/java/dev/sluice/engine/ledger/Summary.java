@@ -7,6 +7,8 @@ import java.util.Arrays;
  * reads went on behind computation.
  *
  * @param hitRate hits / (hits + misses) over the whole run; 1 when nothing was looked up
+ * @param foreseenPerToken misses that look-ahead had begun to read
+ * @param readInVainPerToken bundles that look-ahead read for nothing
  * @param hitRateP99 the hit rate that 99 % of tokens reach or exceed
  * @param effectiveMegabytesPerSecond bytes of active neurons among what was read, per second of I/O
  */
@@ -24,6 +26,9 @@ public record Summary(
     double hitRateP99,
     double activePerToken,
     double predictedPerToken,
+    double missesPerToken,
+    double foreseenPerToken,
+    double readInVainPerToken,
     double predictMillisPerToken,
     double cacheMillisPerToken,
     double memoryMillisPerToken,
@@ -61,6 +66,9 @@ public record Summary(
         tokens == 0 ? 1 : rates[(int) (0.01 * tokens)],
         ledger.total(Quantity.ACTIVE) / each,
         ledger.total(Quantity.PREDICTED) / each,
+        ledger.total(Quantity.MISSES) / each,
+        ledger.total(Quantity.FORESEEN) / each,
+        ledger.total(Quantity.READ_IN_VAIN) / each,
         millis(ledger, Quantity.PREDICT_NANOS, each),
         millis(ledger, Quantity.CACHE_NANOS, each),
         millis(ledger, Quantity.MEMORY_NANOS, each),

@@ -11,7 +11,7 @@ import java.util.Arrays;
  * the layer's window, and the values that they weigh. Heads that share keys and values are taken together, so that each key
  * is read once for all of them. Immutable; thread-safe. Bits do not depend on how positions are cut or on threads.
  */
-final class HeadMixer {
+public final class HeadMixer {
   // Positions whose scores are computed together: keys are then read once for all of them.
   private static final int TILE_POSITIONS = 16;
   // Keys, and later values, that every query of a tile passes over before the next: they stay in L2 meanwhile.
@@ -32,6 +32,19 @@ final class HeadMixer {
     this.window = window;
     this.group = spec.heads() / spec.kvHeads();
     this.chunkPositions = Math.max(16, CHUNK_ELEMENTS / spec.headSize());
+  }
+
+  /**
+   * Elements of float32 that one thread's buffers hold at most.
+   *
+   * @param context positions that there may be
+   * @param block positions taken together
+   */
+  public static long heapElements(ModelSpec spec, int context, int block) {
+    long group = spec.heads() / spec.kvHeads();
+    long one = 2L * spec.heads() * (spec.headSize() + (long) context);
+    long tile = 2L * Math.min(block, TILE_POSITIONS) * group * (spec.headSize() + (long) context);
+    return Math.max(one, tile);
   }
 
   /**

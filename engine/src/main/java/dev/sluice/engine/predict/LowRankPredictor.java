@@ -3,10 +3,8 @@ package dev.sluice.engine.predict;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.predictor.ActivityCuts;
-import dev.sluice.storage.predictor.Int8Codes;
 import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
-import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -73,10 +71,7 @@ public final class LowRankPredictor implements ActivePredictor {
       PredictorScratch scratch) {
     Layer at = layers.get(layer);
     LowRankScratch own = scratch.lowRank();
-    own.resize(at.map, count);
-    for (int t = 0; t < count; t++) {
-      squeeze(at.map, normed, offset + t * at.map.hidden(), t, own);
-    }
+    own.squeeze(at.map, products, normed, offset, count);
     int groups = at.map.outward().groups();
     int tasks = (groups + TASK_GROUPS - 1) / TASK_GROUPS;
     if (count > 1 || tasks == 1) {
@@ -86,28 +81,6 @@ public final class LowRankPredictor implements ActivePredictor {
       workers.parallelFor(tasks, own.job);
       own.job.clear();
     }
-  }
-
-  /** Input → the middle's bytes and scale of position t. */
-  private void squeeze(LowRankLayer map, float[] normed, int from, int t, LowRankScratch own) {
-    int hidden = map.hidden();
-    float[] standard = own.standard;
-    for (int j = 0; j < hidden; j++) {
-      standard[j] = (normed[from + j] - map.centre()[j]) * map.sharpness()[j];
-    }
-    float scale = Int8Codes.encode(standard, hidden, own.inputCodes, 0);
-    products.products(map.inward(), 0, map.inward().groups(), own.inputCodes, 0, own.inputSums, 0);
-    int rank = map.rank();
-    float[] middle = own.middle;
-    for (int k = 0; k < rank; k++) {
-      middle[k] = own.inputSums[k] * (scale * map.inward().scale(k)) + map.innerOffsets()[k];
-    }
-    if (map.middle() == Middle.RELU) {
-      for (int k = 0; k < rank; k++) {
-        middle[k] = Math.max(0, middle[k]);
-      }
-    }
-    own.scales[t] = Int8Codes.encode(middle, rank, own.codes, t * own.codesStride);
   }
 
   private void judge(Layer at, int fromGroup, int toGroup, int count, byte[] predicted,

@@ -27,7 +27,7 @@ import java.util.Optional;
  * Immutable; several sessions and evaluations may use it at once, each from its own thread. Closing it ends them.
  */
 public final class Engine implements AutoCloseable {
-  private static final int PROMPT_BLOCK_POSITIONS = 64;
+  static final int PROMPT_BLOCK_POSITIONS = 64;
 
   private final Store store;
   private final Model model;

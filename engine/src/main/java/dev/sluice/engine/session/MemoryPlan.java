@@ -1,32 +1,27 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.engine.ffn.FfnStream;
-import dev.sluice.engine.model.KvCache;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.store.FfnLayout;
-import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 
 /**
  * How a RAM budget is split. Slots are charged at the bundle's width on disk, and a predictor's matrices at the same ratio,
  * so that a padded store is budgeted like the wider model that it stands for.
  *
- * @param denseBytes resident tensors
- * @param keyValueBytes keys and values of the whole context
- * @param streamBytes staging, the spill of one layer, and two layers' buffers for prompts
- * @param runtimeBytes what the JVM itself takes, measured
- * @param predictorBytes the predictor's resident matrices, at the store's padding ratio
+ * @param budgetBytes what was to be split; for slots and predictor alone in {@link #ofFfn}
+ * @param needs what is taken beside slots
+ * @param spillBytes places for the bundles of one layer that find no slot
  * @param slots bundles that fit in what is left
  * @param slotBytes what one slot is charged
  * @param allBundles bundles of the whole model
  */
 public record MemoryPlan(
-    long denseBytes, long keyValueBytes, long streamBytes, long runtimeBytes, long predictorBytes,
-    int slots,
-    long slotBytes, int allBundles) {
+    long budgetBytes, MemoryNeeds needs, long spillBytes, int slots, long slotBytes,
+    int allBundles) {
+  private static final long MIB = 1L << 20;
 
-  /** Resident set of a JVM that has loaded Sluice and runs a model, without the model's own memory; measured, rounded up. */
-  public static final long RUNTIME_BYTES = 224L << 20;
+  // Slots may end in a huge page that is taken whole.
+  private static final long HUGE_PAGE_BYTES = 2L << 20;
 
   /** Total bytes of FFN weights at their width on disk: what budgets are a share of. */
   public static long ffnBytes(Store store) {
@@ -39,64 +34,74 @@ public record MemoryPlan(
    *
    * @param residentFfnBytes slots and predictor together
    */
-  public static MemoryPlan ofFfn(Engine engine, long residentFfnBytes, int context) {
-    MemoryPlan fixed = fixed(engine, context);
-    long left = residentFfnBytes - fixed.predictorBytes;
+  public static MemoryPlan ofFfn(Engine engine, long residentFfnBytes, RunShape shape) {
+    Store store = engine.store();
+    long predictor = MemoryNeeds.padded(store, engine.predictorBytes());
+    MemoryNeeds needs = MemoryNeeds.of(store, engine.predictor(), shape).withPredictor(predictor);
+    long left = residentFfnBytes - predictor;
     if (left < 0) {
       throw new BadInputException(
           "--ffn-ram",
-          "the predictor " + engine.predictor() + " alone takes " + size(fixed.predictorBytes)
+          "the predictor " + engine.predictor() + " alone takes " + size(predictor)
               + " and " + size(residentFfnBytes) + " are allowed",
-          "give at least --ffn-ram " + ((fixed.predictorBytes >> 10) + 1)
+          "give at least --ffn-ram " + ((predictor >> 10) + 1)
               + "K, or choose a predictor with fewer bits");
     }
-    return fixed.withSlots(left);
+    return split(store, needs, residentFfnBytes, left);
   }
 
   /**
-   * Splits a budget for the whole process.
+   * Splits a budget for the whole process, before anything large is loaded: for one that takes a prompt first and single
+   * tokens after it.
    *
-   * @throws BadInputException if it is below the floor, with the number that would do
+   * @throws BadInputException if it is below the floor, with the number that would do; or if the predictor is the oracle,
+   *     which no budget is charged for
    */
-  public static MemoryPlan ofProcess(Engine engine, long ramBytes, int context) {
-    MemoryPlan fixed = fixed(engine, context);
-    long floor =
-        fixed.denseBytes + fixed.keyValueBytes + fixed.streamBytes + fixed.runtimeBytes
-            + fixed.predictorBytes;
+  public static MemoryPlan ofProcess(Store store, PredictorChoice predictor, RunShape shape,
+      long ramBytes) {
+    if (predictor.kind() == PredictorChoice.Kind.ORACLE) {
+      throw new BadInputException("--predictor oracle",
+          "it keeps a copy of the weights that no budget is charged for", "leave out --ram");
+    }
+    MemoryNeeds needs = MemoryNeeds.of(store, predictor, shape);
+    long floor = leastBytes(store, needs);
     if (ramBytes < floor) {
       throw new BadInputException(
           "--ram",
           size(ramBytes) + " are less than the " + size(floor)
               + " that this model needs before any "
               + "FFN weight is kept",
-          "give at least --ram " + (floor / (1 << 20) + 1) + "M");
+          "give at least --ram " + Math.ceilDiv(floor, MIB) + "M");
     }
-    return fixed.withSlots(ramBytes - floor);
+    return split(store, needs, ramBytes,
+        ramBytes - needs.standingBytes() - FfnStream.homesBytes(store.spec(), 0) - HUGE_PAGE_BYTES);
   }
 
-  private static MemoryPlan fixed(Engine engine, int context) {
-    Store store = engine.store();
-    ModelSpec spec = store.spec();
-    FfnLayout layout = store.ffn();
-    long width = FfnStream.widthBytes(layout);
-    long layer = spec.feedForward() * width;
-    long predictor = Math.round(engine.predictorBytes() * ((double) width / spec.bundleBytes()));
-    return new MemoryPlan(
-        engine.model().denseBytes(),
-        KvCache.bytes(spec, context),
-        FfnStream.STAGING_BYTES + (long) spec.feedForward() * spec.bundleBytes() + 2 * layer,
-        RUNTIME_BYTES,
-        predictor,
-        0,
-        width,
-        Math.multiplyExact(spec.layers(), spec.feedForward()));
+  /**
+   * The smallest budget, in whole MiB: for a prompt two layers are in memory, for single tokens places for the bundles of one,
+   * never both.
+   */
+  public static long floorBytes(Store store, MemoryNeeds needs) {
+    return Math.ceilDiv(leastBytes(store, needs), MIB) * MIB;
   }
 
-  private MemoryPlan withSlots(long bytes) {
-    long fit = Math.min(allBundles, bytes / slotBytes);
-    return new MemoryPlan(
-        denseBytes, keyValueBytes, streamBytes, runtimeBytes, predictorBytes, (int) fit, slotBytes,
-        allBundles);
+  private static long leastBytes(Store store, MemoryNeeds needs) {
+    long spill = FfnStream.homesBytes(store.spec(), 0);
+    return needs.standingBytes() + Math.max(needs.layerBufferBytes(), spill + HUGE_PAGE_BYTES);
+  }
+
+  private static MemoryPlan split(Store store, MemoryNeeds needs, long budget, long left) {
+    int all = Math.multiplyExact(store.spec().layers(), store.spec().feedForward());
+    long slot = FfnStream.widthBytes(store.ffn());
+    // The huge page that slots end in is theirs as a whole.
+    long fit = Math.max(0, left) / slot;
+    return new MemoryPlan(budget, needs, FfnStream.homesBytes(store.spec(), 0),
+        (int) Math.min(all, fit), slot, all);
+  }
+
+  /** Bytes that slots are charged. */
+  public long slotsBytes() {
+    return slots * slotBytes;
   }
 
   private static String size(long bytes) {

@@ -1,6 +1,9 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -16,8 +19,8 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
   public static final PredictorChoice ALL = new PredictorChoice(Kind.ALL, 0, 0);
   public static final PredictorChoice ORACLE = new PredictorChoice(Kind.ORACLE, 0, 0);
 
-  private static final Pattern NUMBERED =
-      Pattern.compile("(quantised|low-rank|trained)-([1-9][0-9]{0,3})(-top)?");
+  private static final Pattern NUMBERED = Pattern
+      .compile("(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
 
   /** The predictors that the engine has. */
   public enum Kind {
@@ -26,7 +29,9 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
     QUANTISED,
     LOW_RANK,
     TRAINED,
-    TRAINED_TOP
+    TRAINED_TOP,
+    TRAINED_RELU,
+    CASCADE
   }
 
   /** The quantised copy with this many bits. */
@@ -36,47 +41,54 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
 
   /**
    * Reads {@code all}, {@code oracle}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
-   * trained-RANK} or {@code trained-RANK-top}, which names equally many at each position.
+   * trained-RANK}, {@code trained-RANK-top} (which names equally many at each position), {@code trained-relu-RANK} or
+   * {@code cascade-RANK-BITS}.
    *
    * @throws BadInputException if it is none of these
    */
   public static PredictorChoice parse(String text) {
-    switch (text) {
-      case "all" -> {
-        return ALL;
-      }
-      case "oracle" -> {
-        return ORACLE;
-      }
-      case "quantised" -> {
-        return quantised(4);
-      }
-      default -> {
-        Matcher matcher = NUMBERED.matcher(text);
-        if (matcher.matches()) {
-          int number = Integer.parseInt(matcher.group(2));
-          boolean top = matcher.group(3) != null;
-          String family = matcher.group(1);
-          if (family.equals("quantised") && !top && List.of(1, 2, 4, 8).contains(number)) {
-            return quantised(number);
-          }
-          if (family.equals("low-rank") && !top) {
-            return new PredictorChoice(Kind.LOW_RANK, number, 0);
-          }
-          if (family.equals("trained")) {
-            return new PredictorChoice(top ? Kind.TRAINED_TOP : Kind.TRAINED, number, 0);
-          }
-        }
-        throw new BadInputException(
-            "--predictor " + text,
-            "there is no such predictor",
-            "use all, oracle, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK or "
-                + "trained-RANK-top");
+    if (text.equals("all")) {
+      return ALL;
+    }
+    if (text.equals("oracle")) {
+      return ORACLE;
+    }
+    if (text.equals("quantised")) {
+      return quantised(4);
+    }
+    Matcher matcher = NUMBERED.matcher(text);
+    if (matcher.matches()) {
+      int first = Integer.parseInt(matcher.group(2));
+      int second = matcher.group(3) == null ? 0 : Integer.parseInt(matcher.group(3));
+      boolean top = matcher.group(4) != null;
+      PredictorChoice choice = switch (matcher.group(1)) {
+        case "quantised" -> quantised(first);
+        case "low-rank" -> new PredictorChoice(Kind.LOW_RANK, first, second);
+        case "trained" ->
+            new PredictorChoice(top ? Kind.TRAINED_TOP : Kind.TRAINED, first, second);
+        case "trained-relu" -> new PredictorChoice(Kind.TRAINED_RELU, first, second);
+        default -> new PredictorChoice(Kind.CASCADE, first, second);
+      };
+      if (choice.isPossible() && choice.toString().equals(text)) {
+        return choice;
       }
     }
+    throw new BadInputException(
+        "--predictor " + text,
+        "there is no such predictor",
+        "use all, oracle, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
+            + "trained-relu-RANK or cascade-RANK-BITS");
   }
 
-  /** The name under which the store keeps it; where it keeps none, the name itself. */
+  private boolean isPossible() {
+    boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank > 0;
+    boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
+        ? List.of(1, 2, 4, 8).contains(bits)
+        : bits == 0;
+    return ranked && copied;
+  }
+
+  /** The name under which a store keeps it; where stores keep none, the name itself. */
   String stored() {
     return switch (kind) {
       case ALL -> "all";
@@ -84,7 +96,26 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
       case QUANTISED -> "quantised-" + bits;
       case LOW_RANK -> "low-rank-" + rank;
       case TRAINED, TRAINED_TOP -> "trained-" + rank;
+      case TRAINED_RELU -> "trained-relu-" + rank;
+      case CASCADE -> "cascade-" + rank + "-" + bits;
     };
+  }
+
+  /** What is thrown when a store does not have it. */
+  BadInputException missing(Store store) {
+    return new BadInputException(
+        store.folder(),
+        "it has no predictor " + this,
+        kind == Kind.QUANTISED
+            ? "bundle it with --predictor-bits " + bits
+            : "bundle it with --predictors " + stored());
+  }
+
+  /** Those that a store has, by name; {@code all} among them, which needs nothing. */
+  public static List<PredictorChoice> of(Store store) {
+    List<PredictorChoice> choices = new ArrayList<>(List.of(ALL));
+    StoreKeys.predictors(store).forEach(name -> choices.add(parse(name)));
+    return List.copyOf(choices);
   }
 
   @Override

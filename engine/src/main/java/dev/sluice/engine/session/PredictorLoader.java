@@ -5,9 +5,12 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.AllNeurons;
+import dev.sluice.engine.predict.CascadePredictor;
 import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.QuantisedPredictor;
+import dev.sluice.engine.predict.TopPredictor;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.ModelSpec;
@@ -33,7 +36,10 @@ record PredictorLoader(
       return switch (choice.kind()) {
         case ALL, ORACLE -> new AllNeurons(store.spec().feedForward());
         case QUANTISED -> quantised(choice);
-        case LOW_RANK, TRAINED, TRAINED_TOP -> lowRank(choice);
+        case LOW_RANK, TRAINED, TRAINED_RELU -> lowRank(choice);
+        case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),
+            activity.cett(), model.kernels(), workers);
+        case CASCADE -> cascade(choice);
       };
     } catch (IllegalArgumentException e) {
       throw new BadInputException(
@@ -43,21 +49,17 @@ record PredictorLoader(
   }
 
   private byte[] blob(PredictorChoice choice, String key) {
-    return store
-        .blob(key)
-        .orElseThrow(
-            () -> new BadInputException(
-                store.folder(),
-                "it has no predictor " + choice,
-                choice.kind() == PredictorChoice.Kind.QUANTISED
-                    ? "bundle it with --predictor-bits " + choice.bits()
-                    : "bundle it with --predictors " + choice.stored()));
+    return store.blob(key).orElseThrow(() -> choice.missing(store));
   }
 
   private QuantisedPredictor quantised(PredictorChoice choice) {
     ModelSpec spec = store.spec();
-    QuantisedCopy copy = QuantisedCopy.decode(
-        blob(choice, StoreKeys.quantised(choice.bits())), spec.activation(), arena);
+    String key = StoreKeys.quantised(choice.bits());
+    long bytes = store.blobBytes(key).orElseThrow(() -> choice.missing(store));
+    QuantisedCopy copy =
+        QuantisedCopy.decode(
+            bytes, (offset, target) -> store.readBlob(key, offset, target), spec.activation(),
+            arena);
     if (copy.layers() != spec.layers()
         || copy.inner(0).rows() != spec.feedForward()
         || copy.inner(0).cols() != spec.hidden()
@@ -75,17 +77,37 @@ record PredictorLoader(
   }
 
   private LowRankPredictor lowRank(PredictorChoice choice) {
-    ModelSpec spec = store.spec();
-    List<LowRankLayer> layers = new ArrayList<>();
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      LowRankLayer one = LowRankLayer.decode(
+    return new LowRankPredictor(choice.toString(), layers(choice), activity.rule(),
+        activity.cett(), model.kernels(), workers);
+  }
+
+  private CascadePredictor cascade(PredictorChoice choice) {
+    List<CascadeLayer> layers = new ArrayList<>();
+    for (int layer = 0; layer < store.spec().layers(); layer++) {
+      CascadeLayer one = CascadeLayer.decode(
           blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
-      if (one.hidden() != spec.hidden() || one.neurons() != spec.feedForward()) {
-        throw new IllegalArgumentException("its shape is not the model's");
-      }
+      requireShape(one.first());
       layers.add(one);
     }
-    return new LowRankPredictor(choice.toString(), layers, activity.rule(), activity.cett(),
+    return new CascadePredictor(choice.toString(), layers, activity.rule(), activity.cett(),
         model.kernels(), workers);
+  }
+
+  private void requireShape(LowRankLayer layer) {
+    if (layer.hidden() != store.spec().hidden()
+        || layer.neurons() != store.spec().feedForward()) {
+      throw new IllegalArgumentException("its shape is not the model's");
+    }
+  }
+
+  private List<LowRankLayer> layers(PredictorChoice choice) {
+    List<LowRankLayer> layers = new ArrayList<>();
+    for (int layer = 0; layer < store.spec().layers(); layer++) {
+      LowRankLayer one = LowRankLayer.decode(
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
+      requireShape(one);
+      layers.add(one);
+    }
+    return layers;
   }
 }

@@ -16,7 +16,7 @@ import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
-import java.util.Comparator;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -116,11 +116,13 @@ public final class Session implements AutoCloseable {
         byPosition[layer * neurons + p] = frequency[layer * neurons + order[p]];
       }
     }
-    return IntStream.range(0, byPosition.length)
-        .boxed()
-        .sorted(Comparator.<Integer>comparingDouble(b -> -byPosition[b]).thenComparingInt(b -> b))
-        .mapToInt(Integer::intValue)
-        .toArray();
+    // Bits of frequencies, which are not negative, order as they do; turned over, the highest comes first.
+    long[] keys = new long[byPosition.length];
+    for (int b = 0; b < keys.length; b++) {
+      keys[b] = (long) (Integer.MAX_VALUE - Float.floatToRawIntBits(byPosition[b])) << 32 | b;
+    }
+    Arrays.sort(keys);
+    return Arrays.stream(keys).mapToInt(key -> (int) key).toArray();
   }
 
   /** Positions taken so far. */
@@ -184,6 +186,7 @@ public final class Session implements AutoCloseable {
     requireRoom(1);
     requireToken(token);
     long start = System.nanoTime();
+    ffn.pin();
     model.embed(token, position, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
       KvCache.Layer kv = keyValues.layer(layer);

@@ -6,15 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.model.KvCache;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.store.StoreWriter;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -24,7 +28,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MemoryPlanTest {
-  private static final int CONTEXT = 100;
+  private static final RunShape SHAPE = new RunShape(100, 40, 2);
+  private static final long HUGE_PAGE_BYTES = 2 << 20;
 
   @TempDir
   Path folder;
@@ -46,12 +51,12 @@ class MemoryPlanTest {
   }
 
   private static long chargedBytes(MemoryPlan plan) {
-    return plan.denseBytes()
-        + plan.keyValueBytes()
-        + plan.streamBytes()
-        + plan.runtimeBytes()
-        + plan.predictorBytes()
+    return plan.needs().standingBytes() + plan.spillBytes() + HUGE_PAGE_BYTES
         + plan.slots() * plan.slotBytes();
+  }
+
+  private static MemoryPlan process(Engine engine, long ramBytes) {
+    return MemoryPlan.ofProcess(engine.store(), engine.predictor(), SHAPE, ramBytes);
   }
 
   @ParameterizedTest
@@ -61,12 +66,13 @@ class MemoryPlanTest {
         stride,
         PredictorChoice.quantised(4),
         engine -> {
-          MemoryPlan least = MemoryPlan.ofProcess(engine, floorBytes(engine), CONTEXT);
+          MemoryPlan least = process(engine, floorBytes(engine));
           int before = 0;
           for (long extra = 0; extra < 12_000_000; extra += 70_001) {
-            long budget = chargedBytes(least) + extra;
-            MemoryPlan plan = MemoryPlan.ofProcess(engine, budget, CONTEXT);
+            long budget = least.budgetBytes() + extra;
+            MemoryPlan plan = process(engine, budget);
             assertTrue(chargedBytes(plan) <= budget);
+            assertTrue(plan.needs().standingBytes() + plan.needs().layerBufferBytes() <= budget);
             assertTrue(
                 plan.slots() == plan.allBundles()
                     || budget - chargedBytes(plan) < plan.slotBytes(),
@@ -81,7 +87,7 @@ class MemoryPlanTest {
   /** The number of bytes that a refusal asks for. */
   private static long floorBytes(Engine engine) {
     BadInputException refusal =
-        assertThrows(BadInputException.class, () -> MemoryPlan.ofProcess(engine, 1 << 20, CONTEXT));
+        assertThrows(BadInputException.class, () -> process(engine, 1 << 20));
     Matcher matcher = Pattern.compile("--ram (\\d+)M").matcher(refusal.getMessage());
     assertTrue(matcher.find(), refusal.getMessage());
     return Long.parseLong(matcher.group(1)) << 20;
@@ -94,10 +100,10 @@ class MemoryPlanTest {
         PredictorChoice.ALL,
         engine -> {
           long enough = floorBytes(engine);
-          assertTrue(MemoryPlan.ofProcess(engine, enough, CONTEXT).slots() >= 0);
+          assertTrue(process(engine, enough).slots() >= 0);
           assertThrows(
               BadInputException.class,
-              () -> MemoryPlan.ofProcess(engine, enough - (1 << 20), CONTEXT));
+              () -> process(engine, enough - (1 << 20)));
         });
   }
 
@@ -111,15 +117,15 @@ class MemoryPlanTest {
           long bundle = TinyStore.HIDDEN * 2 * 2;
           long predictor = (TinyStore.HIDDEN / 2 + 2 + 4L) * TinyStore.NEURONS * TinyStore.LAYERS;
           long all = bundle * times * TinyStore.NEURONS * TinyStore.LAYERS;
-          MemoryPlan plan = MemoryPlan.ofFfn(engine, all / 2, CONTEXT);
+          MemoryPlan plan = MemoryPlan.ofFfn(engine, all / 2, SHAPE);
           assertEquals(bundle * times, plan.slotBytes());
-          assertEquals(predictor * times, plan.predictorBytes());
+          assertEquals(predictor * times, plan.needs().predictorBytes());
           assertEquals((all / 2 - predictor * times) / (bundle * times), plan.slots());
           assertEquals(all, MemoryPlan.ffnBytes(engine.store()));
           assertThrows(
               BadInputException.class,
-              () -> MemoryPlan.ofFfn(engine, predictor * times - 1, CONTEXT));
-          assertEquals(0, MemoryPlan.ofFfn(engine, predictor * times, CONTEXT).slots());
+              () -> MemoryPlan.ofFfn(engine, predictor * times - 1, SHAPE));
+          assertEquals(0, MemoryPlan.ofFfn(engine, predictor * times, SHAPE).slots());
         });
   }
 
@@ -128,6 +134,71 @@ class MemoryPlanTest {
     withEngine(
         0,
         PredictorChoice.ORACLE,
-        engine -> assertEquals(0, MemoryPlan.ofFfn(engine, 100_000, CONTEXT).predictorBytes()));
+        engine -> assertEquals(0,
+            MemoryPlan.ofFfn(engine, 100_000, SHAPE).needs().predictorBytes()));
+  }
+
+  /** What is counted before anything is loaded is what the loaded engine then has. */
+  @Test
+  void needsAreThoseOfTheLoadedEngine() {
+    withEngine(
+        0,
+        PredictorChoice.quantised(4),
+        engine -> {
+          MemoryNeeds needs = MemoryNeeds.of(engine.store(), engine.predictor(), SHAPE);
+          assertTrue(needs.denseBytes() + needs.scaleBytes() >= engine.model().denseBytes());
+          assertTrue(needs.predictorBytes() >= engine.predictorBytes());
+          assertTrue(needs.predictorBytes() < 1.01 * engine.predictorBytes() + 4096);
+          assertEquals(KvCache.bytes(engine.store().spec(), SHAPE.context()),
+              needs.keyValueBytes());
+        });
+  }
+
+  /** More of anything never needs less. */
+  @Test
+  void needsGrowWithTheRun() {
+    withEngine(
+        0,
+        PredictorChoice.ALL,
+        engine -> {
+          long before = 0;
+          for (int size = 1; size <= 4096; size *= 4) {
+            MemoryNeeds needs = MemoryNeeds.of(engine.store(), engine.predictor(),
+                new RunShape(size, size, 2, size));
+            assertTrue(needs.standingBytes() >= before);
+            JvmShare jvm = needs.jvm();
+            long live = needs.keyValueBytes() + needs.promptBytes() + needs.indexBytes();
+            assertEquals(jvm.heapBytes(), live + jvm.spareHeapBytes());
+            assertTrue(jvm.flags().contains("-Xmx" + (jvm.heapBytes() >> 20) + "m"));
+            assertEquals(0, jvm.heapBytes() % (1 << 20), "-Xmx says exactly what is charged");
+            before = needs.standingBytes();
+          }
+        });
+  }
+
+  /** Nothing fires in the slots that hold the most frequent; what all others do is what is missed. */
+  @Test
+  void aForecastMissesWhatHasNoSlot() {
+    withEngine(
+        0,
+        PredictorChoice.quantised(4),
+        engine -> {
+          Store store = engine.store();
+          float[] rates = Engine.perNeuron(store, StoreKeys.FREQUENCY).orElseThrow();
+          Arrays.sort(rates);
+          ReadPlanner.Limits limits = new ReadPlanner.Limits(4096, 16384, 1 << 19);
+          for (int slots : new int[] {0, 1, 77, rates.length - 1, rates.length}) {
+            double expected = 0;
+            for (int i = 0; i < rates.length - slots; i++) {
+              expected += rates[i];
+            }
+            ReadForecast forecast =
+                ReadForecast.of(store, engine.predictor(), slots, limits);
+            assertEquals(expected, forecast.reads().misses(), 1e-3);
+            assertEquals(ReadForecast.Source.TRACE, forecast.source());
+            ReadForecast all = ReadForecast.of(store, PredictorChoice.ALL, slots, limits);
+            assertEquals(rates.length - slots, all.reads().misses(), 1e-6);
+          }
+        });
   }
 }

@@ -19,6 +19,7 @@ import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -229,6 +230,14 @@ class SessionTest {
     for (int bits : new int[] {1, 2, 4, 8}) {
       PredictorChoice choice = PredictorChoice.quantised(bits);
       assertEquals(choice, PredictorChoice.parse(choice.toString()));
+    }
+    for (String name : List.of("low-rank-128", "trained-64", "trained-64-top", "trained-relu-64",
+        "cascade-32-2")) {
+      assertEquals(name, PredictorChoice.parse(name).toString());
+    }
+    for (String name : List.of("low-rank", "low-rank-0", "low-rank-64-2", "low-rank-64-top",
+        "cascade-32", "cascade-32-3", "quantised-4-top", "trained-064")) {
+      assertThrows(BadInputException.class, () -> PredictorChoice.parse(name), name);
     }
     assertThrows(BadInputException.class, () -> PredictorChoice.parse("quantised-3"));
   }

@@ -1,2 +1,3 @@
-/** Turns the byte ranges that a token wants into the requests that a device likes. Pure arithmetic, no I/O. */
+/** Turns the byte ranges that a token wants into the requests that a device likes. Pure arithmetic, but
+ * for {@link dev.sluice.storage.plan.DeviceProbe}, which finds out what the device likes. */
 package dev.sluice.storage.plan;

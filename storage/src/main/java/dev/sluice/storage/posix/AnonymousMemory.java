@@ -10,8 +10,31 @@ import java.lang.foreign.MemorySegment;
  */
 public final class AnonymousMemory {
   private static final long HUGE_PAGE_BYTES = 2L << 20;
+  private static final long PAGE_BYTES = 4096;
 
   private AnonymousMemory() {}
+
+  /** RAM that a map of {@code bytes} takes at most when all of it was touched. */
+  public static long residentBytes(long bytes) {
+    return Math.max(HUGE_PAGE_BYTES, Math.ceilDiv(bytes, HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES);
+  }
+
+  /**
+   * Gives {@code memory} all of its RAM at once instead of a page at each first touch. Kernels before 5.14 are left to do it
+   * their way.
+   *
+   * @param memory one that {@link #map} returned
+   * @throws FaultException if there is not so much, which is better heard now than in the middle of a text
+   */
+  public static void populate(MemorySegment memory) {
+    long pages = Math.ceilDiv(memory.byteSize(), PAGE_BYTES) * PAGE_BYTES;
+    int result = Libc.madvise(memory.address(), pages, Libc.MADV_POPULATE_WRITE);
+    if (result == -Errno.ENOMEM || result == -Errno.EFAULT) {
+      throw new FaultException("memory",
+          "the system has no " + memory.byteSize() + " bytes left",
+          "close other programs or give a smaller --ram");
+    }
+  }
 
   /**
    * Maps at least {@code bytes}, aligned to 2 MiB, unmapped when {@code arena} closes.
@@ -19,7 +42,7 @@ public final class AnonymousMemory {
    * @throws FaultException if the system refuses
    */
   public static MemorySegment map(long bytes, Arena arena) {
-    long size = Math.max(HUGE_PAGE_BYTES, Math.ceilDiv(bytes, HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES);
+    long size = residentBytes(bytes);
     long mapped = size + HUGE_PAGE_BYTES;
     long base =
         Libc.mmap(

@@ -28,6 +28,7 @@ public final class Libc {
   public static final int MAP_POPULATE = 0x8000;
   public static final int MADV_RANDOM = 1;
   public static final int MADV_HUGEPAGE = 14;
+  public static final int MADV_POPULATE_WRITE = 23;
   public static final int SEEK_END = 2;
   /**
    * {@code SEEK_DATA}: the next offset that holds data rather than a hole; {@code

@@ -6,7 +6,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -31,7 +30,6 @@ public record LowRankLayer(
   private static final int MAGIC = 0x4b4e5241; // "ARNK"
   private static final int VERSION = 1;
   private static final int HEADER_BYTES = 7 * 4 + 8;
-  private static final int MAX_CUTS = 1_000;
   private static final int MAX_NEURONS = 1 << 24;
 
   /** What stands between the two matrices. */
@@ -98,34 +96,15 @@ public record LowRankLayer(
    * @throws IllegalArgumentException if nothing was calibrated for the rule
    */
   public ActivityCuts cutsAt(ActiveRule rule, double cett) {
-    ActivityCuts below = null;
-    ActivityCuts above = null;
-    for (ActivityCuts each : cuts) {
-      if (each.rule() == rule) {
-        if (each.cett() <= cett && (below == null || each.cett() > below.cett())) {
-          below = each;
-        }
-        if (each.cett() >= cett && (above == null || each.cett() < above.cett())) {
-          above = each;
-        }
-      }
-    }
-    if (below == null && above == null) {
-      throw new IllegalArgumentException("the predictor has no cuts for the rule " + rule.key());
-    }
-    // Below the smallest target its cuts are too high; nothing better was measured.
-    return below == null ? above
-        : above == null ? below : ActivityCuts.between(below, above, cett);
+    return ActivityCuts.at(cuts, rule, cett);
   }
 
   /** The bytes of {@code predictor/NAME/LAYER} in the catalog; little-endian. */
   public byte[] encode() {
     long bytes = HEADER_BYTES + inward.bytes() + outward.bytes()
         + Float.BYTES * (2L * hidden() + rank() + neurons());
-    for (ActivityCuts each : cuts) {
-      bytes += 4 + 8 + 4 + 4
-          + (long) Float.BYTES * (each.from().length + 2L * each.dipFrom().length);
-    }
+    byte[] encodedCuts = ActivityCuts.encode(cuts);
+    bytes += encodedCuts.length;
     ByteBuffer out = ByteBuffer.allocate(Math.toIntExact(bytes)).order(ByteOrder.LITTLE_ENDIAN);
     out.putInt(MAGIC).putInt(VERSION).putInt(middle.code).putInt(hidden()).putInt(rank());
     out.putInt(neurons()).putInt(cuts.size()).putDouble(recallTarget);
@@ -135,14 +114,7 @@ public record LowRankLayer(
     put(out, innerOffsets);
     put(out, outward);
     put(out, outerOffsets);
-    for (ActivityCuts each : cuts) {
-      out.putInt(each.rule().code()).putDouble(each.cett()).putInt(each.most());
-      out.putInt(each.dipFrom().length == 0 ? 0 : 1);
-      put(out, each.from());
-      put(out, each.dipFrom());
-      put(out, each.dipTo());
-    }
-    return out.array();
+    return out.put(encodedCuts).array();
   }
 
   private static void put(ByteBuffer out, float[] values) {
@@ -175,7 +147,7 @@ public record LowRankLayer(
     int count = in.getInt();
     double recallTarget = in.getDouble();
     if (hidden < 1 || hidden > Int8Rows.MAX_COLS || rank < 1 || rank > Int8Rows.MAX_COLS
-        || neurons < 1 || neurons > MAX_NEURONS || count < 0 || count > MAX_CUTS) {
+        || neurons < 1 || neurons > MAX_NEURONS) {
       throw new IllegalArgumentException("a low-rank layer with impossible counts");
     }
     try {
@@ -185,18 +157,7 @@ public record LowRankLayer(
       float[] innerOffsets = floats(in, rank);
       Int8Rows outward = rows(in, neurons, rank, arena);
       float[] outerOffsets = floats(in, neurons);
-      List<ActivityCuts> cuts = new ArrayList<>();
-      for (int i = 0; i < count; i++) {
-        ActiveRule rule = ActiveRule.ofCode(in.getInt());
-        double cett = in.getDouble();
-        int most = in.getInt();
-        int dips = in.getInt() == 0 ? 0 : neurons;
-        if (!(cett >= 0 && cett <= 1) || most < 0 || most > neurons) {
-          throw new IllegalArgumentException("a low-rank layer with impossible cuts");
-        }
-        cuts.add(new ActivityCuts(
-            rule, cett, cutFloats(in, neurons), cutFloats(in, dips), cutFloats(in, dips), most));
-      }
+      List<ActivityCuts> cuts = ActivityCuts.decode(in, count, neurons);
       if (in.hasRemaining()) {
         throw new IllegalArgumentException("a low-rank layer longer than its parts");
       }
@@ -221,24 +182,10 @@ public record LowRankLayer(
   }
 
   private static float[] floats(ByteBuffer in, int count) {
-    float[] result = cutFloats(in, count);
+    float[] result = ActivityCuts.floats(in, count);
     for (float value : result) {
       if (Float.isInfinite(value)) {
         throw new IllegalArgumentException("a low-rank layer with an infinite number");
-      }
-    }
-    return result;
-  }
-
-  private static float[] cutFloats(ByteBuffer in, int count) {
-    if (in.remaining() < (long) Float.BYTES * count) {
-      throw new BufferUnderflowException();
-    }
-    float[] result = new float[count];
-    for (int i = 0; i < count; i++) {
-      result[i] = in.getFloat();
-      if (Float.isNaN(result[i])) {
-        throw new IllegalArgumentException("a low-rank layer with a number that is none");
       }
     }
     return result;

@@ -22,6 +22,7 @@ public final class QuantisedCopy {
   private static final int MAGIC = 0x51434f50; // "POCQ"
   private static final int VERSION = 1;
   private static final int MAX_LAYERS = 100_000;
+  private static final int MAX_HEAD_BYTES = 1 << 20;
   private static final int MAX_MARGINS = 1_000;
 
   /**
@@ -175,13 +176,33 @@ public final class QuantisedCopy {
     return out.array();
   }
 
+  /** Where the encoded bytes are; matrices are fetched one at a time, so that a large copy is never in memory twice. */
+  @FunctionalInterface
+  public interface Source {
+    /** Fills {@code target} from {@code offsetBytes} on. */
+    void read(long offsetBytes, MemorySegment target);
+  }
+
+  /** The same over bytes in memory. */
+  public static QuantisedCopy decode(byte[] bytes, Activation activation, Arena arena) {
+    return decode(
+        bytes.length,
+        (offset, target) -> MemorySegment.copy(MemorySegment.ofArray(bytes), offset, target, 0,
+            target.byteSize()),
+        activation, arena);
+  }
+
   /**
    * Reads what {@link #encode} wrote; matrices are copied into {@code arena}.
    *
+   * @param bytes of all that {@code source} has
    * @throws IllegalArgumentException if the bytes are not that
    */
-  public static QuantisedCopy decode(byte[] bytes, Activation activation, Arena arena) {
-    ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  public static QuantisedCopy decode(long bytes, Source source, Activation activation,
+      Arena arena) {
+    byte[] head = new byte[(int) Math.min(bytes, MAX_HEAD_BYTES)];
+    source.read(0, MemorySegment.ofArray(head));
+    ByteBuffer in = ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN);
     if (in.remaining() < 40 || in.getInt() != MAGIC || in.getInt() != VERSION) {
       throw new IllegalArgumentException("not a quantised copy of version " + VERSION);
     }
@@ -208,16 +229,18 @@ public final class QuantisedCopy {
       margins.add(new Margin(rule, cett, kappas));
     }
     long matrixBytes = (long) rows * PackedRows.rowBytes(cols, bits);
-    if (matrixBytes > Integer.MAX_VALUE || matrixBytes * layers * planeCount != in.remaining()) {
+    if (matrixBytes > Integer.MAX_VALUE
+        || matrixBytes * layers * planeCount != bytes - in.position()) {
       throw new IllegalArgumentException("a quantised copy whose matrices do not fill it");
     }
     List<List<PackedRows>> planes = new ArrayList<>();
+    long at = in.position();
     for (int plane = 0; plane < planeCount; plane++) {
       List<PackedRows> matrices = new ArrayList<>();
       for (int layer = 0; layer < layers; layer++) {
         MemorySegment memory = arena.allocate(matrixBytes, 64);
-        MemorySegment.copy(MemorySegment.ofArray(bytes), in.position(), memory, 0, matrixBytes);
-        in.position(Math.toIntExact(in.position() + matrixBytes));
+        source.read(at, memory);
+        at += matrixBytes;
         matrices.add(new PackedRows(memory, rows, cols, bits));
       }
       planes.add(matrices);

@@ -1,6 +1,6 @@
 /**
- * What a predictor keeps in the store: the packed low-bit copy of the rows that decide activity, and the margins
- * calibrated for it. The bundler fits and writes it, the engine reads it and predicts; the decision arithmetic
- * ({@link dev.sluice.storage.predictor.MagnitudeBound}) is here so that both sides use the same.
+ * What predictors keep in the store: packed low-bit copies with margins, thin int8 matrices with cuts, and both in a
+ * cascade. The bundler fits and writes them, the engine reads them and predicts; the arithmetic that decides and rounds is
+ * here so that both sides use the same.
  */
 package dev.sluice.storage.predictor;

@@ -19,6 +19,7 @@ final class DenseFile implements AutoCloseable {
   private final FileChannel channel;
   private final List<DenseTensor> tensors = new ArrayList<>();
   private final Set<String> names = new HashSet<>();
+  private final RunningSummary summary = new RunningSummary();
   private long endBytes;
 
   DenseFile(Path file) throws IOException {
@@ -46,10 +47,7 @@ final class DenseFile implements AutoCloseable {
     padTo(Math.ceilDiv(endBytes, StoreFormat.DENSE_ALIGNMENT_BYTES)
         * (long) StoreFormat.DENSE_ALIGNMENT_BYTES);
     for (long done = 0; done < data.byteSize(); done += CHUNK_BYTES) {
-      FileLayerBodies.writeFully(
-          channel,
-          endBytes + done,
-          data.asSlice(done, Math.min(CHUNK_BYTES, data.byteSize() - done)));
+      write(endBytes + done, data.asSlice(done, Math.min(CHUNK_BYTES, data.byteSize() - done)));
     }
     names.add(name);
     tensors.add(new DenseTensor(name, type, shape, endBytes, data.byteSize()));
@@ -65,8 +63,18 @@ final class DenseFile implements AutoCloseable {
 
   private void padTo(long offsetBytes) throws IOException {
     MemorySegment zeros = MemorySegment.ofArray(new byte[(int) (offsetBytes - endBytes)]);
-    FileLayerBodies.writeFully(channel, endBytes, zeros);
+    write(endBytes, zeros);
     endBytes = offsetBytes;
+  }
+
+  private void write(long offsetBytes, MemorySegment bytes) throws IOException {
+    FileLayerBodies.writeFully(channel, offsetBytes, bytes);
+    summary.update(offsetBytes, bytes);
+  }
+
+  /** Digest and checksums of the finished file. */
+  FileScan.Summary summary() {
+    return summary.finish().orElseThrow();
   }
 
   @Override

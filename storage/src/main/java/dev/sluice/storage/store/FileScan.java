@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.zip.CRC32C;
 
 /** Sequential passes over a whole file: its SHA-256, and what its pages' checksums are or should be. */
 final class FileScan {
@@ -61,22 +60,9 @@ final class FileScan {
     if (bytes % StoreFormat.PAGE_BYTES != 0) {
       throw new IllegalStateException(file + " does not consist of whole pages");
     }
-    int[] checksums = new int[Math.toIntExact(bytes / StoreFormat.PAGE_BYTES)];
-    CRC32C crc = new CRC32C();
-    String sha256 =
-        sha256(
-            file,
-            channel,
-            bytes,
-            (offset, chunk) -> {
-              int page = (int) (offset / StoreFormat.PAGE_BYTES);
-              for (long at = 0; at < chunk.byteSize(); at += StoreFormat.PAGE_BYTES) {
-                crc.reset();
-                crc.update(chunk.asSlice(at, StoreFormat.PAGE_BYTES).asByteBuffer());
-                checksums[page++] = (int) crc.getValue();
-              }
-            });
-    return new Summary(bytes, sha256, PageChecksums.of(checksums));
+    PageChecksums.Builder checksums = new PageChecksums.Builder(bytes);
+    String sha256 = sha256(file, channel, bytes, checksums::add);
+    return new Summary(bytes, sha256, checksums.build());
   }
 
   /**
@@ -111,7 +97,7 @@ final class FileScan {
         "check the disk and permissions", e);
   }
 
-  private static MessageDigest newSha256() {
+  static MessageDigest newSha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -2,10 +2,14 @@ package dev.sluice.storage.store;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** Where the bodies of layers go while a store is written. Used by one thread. */
 sealed interface LayerBodies extends AutoCloseable permits FileLayerBodies, LmdbLayerBodies {
-  /** Accepts the bytes of one body, in any order, each byte exactly once. */
+  /**
+   * Accepts the bytes of one body, in any order, each byte exactly once. They may be read by another thread until the
+   * next call returns, or the filler does.
+   */
   @FunctionalInterface
   interface Body {
     void put(long offsetInBodyBytes, MemorySegment bytes) throws IOException;
@@ -22,6 +26,9 @@ sealed interface LayerBodies extends AutoCloseable permits FileLayerBodies, Lmdb
 
   /** Flushes everything; returns the file offset of each layer's body, a multiple of the page size. */
   long[] finish() throws IOException;
+
+  /** Digest and checksums of the finished file, if they are known without reading it. */
+  Optional<FileScan.Summary> summary();
 
   @Override
   void close() throws IOException;

@@ -6,18 +6,37 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Lays one layer's neurons out in disk order. Every byte of the body is written, padding as zeros, so that reads of
- * padded layouts cost what they would on data. Needs a few MiB whatever the layer's size.
+ * padded layouts cost what they would on data. Needs a few MiB whatever the layer's size, and keeps them from layer to
+ * layer until closed. Used by one thread; what it hands out, others may read.
  */
-final class LayerPacker {
+final class LayerPacker implements AutoCloseable {
   private static final int CHUNK_BYTES = 1 << 22;
   private static final int ALIGNMENT_BYTES = 64;
 
   private final LayerGeometry geometry;
-  private final int bundleBytes;
+  private final int chunkNeurons;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment bundle;
+  private final MemorySegment[][] turns; // chunks of each part, twice: one is filled while the other is taken
+  private final MemorySegment tail; // zeros
 
   LayerPacker(LayerGeometry geometry, int bundleBytes) {
     this.geometry = geometry;
-    this.bundleBytes = bundleBytes;
+    int parts = geometry.parts().size();
+    int widest =
+        geometry.parts().stream().mapToInt(FfnLayout.Part::strideBytes).max().orElseThrow();
+    this.chunkNeurons = Math.clamp(CHUNK_BYTES / widest, 1, geometry.neurons());
+    this.bundle = arena.allocate(bundleBytes, ALIGNMENT_BYTES);
+    this.turns = new MemorySegment[2][parts];
+    for (MemorySegment[] turn : turns) {
+      for (int k = 0; k < parts; k++) {
+        // Zeroed by the arena; bytes between part and stride are never touched again.
+        turn[k] =
+            arena.allocate((long) chunkNeurons * geometry.parts().get(k).strideBytes(),
+                ALIGNMENT_BYTES);
+      }
+    }
+    this.tail = arena.allocate(StoreFormat.PAGE_BYTES, ALIGNMENT_BYTES);
   }
 
   /**
@@ -26,42 +45,37 @@ final class LayerPacker {
    */
   void pack(int[] order, NeuronSource source, LayerBodies.Body body) throws IOException {
     int parts = geometry.parts().size();
-    int widest =
-        geometry.parts().stream().mapToInt(FfnLayout.Part::strideBytes).max().orElseThrow();
-    int chunkNeurons = Math.clamp(CHUNK_BYTES / widest, 1, geometry.neurons());
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bundle = arena.allocate(bundleBytes, ALIGNMENT_BYTES);
-      MemorySegment[] chunks = new MemorySegment[parts];
-      for (int k = 0; k < parts; k++) {
-        // Zeroed by the arena; bytes between part and stride are never touched again.
-        chunks[k] =
-            arena.allocate((long) chunkNeurons * geometry.parts().get(k).strideBytes(),
-                ALIGNMENT_BYTES);
-      }
-      for (int first = 0; first < geometry.neurons(); first += chunkNeurons) {
-        int count = Math.min(chunkNeurons, geometry.neurons() - first);
-        for (int i = 0; i < count; i++) {
-          copyBundle(source, order[first + i], bundle);
-          for (int k = 0; k < parts; k++) {
-            FfnLayout.Part part = geometry.parts().get(k);
-            MemorySegment.copy(
-                bundle, part.offsetInBundleBytes(), chunks[k], (long) i * part.strideBytes(),
-                part.bytes());
-          }
-        }
+    for (int first = 0; first < geometry.neurons(); first += chunkNeurons) {
+      int count = Math.min(chunkNeurons, geometry.neurons() - first);
+      MemorySegment[] chunks = turns[first / chunkNeurons % 2];
+      for (int i = 0; i < count; i++) {
+        copyBundle(source, order[first + i], bundle);
         for (int k = 0; k < parts; k++) {
           FfnLayout.Part part = geometry.parts().get(k);
-          body.put(part.offsetBytes(first),
-              chunks[k].asSlice(0, (long) count * part.strideBytes()));
+          MemorySegment.copy(
+              bundle, part.offsetInBundleBytes(), chunks[k], (long) i * part.strideBytes(),
+              part.bytes());
         }
       }
       for (int k = 0; k < parts; k++) {
         FfnLayout.Part part = geometry.parts().get(k);
-        long usedBytes = (long) geometry.neurons() * part.strideBytes();
-        body.put(
-            part.baseOffsetBytes() + usedBytes,
-            arena.allocate(geometry.regionBytes(k) - usedBytes));
+        body.put(part.offsetBytes(first),
+            chunks[k].asSlice(0, (long) count * part.strideBytes()));
       }
+    }
+    for (int k = 0; k < parts; k++) {
+      FfnLayout.Part part = geometry.parts().get(k);
+      long usedBytes = (long) geometry.neurons() * part.strideBytes();
+      body.put(
+          part.baseOffsetBytes() + usedBytes,
+          tail.asSlice(0, geometry.regionBytes(k) - usedBytes));
+    }
+  }
+
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
     }
   }
 

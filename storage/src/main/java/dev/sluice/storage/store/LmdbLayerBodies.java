@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import org.lmdbjava.Dbi;
 import org.lmdbjava.DbiFlags;
 import org.lmdbjava.Env;
@@ -149,6 +150,12 @@ final class LmdbLayerBodies implements LayerBodies {
   private static ByteBuffer key(int layer) {
     byte[] bytes = ("layer/" + layer).getBytes(US_ASCII);
     return ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
+  }
+
+  /** Empty: the file's pages are LMDB's. */
+  @Override
+  public Optional<FileScan.Summary> summary() {
+    return Optional.empty();
   }
 
   @Override

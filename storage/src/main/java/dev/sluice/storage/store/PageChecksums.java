@@ -17,6 +17,30 @@ public final class PageChecksums {
 
   private final int[] checksums;
 
+  /** Computes the checksums of a file's whole pages from chunks in file order; what is left at its end has none. */
+  static final class Builder {
+    private final int[] checksums;
+    private final CRC32C crc = new CRC32C();
+
+    Builder(long fileBytes) {
+      checksums = new int[Math.toIntExact(fileBytes / PAGE_BYTES)];
+    }
+
+    /** @param offsetBytes a multiple of 4096 */
+    void add(long offsetBytes, MemorySegment chunk) {
+      int page = (int) (offsetBytes / PAGE_BYTES);
+      for (long at = 0; at + PAGE_BYTES <= chunk.byteSize(); at += PAGE_BYTES) {
+        crc.reset();
+        crc.update(chunk.asSlice(at, PAGE_BYTES).asByteBuffer());
+        checksums[page++] = (int) crc.getValue();
+      }
+    }
+
+    PageChecksums build() {
+      return new PageChecksums(checksums);
+    }
+  }
+
   private PageChecksums(int[] checksums) {
     this.checksums = checksums;
   }

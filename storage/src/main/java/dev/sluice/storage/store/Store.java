@@ -1,5 +1,6 @@
 package dev.sluice.storage.store;
 
+import com.sun.nio.file.ExtendedOpenOption;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.posix.AnonymousMemory;
@@ -12,11 +13,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.SortedMap;
 
 /**
  * An open, verified store. MANIFEST and catalog are checked in full by {@link #open}; dense tensors and bundles by their
@@ -27,11 +31,14 @@ import java.util.Set;
  */
 public final class Store implements AutoCloseable {
   private static final long READ_BYTES = 1L << 22;
+  private static final long BLOB_READ_BYTES = 1L << 20;
   private static final int OPEN_ATTEMPTS = 3;
 
   private final Path folder;
   private final Manifest manifest;
   private final Catalog catalog;
+  private final SortedMap<String, BlobPlace> places; // large values of the catalog, by its keys
+  private final PageChecksums catalogChecksums;
   private final FfnLayout ffn;
   private final FileChannel catalogChannel;
   private final FileChannel denseChannel;
@@ -41,12 +48,16 @@ public final class Store implements AutoCloseable {
       Path folder,
       Manifest manifest,
       Catalog catalog,
+      SortedMap<String, BlobPlace> places,
+      PageChecksums catalogChecksums,
       FileChannel catalogChannel,
       FileChannel denseChannel,
       FileChannel ffnChannel) {
     this.folder = folder;
     this.manifest = manifest;
     this.catalog = catalog;
+    this.places = places;
+    this.catalogChecksums = catalogChecksums;
     this.catalogChannel = catalogChannel;
     this.denseChannel = denseChannel;
     this.ffnChannel = ffnChannel;
@@ -106,34 +117,46 @@ public final class Store implements AutoCloseable {
     try {
       Path catalogFile = folder.resolve(StoreFormat.CATALOG);
       FileEntry catalogEntry = manifest.files().get(StoreFormat.CATALOG);
-      catalogChannel = openChecked(catalogFile, catalogEntry);
+      catalogChannel = openChecked(catalogFile, catalogEntry, Caching.NONE_IF_POSSIBLE);
       FileEntry denseEntry = manifest.files().get(StoreFormat.DENSE);
-      denseChannel = openChecked(folder.resolve(StoreFormat.DENSE), denseEntry);
+      denseChannel =
+          openChecked(folder.resolve(StoreFormat.DENSE), denseEntry, Caching.NONE_IF_POSSIBLE);
       String ffnName = StoreFormat.ffnFile(manifest.container());
       FileEntry ffnEntry = manifest.files().get(ffnName);
-      ffnChannel = openChecked(folder.resolve(ffnName), ffnEntry);
-      checkDigest(catalogFile, catalogChannel, catalogEntry, FileScan.ChunkVisitor.NONE);
+      ffnChannel = openChecked(folder.resolve(ffnName), ffnEntry, Caching.AS_EVER);
+      PageChecksums.Builder pages = new PageChecksums.Builder(catalogEntry.bytes());
+      checkDigest(catalogFile, catalogChannel, catalogEntry, pages::add);
+      CatalogReader.Contents contents = CatalogReader.read(catalogFile, catalogChannel);
       Catalog catalog =
           Catalog.decode(
               catalogFile,
-              CatalogReader.read(catalogFile, catalogChannel),
+              contents.entries(),
               manifest.arrangement(),
               denseEntry.bytes(),
               ffnEntry.bytes());
-      return new Store(folder, manifest, catalog, catalogChannel, denseChannel, ffnChannel);
+      return new Store(folder, manifest, catalog, contents.places(), pages.build(), catalogChannel,
+          denseChannel, ffnChannel);
     } catch (RuntimeException e) {
       closeAll(e, catalogChannel, denseChannel, ffnChannel);
       throw e;
     }
   }
 
-  private static FileChannel openChecked(Path file, FileEntry entry) {
+  /** Whether what is read stays in the page cache, where a limit on memory counts it. */
+  private enum Caching {
+    AS_EVER,
+    NONE_IF_POSSIBLE
+  }
+
+  private static FileChannel openChecked(Path file, FileEntry entry, Caching caching) {
     if (!Files.isRegularFile(file)) {
       throw StoreFormat.damaged(file, "is missing");
     }
     FileChannel channel = null;
     try {
-      channel = FileChannel.open(file, StandardOpenOption.READ);
+      channel = caching == Caching.AS_EVER
+          ? FileChannel.open(file, StandardOpenOption.READ)
+          : openUncached(file, entry.bytes());
       if (channel.size() != entry.bytes()) {
         throw StoreFormat.damaged(
             file, "has " + channel.size() + " bytes instead of " + entry.bytes());
@@ -147,6 +170,20 @@ public final class Store implements AutoCloseable {
       closeAll(e, channel);
       throw e;
     }
+  }
+
+  /** Everything that is read of such a file is whole pages, which direct reads need. */
+  private static FileChannel openUncached(Path file, long bytes) throws IOException {
+    if (bytes % StoreFormat.PAGE_BYTES == 0
+        && StoreFormat.PAGE_BYTES % Files.getFileStore(file).getBlockSize() == 0) {
+      try {
+        return FileChannel.open(file, StandardOpenOption.READ, ExtendedOpenOption.DIRECT);
+      } catch (IOException | UnsupportedOperationException e) {
+        // The file system has no direct reads.
+        return FileChannel.open(file, StandardOpenOption.READ);
+      }
+    }
+    return FileChannel.open(file, StandardOpenOption.READ);
   }
 
   private static void checkDigest(
@@ -175,7 +212,7 @@ public final class Store implements AutoCloseable {
 
   /** The checkpoint's tokenizer.json, if it had one; a copy. */
   public Optional<byte[]> tokenizerJson() {
-    return catalog.tokenizer().map(byte[]::clone);
+    return value(StoreFormat.KEY_TOKENIZER, catalog.tokenizer());
   }
 
   /** Where the bundles lie. */
@@ -193,19 +230,107 @@ public final class Store implements AutoCloseable {
     return catalog.tensors();
   }
 
+  /** Bytes of the file that holds the bundles. */
+  public long ffnFileBytes() {
+    return manifest.files().get(StoreFormat.ffnFile(manifest.container())).bytes();
+  }
+
+  /** Bytes of all files that have page checksums. */
+  public long fileBytes() {
+    return manifest.files().values().stream().mapToLong(FileEntry::bytes).sum();
+  }
+
   /** Checksums of the file that holds the bundles. */
   public PageChecksums ffnChecksums() {
     return catalog.ffnChecksums();
   }
 
-  /** What a writer kept under this key; a copy. */
+  /**
+   * What a writer kept under this key; a copy. Large ones are read each time: nothing of them stays in memory here.
+   *
+   * @throws FaultException if a page does not match what it was when the store was opened
+   */
   public Optional<byte[]> blob(String key) {
-    return Optional.ofNullable(catalog.blobs().get(key)).map(byte[]::clone);
+    return value(StoreFormat.PREFIX_BLOB + key, Optional.ofNullable(catalog.blobs().get(key)));
+  }
+
+  /** Bytes of a blob, without reading it. */
+  public OptionalLong blobBytes(String key) {
+    BlobPlace place = places.get(StoreFormat.PREFIX_BLOB + key);
+    byte[] held = catalog.blobs().get(key);
+    if (place == null && held == null) {
+      return OptionalLong.empty();
+    }
+    return OptionalLong.of(place == null ? held.length : place.bytes());
+  }
+
+  /** Bytes of {@link #tokenizerJson}, without reading it; 0 when there is none. */
+  public long tokenizerBytes() {
+    BlobPlace place = places.get(StoreFormat.KEY_TOKENIZER);
+    return place == null ? catalog.tokenizer().map(json -> json.length).orElse(0) : place.bytes();
+  }
+
+  /**
+   * Reads a part of a blob into memory of any kind.
+   *
+   * @throws IllegalArgumentException if there is no such blob, or the part is not within it
+   * @throws FaultException as {@link #blob}
+   */
+  public void readBlob(String key, long offsetBytes, MemorySegment target) {
+    long bytes = blobBytes(key).orElseThrow(
+        () -> new IllegalArgumentException("there is no blob " + key));
+    if (offsetBytes < 0 || target.byteSize() > bytes - offsetBytes) {
+      throw new IllegalArgumentException("not within the " + bytes + " bytes of blob " + key);
+    }
+    BlobPlace place = places.get(StoreFormat.PREFIX_BLOB + key);
+    if (place == null) {
+      MemorySegment.copy(MemorySegment.ofArray(catalog.blobs().get(key)), offsetBytes, target, 0,
+          target.byteSize());
+    } else {
+      readCatalog(place.offsetBytes() + offsetBytes, target);
+    }
   }
 
   /** Keys of all blobs, ascending. */
   public List<String> blobKeys() {
-    return List.copyOf(catalog.blobs().keySet());
+    List<String> keys = new ArrayList<>(catalog.blobs().keySet());
+    for (String key : places.keySet()) {
+      if (key.startsWith(StoreFormat.PREFIX_BLOB)) {
+        keys.add(key.substring(StoreFormat.PREFIX_BLOB.length()));
+      }
+    }
+    keys.sort(null);
+    return List.copyOf(keys);
+  }
+
+  private Optional<byte[]> value(String catalogKey, Optional<byte[]> held) {
+    BlobPlace place = places.get(catalogKey);
+    if (place == null) {
+      return held.map(byte[]::clone);
+    }
+    byte[] bytes = new byte[Math.toIntExact(place.bytes())];
+    readCatalog(place.offsetBytes(), MemorySegment.ofArray(bytes));
+    return Optional.of(bytes);
+  }
+
+  private void readCatalog(long offsetBytes, MemorySegment target) {
+    Path file = folder.resolve(StoreFormat.CATALOG);
+    long end = offsetBytes + target.byteSize();
+    try (Arena arena = Arena.ofConfined()) {
+      long from = pageStart(offsetBytes);
+      long roomBytes = Math.min(BLOB_READ_BYTES, StoreFormat.wholePages(end) - from);
+      MemorySegment room = arena.allocate(Math.max(roomBytes, 1), StoreFormat.PAGE_BYTES);
+      while (from < end) {
+        long bytes = Math.min(room.byteSize(), StoreFormat.wholePages(end) - from);
+        MemorySegment pages = room.asSlice(0, bytes);
+        FileScan.readFully(file, catalogChannel, from, pages);
+        catalogChecksums.verify(file, from, pages, 0, bytes);
+        long first = Math.max(from, offsetBytes);
+        long last = Math.min(from + bytes, end);
+        MemorySegment.copy(pages, first - from, target, first - offsetBytes, last - first);
+        from += bytes;
+      }
+    }
   }
 
   public Provenance provenance() {
@@ -251,7 +376,7 @@ public final class Store implements AutoCloseable {
     long from = pageStart(offsetBytes);
     long to = StoreFormat.wholePages(offsetBytes + target.byteSize());
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment pages = arena.allocate(to - from, Long.BYTES);
+      MemorySegment pages = arena.allocate(to - from, StoreFormat.PAGE_BYTES);
       readDensePages(folder.resolve(StoreFormat.DENSE), from, pages);
       MemorySegment.copy(pages, offsetBytes - from, target, 0, target.byteSize());
     }

@@ -1,6 +1,7 @@
 package dev.sluice.storage.store;
 
 import dev.sluice.storage.threshold.ActiveRule;
+import java.util.List;
 
 /** Keys of the blobs that bundling leaves in a store's catalog for the engine. */
 public final class StoreKeys {
@@ -30,9 +31,23 @@ public final class StoreKeys {
 
   /**
    * {@code predictor/NAME/LAYER}: one layer of a predictor with matrices of its own, such as {@code low-rank-64}; a {@link
-   * dev.sluice.storage.predictor.LowRankLayer}.
+   * dev.sluice.storage.predictor.LowRankLayer}, or of a cascade a {@link dev.sluice.storage.predictor.CascadeLayer}.
    */
   public static String predictorLayer(String name, int layer) {
     return "predictor/" + name + "/" + layer;
+  }
+
+  /** Names of the predictors that a store has, ascending. */
+  public static List<String> predictors(Store store) {
+    return store.blobKeys().stream()
+        .filter(key -> key.startsWith("predictor/"))
+        .map(key -> key.split("/")[1])
+        .distinct()
+        .toList();
+  }
+
+  /** Whether a blob is the predictor of that name, or a part of it. */
+  public static boolean isOfPredictor(String key, String name) {
+    return key.equals("predictor/" + name) || key.startsWith("predictor/" + name + "/");
   }
 }

@@ -211,6 +211,7 @@ public final class StoreWriter implements AutoCloseable {
       dense.close();
       long[] bodyOffsets = bodies.finish();
       bodies.close();
+      packer.close();
       finishFiles(tensors, bodyOffsets);
       try (Store check = Store.open(staging.folder())) {
         check.digest();
@@ -226,8 +227,9 @@ public final class StoreWriter implements AutoCloseable {
 
   private void finishFiles(List<DenseTensor> tensors, long[] bodyOffsets) throws IOException {
     String ffnName = StoreFormat.ffnFile(options.container());
-    FileScan.Summary denseSummary = summarise(StoreFormat.DENSE);
-    FileScan.Summary ffnSummary = summarise(ffnName);
+    FileScan.Summary denseSummary = dense.summary();
+    Optional<FileScan.Summary> known = bodies.summary();
+    FileScan.Summary ffnSummary = known.isPresent() ? known.get() : summarise(ffnName);
     List<List<FfnLayout.Part>> layers = new ArrayList<>();
     for (long offset : bodyOffsets) {
       layers.add(geometry.at(offset));
@@ -292,7 +294,7 @@ public final class StoreWriter implements AutoCloseable {
 
   private void discardAll(RuntimeException failure) {
     state = State.CLOSED;
-    discard(failure, dense, bodies, staging::remove);
+    discard(failure, dense, bodies, packer, staging::remove);
   }
 
   private static void discard(RuntimeException failure, AutoCloseable... resources) {

@@ -142,7 +142,16 @@ class StoreLiesTest {
   private Map<String, byte[]> entries() throws IOException {
     Path catalog = folder.resolve(StoreFormat.CATALOG);
     try (FileChannel channel = FileChannel.open(catalog)) {
-      return CatalogReader.read(catalog, channel);
+      CatalogReader.Contents contents = CatalogReader.read(catalog, channel);
+      Map<String, byte[]> entries = new TreeMap<>(contents.entries());
+      for (Map.Entry<String, BlobPlace> left : contents.places().entrySet()) {
+        ByteBuffer value = ByteBuffer.allocate(Math.toIntExact(left.getValue().bytes()));
+        while (value.hasRemaining()) {
+          channel.read(value, left.getValue().offsetBytes() + value.position());
+        }
+        entries.put(left.getKey(), value.array());
+      }
+      return entries;
     }
   }
 

@@ -1,0 +1,89 @@
+package dev.sluice.bundler.predictor;
+
+import dev.sluice.storage.predictor.ActivityCuts;
+import dev.sluice.storage.predictor.Int8Rows;
+import dev.sluice.storage.predictor.LowRankLayer;
+import dev.sluice.storage.predictor.LowRankLayer.Middle;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.StoreKeys;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * The trained two-layer predictor (DejaVu, ReLU² Wins): hidden → rank → neurons, trained by {@link NetworkTraining} on what
+ * was active at the chosen target, rounded to int8, and given one cut a layer (and one count, for the top-k choice) for
+ * each target on held-out positions.
+ */
+public final class TrainedFit implements PredictorFit {
+  private final ModelSpec spec;
+  private final Middle middle;
+  private final String name;
+  private final int rank;
+  private final double recallTarget;
+  private final List<QuantisedFit.Target> targets;
+  private final int chosenTarget;
+  private final long seed;
+  private final SortedMap<String, byte[]> blobs = new TreeMap<>();
+  private int layer;
+
+  /**
+   * @param middle LINEAR starts from the untrained map, RELU from nothing
+   * @param recallTarget share of active magnitude that cuts must keep on held-out positions
+   * @param targets at least one
+   * @param chosenTarget index of the target that is trained for
+   */
+  public TrainedFit(ModelSpec spec, Middle middle, int rank, double recallTarget,
+      List<QuantisedFit.Target> targets, int chosenTarget, long seed) {
+    this.spec = spec;
+    this.middle = middle;
+    this.name = (middle == Middle.RELU ? "trained-relu-" : "trained-") + rank;
+    this.rank = Math.min(rank, Math.min(spec.hidden(), spec.feedForward()));
+    this.recallTarget = recallTarget;
+    this.targets = List.copyOf(targets);
+    this.chosenTarget = chosenTarget;
+    this.seed = seed;
+  }
+
+  @Override
+  public void addLayer(QuantisedFit.LayerData data) {
+    LayerSamples samples = LayerSamples.whole(spec, data);
+    QuantisedFit.Target chosen = targets.get(chosenTarget);
+    Network network = NetworkTraining.train(
+        samples, chosen, chosen.thresholds()[layer], rank, middle, seed + layer);
+    try (Arena arena = Arena.ofConfined()) {
+      blobs.put(StoreKeys.predictorLayer(name, layer), rounded(samples, network, arena).encode());
+    }
+    layer++;
+  }
+
+  private LowRankLayer rounded(LayerSamples samples, Network network, Arena arena) {
+    int neurons = samples.neurons();
+    int hidden = samples.hidden();
+    network.balance(samples.standard(), samples.fitted());
+    Int8Rows inward = Int8Rows.pack(
+        Products.transpose(network.inward(), hidden, rank), rank, hidden, arena);
+    Int8Rows outward = Int8Rows.pack(
+        Products.transpose(network.outward(), rank, neurons), neurons, rank, arena);
+    int from = samples.fitted();
+    int held = samples.positions() - from;
+    float[] middles = LowRankScores.middles(samples.standard(), from, held, inward,
+        network.inwardOffsets(), rank, network.middle());
+    float[] scores =
+        LowRankScores.scores(middles, held, outward, network.outwardOffsets(), rank);
+    List<ActivityCuts> cuts = new ArrayList<>();
+    for (QuantisedFit.Target target : targets) {
+      cuts.add(CutCalibration.calibrate(samples, target, target.thresholds()[layer], scores,
+          new LogitWorth(), recallTarget).cuts());
+    }
+    return new LowRankLayer(network.middle(), samples.centre(), samples.sharpness(), inward,
+        network.inwardOffsets(), outward, network.outwardOffsets(), cuts, recallTarget);
+  }
+
+  @Override
+  public SortedMap<String, byte[]> blobs() {
+    return blobs;
+  }
+}

@@ -1,0 +1,266 @@
+package dev.sluice.cli;
+
+import dev.sluice.engine.kernel.Kernels;
+import dev.sluice.engine.kernel.WeightSpeed;
+import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.session.JvmShare;
+import dev.sluice.engine.session.MemoryNeeds;
+import dev.sluice.engine.session.MemoryPlan;
+import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.ReadForecast;
+import dev.sluice.engine.session.RunShape;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.BlockReaders;
+import dev.sluice.storage.plan.DeviceModel;
+import dev.sluice.storage.plan.DeviceProbe;
+import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.posix.MemoryLimit;
+import dev.sluice.storage.store.Store;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "plan",
+    description = {
+      "Shows how a RAM ceiling is split, what is left for FFN bundles with each predictor that the store has, and what a "
+          + "token is expected to read.",
+      "The device is measured for about a second on the store's own file, the processor as long; figures hold for an idle "
+          + "machine."
+    },
+    footer = {"", "Example:", "  sluice plan -m relu2-bundled.sluice --ram 2G -c 512"})
+final class PlanCommand implements Callable<Integer> {
+  private static final int DEFAULT_CONTEXT = 512;
+
+  @Spec
+  private CommandSpec spec;
+
+  @Mixin
+  private StoreOption store;
+
+  @Mixin
+  private ReadingOptions reading;
+
+  @Option(names = "--ram", paramLabel = "SIZE|auto", defaultValue = "auto",
+      description = "The ceiling, such as 2G; auto: all that the cgroup allows, or 7/8 of what the system has left. "
+          + "Default: ${DEFAULT-VALUE}.")
+  private String ram;
+
+  @Option(names = {"-c", "--ctx-size"}, paramLabel = "N",
+      description = "Positions of context. Default: the model's own, at most " + DEFAULT_CONTEXT
+          + ".")
+  private Integer context;
+
+  @Option(names = "--prompt-tokens", paramLabel = "N",
+      description = "Longest prompt. Default: the whole context.")
+  private Integer promptTokens;
+
+  @Option(names = "--predictor", paramLabel = "NAME",
+      description = "The predictor whose split is shown. Default: as in `sluice run`.")
+  private String predictor;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  /** One predictor's plan; no plan when the ceiling is below its floor. */
+  private record Line(PredictorChoice predictor, MemoryNeeds needs, Optional<MemoryPlan> plan,
+      Optional<ReadForecast> forecast) {}
+
+  @Override
+  public Integer call() {
+    try (Store opened = store.open();
+        Workers workers = reading.workers()) {
+      MemoryLimit limit = MemoryLimit.now();
+      long bytes = RamCeiling.bytes(ram, limit);
+      RunShape shape = shape(opened, workers.threads());
+      PredictorChoice chosen = predictor != null ? PredictorChoice.parse(predictor)
+          : SparsityOptions.defaultPredictor(opened);
+      MemoryPlan plan = MemoryPlan.ofProcess(opened, chosen, shape, bytes);
+      List<Line> lines = new ArrayList<>();
+      lines.add(line(opened, chosen, shape, bytes));
+      for (PredictorChoice other : PredictorChoice.of(opened)) {
+        if (!other.equals(chosen)) {
+          lines.add(line(opened, other, shape, bytes));
+        }
+      }
+      Rates rates = measured(opened, workers);
+      if (json) {
+        spec.commandLine().getOut().println(
+            Json.write(object(opened, plan, shape, lines, rates, limit)));
+      } else {
+        print(opened, plan, shape, lines, rates, limit);
+      }
+    }
+    return 0;
+  }
+
+  /** Speeds of this machine. */
+  private record Rates(DeviceModel device, String reader, double weightBytesPerSecond) {}
+
+  private Rates measured(Store opened, Workers workers) {
+    try (BlockReader reader = BlockReaders.open(opened.ffn().file(), reading.backend())) {
+      DeviceModel device = DeviceProbe.measure(reader, opened.ffnFileBytes());
+      double weights = WeightSpeed.bytesPerSecond(opened.spec().bundle().up(),
+          opened.spec().hidden(), Kernels.best(), workers);
+      return new Rates(device, reader.describe(), weights);
+    }
+  }
+
+  private RunShape shape(Store opened, int threads) {
+    int most = opened.spec().contextLength();
+    int positions = context == null ? Math.min(most, DEFAULT_CONTEXT) : context;
+    if (positions < 1 || positions > most) {
+      throw new BadInputException("--ctx-size " + positions, "is not possible with this model",
+          "give 1 to " + most);
+    }
+    int tokens = promptTokens == null ? positions : promptTokens;
+    if (tokens < 1 || tokens > positions) {
+      throw new BadInputException("--prompt-tokens " + tokens,
+          "do not fit in a context of " + positions, "give 1 to " + positions);
+    }
+    return new RunShape(positions, tokens, threads);
+  }
+
+  private static Line line(Store opened, PredictorChoice choice, RunShape shape, long bytes) {
+    MemoryNeeds needs = MemoryNeeds.of(opened, choice, shape);
+    if (bytes < MemoryPlan.floorBytes(opened, needs)) {
+      return new Line(choice, needs, Optional.empty(), Optional.empty());
+    }
+    MemoryPlan plan = MemoryPlan.ofProcess(opened, choice, shape, bytes);
+    ReadPlanner.Limits limits = RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES);
+    return new Line(choice, needs, Optional.of(plan),
+        Optional.of(ReadForecast.of(opened, choice, plan.slots(), limits)));
+  }
+
+  /** Weight bytes that a token passes over: everything resident, the predictor, and active bundles. */
+  private static double weightBytes(Store opened, Line line, ReadForecast forecast) {
+    return line.needs().denseBytes() + line.needs().scaleBytes() + line.needs().predictorBytes()
+        + forecast.activeBundles() * opened.spec().bundleBytes();
+  }
+
+  private void print(Store opened, MemoryPlan plan, RunShape shape, List<Line> lines, Rates rates,
+      MemoryLimit limit) {
+    PrintWriter out = spec.commandLine().getOut();
+    MemoryNeeds needs = plan.needs();
+    JvmShare jvm = needs.jvm();
+    out.printf(Locale.ROOT,
+        "%s, predictor %s, context %d, prompts of up to %d tokens, %d threads%n",
+        opened.folder().getFileName(), lines.getFirst().predictor(), shape.context(),
+        shape.promptTokens(), shape.threads());
+    split(out, "dense weights", needs.denseBytes());
+    split(out, "scales of down", needs.scaleBytes());
+    split(out, "keys and values", needs.keyValueBytes());
+    split(out, "predictor", needs.predictorBytes());
+    split(out, "staging and spill", needs.stagingBytes() + plan.spillBytes());
+    split(out, "prompt buffers", needs.promptBytes());
+    split(out, "orders, checksums, cache, tokenizer", needs.indexBytes());
+    split(out, "JVM: other heap", jvm.spareHeapBytes());
+    split(out, "JVM: code cache", jvm.codeCacheBytes());
+    split(out, "JVM: classes", jvm.metaspaceBytes());
+    split(out, "JVM: direct buffers", jvm.directBytes());
+    split(out, "JVM: libraries, stacks, compiler", jvm.nativeBytes());
+    split(out, "slots", plan.slotsBytes());
+    split(out, "--ram", plan.budgetBytes());
+    out.printf(Locale.ROOT,
+        "(a prompt also takes two layers, %.1f MiB, and gives them back before slots are filled)%n",
+        needs.layerBufferBytes() / 1048576.0);
+    out.printf(Locale.ROOT, "floor %d MiB; Java heap at most %d MiB; %s%n",
+        MemoryPlan.floorBytes(opened, needs) >> 20, jvm.heapBytes() >> 20, allowed(limit));
+    out.printf(Locale.ROOT, "%d slots of %d bytes hold %.1f %% of the FFN%n%n", plan.slots(),
+        plan.slotBytes(), 100.0 * plan.slots() / plan.allBundles());
+    out.printf(Locale.ROOT, "device: %.1f us a request and %.0f MB/s (%s); weights: %.1f GB/s%n",
+        rates.device().requestMicros(), rates.device().bytesPerSecond() / 1e6, rates.reader(),
+        rates.weightBytesPerSecond() / 1e9);
+    out.println(
+        "expected for each token, if all slots hold the most frequent bundles and neurons fire independently:");
+    out.printf("%-18s %9s %7s %9s %9s %9s %9s %9s%n", "predictor", "RAM, MiB", "FFN, %",
+        "active, %", "MB", "requests", "I/O ms", "weight ms");
+    for (Line line : lines) {
+      out.printf(Locale.ROOT, "%-18s %9.1f ", line.predictor(),
+          line.needs().predictorBytes() / 1048576.0);
+      if (line.plan().isEmpty()) {
+        out.printf("  needs --ram %dM%n", MemoryPlan.floorBytes(opened, line.needs()) >> 20);
+        continue;
+      }
+      ReadForecast forecast = line.forecast().orElseThrow();
+      int all = plan.allBundles();
+      out.printf(Locale.ROOT, "%7.1f %9.1f %9.2f %9.1f %9.1f %9.1f%n",
+          100.0 * line.plan().get().slots() / all, 100 * forecast.activeBundles() / all,
+          forecast.reads().bytes() / 1e6, forecast.reads().requests(),
+          rates.device().millis(forecast.reads().requests(), forecast.reads().bytes()),
+          1e3 * weightBytes(opened, line, forecast) / rates.weightBytesPerSecond());
+    }
+    out.printf("rates: %s; a token takes between the greater of both times and their sum%n",
+        lines.getFirst().forecast().orElseThrow().source());
+  }
+
+  private static void split(PrintWriter out, String what, long bytes) {
+    if (bytes > 0) {
+      out.printf(Locale.ROOT, "%-36s %9.1f MiB%n", what, bytes / 1048576.0);
+    }
+  }
+
+  private static String allowed(MemoryLimit limit) {
+    String group = limit.group()
+        .map(g -> "cgroup " + g.folder() + " allows " + (g.limitBytes() >> 20) + " MiB")
+        .orElse("no cgroup limits memory");
+    return limit.availableBytes().isPresent()
+        ? group + ", the system has " + (limit.availableBytes().getAsLong() >> 20) + " MiB left"
+        : group;
+  }
+
+  private static Map<String, Object> object(Store opened, MemoryPlan plan, RunShape shape,
+      List<Line> lines, Rates rates, MemoryLimit limit) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("model", opened.folder().toString());
+    object.put("context", shape.context());
+    object.put("prompt_tokens", shape.promptTokens());
+    object.put("threads", shape.threads());
+    object.put("memory", LedgerText.memory(plan));
+    object.put("floor_bytes", MemoryPlan.floorBytes(opened, plan.needs()));
+    limit.group().ifPresent(group -> object.put("cgroup_limit_bytes", group.limitBytes()));
+    limit.availableBytes().ifPresent(bytes -> object.put("available_bytes", bytes));
+    object.put("jvm_flags", plan.needs().jvm().flags());
+    Map<String, Object> device = new LinkedHashMap<>();
+    device.put("request_us", rates.device().requestMicros());
+    device.put("bytes_per_s", rates.device().bytesPerSecond());
+    device.put("io", rates.reader());
+    object.put("device", device);
+    object.put("weight_bytes_per_s", rates.weightBytesPerSecond());
+    List<Map<String, Object>> predictors = new ArrayList<>();
+    for (Line line : lines) {
+      Map<String, Object> one = new LinkedHashMap<>();
+      one.put("predictor", line.predictor().toString());
+      one.put("predictor_bytes", line.needs().predictorBytes());
+      one.put("floor_bytes", MemoryPlan.floorBytes(opened, line.needs()));
+      line.plan().ifPresent(p -> one.put("slots", p.slots()));
+      line.plan().ifPresent(p -> one.put("ffn_share", (double) p.slots() / p.allBundles()));
+      line.forecast().ifPresent(
+          forecast -> {
+            one.put("rates", forecast.source().toString());
+            one.put("active_neurons_per_token", forecast.activeBundles());
+            one.put("expected_misses_per_token", forecast.reads().misses());
+            one.put("expected_bytes_read_per_token", forecast.reads().bytes());
+            one.put("expected_requests_per_token", forecast.reads().requests());
+            one.put("expected_io_ms_per_token",
+                rates.device().millis(forecast.reads().requests(), forecast.reads().bytes()));
+            one.put("expected_weight_ms_per_token",
+                1e3 * weightBytes(opened, line, forecast) / rates.weightBytesPerSecond());
+          });
+      predictors.add(one);
+    }
+    object.put("predictors", predictors);
+    return object;
+  }
+}

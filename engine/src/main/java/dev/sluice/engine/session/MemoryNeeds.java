@@ -1,0 +1,132 @@
+package dev.sluice.engine.session;
+
+import dev.sluice.engine.ffn.FfnStream;
+import dev.sluice.engine.ffn.LayerStream;
+import dev.sluice.engine.ffn.Sweep;
+import dev.sluice.engine.ledger.Quantity;
+import dev.sluice.engine.model.KvCache;
+import dev.sluice.engine.session.PredictorChoice.Kind;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.cache.Window;
+import dev.sluice.storage.cache.WindowCache;
+import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.store.DenseTensor;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.PageChecksums;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
+
+/**
+ * What a process takes beside slots, in bytes, known from a store's catalog before anything large is loaded. Arrays of a
+ * few KB are left to the spare part of the heap.
+ *
+ * @param denseBytes resident tensors but the next
+ * @param scaleBytes resident scales of quantised columns
+ * @param keyValueBytes keys and values of the whole context, in the heap
+ * @param predictorBytes the predictor's matrices, at the store's padding ratio
+ * @param stagingBytes where reads land
+ * @param layerBufferBytes two layers while a prompt is taken; given back before the first slot is filled
+ * @param promptBytes positions that are taken together, in the heap
+ * @param indexBytes orders, checksums, what the cache knows, tokenizer, ledger and logits, in the heap
+ * @param jvm what the JVM takes
+ */
+public record MemoryNeeds(
+    long denseBytes, long scaleBytes, long keyValueBytes, long predictorBytes, long stagingBytes,
+    long layerBufferBytes, long promptBytes, long indexBytes, JvmShare jvm) {
+
+  // Strings, hash tables and the parser's tree of it all; measured with vocabularies of 4,096 and 49,152.
+  private static final int TOKENIZER_HEAP_RATIO = 12;
+  private static final int SAMPLER_BYTES_PER_TOKEN = 24;
+  private static final int ROPE_PAGE_POSITIONS = 64;
+
+  /**
+   * The needs of a run.
+   *
+   * @throws BadInputException if the store has no such predictor
+   */
+  public static MemoryNeeds of(Store store, PredictorChoice predictor, RunShape shape) {
+    ModelSpec spec = store.spec();
+    long dense = 0;
+    long scales = 0;
+    boolean tied = spec.head() == ModelSpec.HeadKind.TIED;
+    for (DenseTensor tensor : store.denseTensors()) {
+      if (tensor.name().endsWith(".ffn.down.scales") || tensor.name().endsWith(".ffn.down.mins")) {
+        scales += tensor.bytes();
+      } else if (tied || !tensor.name().equals("embed")) {
+        dense += tensor.bytes();
+      }
+    }
+    // The tensor that is not read leaves a hole, of which huge pages may take both ends.
+    dense = AnonymousMemory.residentBytes(dense + scales) - scales + (tied ? 0 : 4L << 20);
+    long keyValues = KvCache.bytes(spec, shape.context());
+    long promptHeap = Sweep.heapBytes(spec, shape.context(), shape.promptTokens(),
+        Engine.PROMPT_BLOCK_POSITIONS, shape.threads());
+    long index = indexBytes(store, shape);
+    return new MemoryNeeds(
+        dense,
+        scales,
+        keyValues,
+        padded(store, predictorBytes(store, predictor)),
+        FfnStream.STAGING_ALL_BYTES,
+        LayerStream.bufferBytes(store),
+        promptHeap,
+        index,
+        JvmShare.of(keyValues + promptHeap + index, shape.threads()));
+  }
+
+  /** The same with a predictor of another size. */
+  MemoryNeeds withPredictor(long bytes) {
+    return new MemoryNeeds(denseBytes, scaleBytes, keyValueBytes, bytes, stagingBytes,
+        layerBufferBytes, promptBytes, indexBytes, jvm);
+  }
+
+  /** What is taken while single tokens are made, and all the time. */
+  public long standingBytes() {
+    return denseBytes + scaleBytes + keyValueBytes + predictorBytes + stagingBytes + promptBytes
+        + indexBytes + jvm.bytesBesideLiveHeap();
+  }
+
+  /** A predictor's bytes as they would be beside bundles as wide as the store's padding makes them. */
+  static long padded(Store store, long predictorBytes) {
+    double ratio = (double) FfnStream.widthBytes(store.ffn()) / store.spec().bundleBytes();
+    return Math.round(predictorBytes * ratio);
+  }
+
+  /** What the store keeps of a predictor is what it takes in memory, to a few bytes. An oracle is a bound, not a method. */
+  private static long predictorBytes(Store store, PredictorChoice choice) {
+    if (choice.kind() == Kind.ALL || choice.kind() == Kind.ORACLE) {
+      return 0;
+    }
+    long bytes = 0;
+    for (String key : store.blobKeys()) {
+      if (StoreKeys.isOfPredictor(key, choice.stored())) {
+        bytes += store.blobBytes(key).orElseThrow();
+      }
+    }
+    if (bytes == 0) {
+      throw choice.missing(store);
+    }
+    return bytes;
+  }
+
+  private static long indexBytes(Store store, RunShape shape) {
+    ModelSpec spec = store.spec();
+    long neurons = (long) spec.layers() * spec.feedForward();
+    long orders = 3L * Integer.BYTES * neurons; // the catalog's, the stream's, and its inverse
+    long norms = (long) Float.BYTES * neurons;
+    long hot = (Long.BYTES + Float.BYTES + Integer.BYTES) * neurons;
+    long checksums = Integer.BYTES * ((store.fileBytes() - 1) / PageChecksums.PAGE_BYTES + 1);
+    WindowCache.Shape bundles = new WindowCache.Shape(spec.layers(), spec.feedForward());
+    long cache =
+        WindowCache.heapBytes(bundles, WindowCache.DEFAULT_SEGMENT_BUNDLES, bundles.bundles(),
+            Window.auto());
+    // Doubled as it grows, and for a moment there are two of it.
+    long ledger =
+        3L * Long.BYTES * Math.max(16, shape.context()) * spec.layers() * Quantity.values().length;
+    long logits = (long) (Float.BYTES + SAMPLER_BYTES_PER_TOKEN) * spec.vocabulary();
+    long ropePages = Math.ceilDiv(shape.context(), ROPE_PAGE_POSITIONS);
+    long rope = 2L * Float.BYTES * ropePages * ROPE_PAGE_POSITIONS * spec.headSize();
+    return orders + norms + hot + checksums + cache + ledger + logits + rope
+        + TOKENIZER_HEAP_RATIO * store.tokenizerBytes() + shape.otherHeapBytes();
+  }
+}

@@ -1,0 +1,26 @@
+package dev.sluice.engine.session;
+
+import dev.sluice.storage.BadInputException;
+
+/**
+ * What of a run decides its memory, beside model and predictor.
+ *
+ * @param context positions of keys and values
+ * @param promptTokens most tokens that go through the model together
+ * @param threads that compute
+ * @param otherHeapBytes what the caller keeps in Java's heap, live at once
+ */
+public record RunShape(int context, int promptTokens, int threads, long otherHeapBytes) {
+  public RunShape {
+    if (context < 1 || promptTokens < 0 || threads < 1 || otherHeapBytes < 0) {
+      throw new BadInputException("run", "a context of " + context + " positions, a prompt of "
+          + promptTokens + " tokens and " + threads + " threads are no run",
+          "give at least one of each");
+    }
+  }
+
+  /** The same with nothing of the caller's in the heap. */
+  public RunShape(int context, int promptTokens, int threads) {
+    this(context, promptTokens, threads, 0);
+  }
+}

@@ -1,0 +1,35 @@
+package dev.sluice.storage.plan;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class DeviceModelTest {
+  @Test
+  void findsTheLineThatTwoSizesLieOn() {
+    Random random = new Random(3);
+    for (int i = 0; i < 200; i++) {
+      double t0 = 1 + 200 * random.nextDouble();
+      double perByte = (1 + 9 * random.nextDouble()) / 1e4;
+      DeviceModel model =
+          DeviceModel.through(4096, t0 + 4096 * perByte, 262_144, t0 + 262_144 * perByte);
+      assertEquals(t0, model.requestMicros(), 1e-6 * t0 + 1e-9);
+      assertEquals(1e6 / perByte, model.bytesPerSecond(), 1e-3 * 1e6 / perByte);
+      assertEquals((7 * t0 + 1e6 * perByte) / 1e3, model.millis(7, 1e6),
+          1e-6 * (t0 + perByte * 1e6));
+    }
+  }
+
+  /** A noisy device may seem to read more sooner than less. */
+  @Test
+  void noiseNeverMakesTimeNegative() {
+    DeviceModel model = DeviceModel.through(4096, 90, 262_144, 80);
+    assertTrue(model.requestMicros() >= 0 && model.bytesPerSecond() > 0);
+    assertTrue(Double.isFinite(model.bytesPerSecond()));
+    assertThrows(IllegalArgumentException.class, () -> DeviceModel.through(4096, 0, 8192, 1));
+    assertThrows(IllegalArgumentException.class, () -> DeviceModel.through(4096, 1, 4096, 1));
+  }
+}
