@@ -29,10 +29,6 @@ final class VectorInt8 {
   // Where the minimums of four rows are, behind their four vectors of partial sums.
   private static final int MINIMUMS = 32;
 
-  // Where what was loaded only to be in the cache goes, lest the compiler drop the loads.
-  private static final int TOUCHED = MINIMUMS + 4;
-  private static final int CACHE_LINE_BYTES = 64;
-
   /** (address, activations, sums, place): what {@link #sum} does. */
   private static final Loops ONE =
       new Loops(MethodHandles.lookup(), long.class, Int8Vector.class, float[].class, int.class)
@@ -97,44 +93,13 @@ final class VectorInt8 {
       return;
     }
     float[] sums = Lanes.scratch();
-    long rowBytes = type.bytes(x.length());
     for (int r = 0; r < rows; r += 4) {
       int some = Math.min(4, rows - r);
-      int at = first + r;
-      if (areScattered(offsets, at, some, rowBytes)) {
-        for (int k = 0; k < some; k++) {
-          sums[TOUCHED] = touch(base + offsets[at + k], rowBytes);
-        }
-      }
       for (int k = 0; k < some; k++) {
-        sum(type, base + offsets[at + k], x, sums, k);
+        sum(type, base + offsets[first + r + k], x, sums, k);
       }
       fold(sums, some, out, o + r);
     }
-  }
-
-  /** Whether rows follow each other by so much that the processor cannot foresee where the next one is. */
-  private static boolean areScattered(long[] offsets, int first, int count, long rowBytes) {
-    for (int r = first + 1; r < first + count; r++) {
-      long step = offsets[r] - offsets[r - 1];
-      if (step < 0 || step > 2 * rowBytes) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /**
-   * Loads a byte of every cache line. Many misses are then on their way at once, where the products alone would wait for a
-   * few at a time: scattered rows measured 7.0 GB/s from DRAM instead of 5.5, on one thread.
-   */
-  private static int touch(long address, long bytes) {
-    long w = NativeMemory.bounded(address);
-    int seen = 0;
-    for (int i = 0; i < (int) bytes; i += CACHE_LINE_BYTES) {
-      seen += NativeMemory.bits8(w + i);
-    }
-    return seen;
   }
 
   private static void fold(float[] sums, int some, float[] out, int o) {
