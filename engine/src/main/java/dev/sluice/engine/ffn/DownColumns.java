@@ -1,5 +1,6 @@
 package dev.sluice.engine.ffn;
 
+import dev.sluice.engine.kernel.BlockScales;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
@@ -23,6 +24,7 @@ public final class DownColumns {
   private final int blockNeurons; // neurons until scales apply; all of them where columns bring their own
   private final Optional<ResidentMatrix> scales;
   private final Optional<ResidentMatrix> mins;
+  private final Optional<BlockScales> scalesAlone; // where no minimums go with them
   private final FfnOutput output;
 
   private DownColumns(Model model, int layer) {
@@ -38,11 +40,18 @@ public final class DownColumns {
       int blocks = Math.ceilDiv(spec.feedForward(), blockNeurons);
       scales = Optional.of(model.requiredMatrix(prefix + "scales", blocks, hidden));
       mins = model.matrix(prefix + "mins", blocks, hidden);
+      scalesAlone = mins.isPresent() ? Optional.empty() : scales.map(this::ofBlocks);
     } else {
       blockNeurons = spec.feedForward();
       scales = Optional.empty();
       mins = Optional.empty();
+      scalesAlone = Optional.empty();
     }
+  }
+
+  private BlockScales ofBlocks(ResidentMatrix scale) {
+    return new BlockScales(
+        scale.type(), scale.memory(), scale.offsetBytes(), hidden, blockNeurons);
   }
 
   /** The columns of every layer. */
@@ -109,7 +118,7 @@ public final class DownColumns {
    * @param neurons ascending
    * @param h their factors, none of them 0
    * @param offsetsBytes where their columns begin in {@code memory}
-   * @param sums for {@code hidden} elements, all zero; zero again afterwards
+   * @param sums scratch for {@code hidden} elements
    * @param y in the type's arranged layout
    */
   void add(
@@ -119,6 +128,12 @@ public final class DownColumns {
       kernels.axpysAt(type, h, 0, memory, offsetsBytes, 0, count, y, 0, from, to);
       return;
     }
+    if (scalesAlone.isPresent()) {
+      kernels.addBlocksAt(type, count, neurons, h, memory, offsetsBytes, scalesAlone.get(), sums, y,
+          from, to);
+      return;
+    }
+    Arrays.fill(sums, from, to, 0f);
     for (int first = 0; first < count;) {
       int block = neurons[first] / blockNeurons;
       int end = first + 1;

@@ -4,6 +4,7 @@ import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Dot products, scaled additions and the transcendental functions around them. All implementations
@@ -169,6 +170,38 @@ public interface Kernels {
       int yOffset,
       int from,
       int to);
+
+  /**
+   * Adds blocks of columns that lie anywhere in the segment: {@link #axpysAt} onto sums of 0 and {@link #closeBlock} for
+   * each block in turn, in one pass and to the same bits.
+   *
+   * @param neurons ascending; column c is that of {@code neurons[c]}, with factor {@code a[c]}, at {@code offsetsBytes[c]}
+   * @param sums scratch for as many elements as y; what it holds before and after does not matter
+   * @param from a multiple of 16 and of the type's blocks
+   * @param to the same, or the column's length
+   */
+  default void addBlocksAt(
+      TensorType type,
+      int columns,
+      int[] neurons,
+      float[] a,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      BlockScales scales,
+      float[] sums,
+      float[] y,
+      int from,
+      int to) {
+    Ranges.checkPart(type, sums, 0, from, to);
+    Arrays.fill(sums, from, to, 0f);
+    for (int first = 0; first < columns;) {
+      int end = scales.blockEnd(neurons, first, columns);
+      axpysAt(type, a, first, weights, offsetsBytes, first, end - first, sums, 0, from, to);
+      closeBlock(type, scales.type(), scales.memory(),
+          scales.rowOffsetBytes(scales.block(neurons[first])), sums, 0, y, 0, from, to);
+      first = end;
+    }
+  }
 
   /**
    * Adds what the minimums of a block of neurons contribute: {@code y[j] = fma(factors, mins[j], y[j])}, where {@code

@@ -280,6 +280,37 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void addBlocksAt(
+      TensorType type,
+      int columns,
+      int[] neurons,
+      float[] a,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      BlockScales scales,
+      float[] sums,
+      float[] y,
+      int from,
+      int to) {
+    if (!VectorBlocks.have(type, scales.type()) || (to - from) % VectorBlocks.TILE != 0) {
+      Kernels.super.addBlocksAt(type, columns, neurons, a, weights, offsetsBytes, scales, sums, y,
+          from, to);
+      return;
+    }
+    Ranges.checkPart(type, sums, 0, from, to);
+    Ranges.checkPart(type, y, 0, from, to);
+    Objects.checkFromIndexSize(0, columns, a.length);
+    Objects.checkFromIndexSize(0, columns, neurons.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, 0, columns, to);
+    try {
+      VectorBlocks.add(type, columns, neurons, a, base, offsetsBytes, scales, sums, y, from, to);
+    } finally {
+      Reference.reachabilityFence(weights);
+      Reference.reachabilityFence(scales);
+    }
+  }
+
+  @Override
   public void addMinimums(
       TensorType columns, TensorType minType, float factors, MemorySegment mins,
       long minsOffsetBytes, float[] y, int yOffset, int from, int to) {

@@ -275,6 +275,60 @@ final class QuantisedKernelsTest {
   }
 
   @ParameterizedTest
+  @MethodSource("kernelsAndColumns")
+  void blocksInOnePassHaveTheBitsOfColumnsAndScalesApart(Kernels kernels, TensorType type) {
+    Random random = new Random(12);
+    for (TensorType scaleType : List.of(TensorType.F16, TensorType.F32)) {
+      for (int n : new int[] {0, 14, 64, 192, 206, 2560}) {
+        if (n % type.blockElements() != 0) {
+          continue;
+        }
+        for (int columns : new int[] {0, 1, 3, 40}) {
+          try (Arena arena = Arena.ofConfined()) {
+            int block = type.blockElements();
+            MemorySegment weights =
+                Samples.weights(arena, type, random, columns * (n + block) + block);
+            BlockScales scales =
+                new BlockScales(scaleType,
+                    Samples.weights(arena, scaleType, random, 4 * n + 3), scaleType.bytes(3), n, 8);
+            int[] neurons = random.ints(0, 32).distinct().limit(Math.min(columns, 20)).sorted()
+                .toArray();
+            long[] offsets = new long[neurons.length];
+            for (int c = 0; c < neurons.length; c++) { // backwards, a block apart
+              offsets[c] = type.bytes((long) (neurons.length - 1 - c) * (n + block) + block);
+            }
+            float[] a = Samples.floats(random, neurons.length);
+            float[] expected = Samples.floats(random, n);
+            float[] whole = expected.clone();
+            float[] parts = expected.clone();
+            float[] sums = new float[n];
+            for (int c = 0; c < neurons.length;) {
+              int end = c + 1;
+              while (end < neurons.length && neurons[end] / 8 == neurons[c] / 8) {
+                end++;
+              }
+              kernels.axpysAt(type, a, c, weights, offsets, c, end - c, sums, 0, 0, n);
+              kernels.closeBlock(type, scaleType, scales.memory(),
+                  scaleType.bytes(3 + (long) neurons[c] / 8 * n), sums, 0, expected, 0, 0, n);
+              c = end;
+            }
+            float[] scratch = Samples.floats(random, n);
+            kernels.addBlocksAt(type, neurons.length, neurons, a, weights, offsets, scales, scratch,
+                whole, 0, n);
+            int cut = n / 128 * 64;
+            kernels.addBlocksAt(type, neurons.length, neurons, a, weights, offsets, scales, scratch,
+                parts, cut, n);
+            kernels.addBlocksAt(type, neurons.length, neurons, a, weights, offsets, scales, scratch,
+                parts, 0, cut);
+            assertArrayEquals(Samples.bits(expected), Samples.bits(whole), n + " x " + columns);
+            assertArrayEquals(Samples.bits(expected), Samples.bits(parts), n + " x " + columns);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
   @MethodSource("kernels")
   void closedBlocksAreTheProductWithTheWholeColumns(Kernels kernels) {
     Random random = new Random(9);
