@@ -14,14 +14,13 @@ import java.util.Arrays;
 
 /**
  * One token's arithmetic over bundles that lie anywhere in memory: h of each neuron as its bundle comes, then the sum of
- * columns in neuron order, so that the result depends on the active set alone. Rows are shared out among the workers by
- * neuron, columns by output. Mutable; one caller at a time.
+ * columns in neuron order, group by group (see {@link DownColumns}), so that the result depends on the active set alone.
+ * Rows are shared out among the workers by neuron, columns by group. Mutable; one caller at a time.
  */
 final class NeuronPass {
   private static final int CHUNK_NEURONS = 64;
   // Below this many weight bytes a second thread costs more than it brings.
   private static final long PARALLEL_BYTES = 256 << 10;
-  private static final int RANGE_OUTPUTS = 64;
 
   private final Model model;
   private final ModelSpec spec;
@@ -63,7 +62,10 @@ final class NeuronPass {
   private final int[] summed;
   private final float[] factors;
   private final long[] columnAt;
-  private final float[] partial;
+  private final int groupNeurons;
+  private final int[] groupFirst; // of summed, and one more
+  private final float[][] partial; // of each group, as the next
+  private final float[][] groupSum;
   private final float[] sum;
   private final float[] restored;
 
@@ -109,7 +111,11 @@ final class NeuronPass {
     summed = new int[neurons];
     factors = new float[neurons];
     columnAt = new long[neurons];
-    partial = new float[hidden];
+    groupNeurons = columns[0].groupNeurons(); // the same in all layers
+    int groups = Math.ceilDiv(neurons, groupNeurons);
+    groupFirst = new int[groups + 1];
+    partial = new float[groups][hidden];
+    groupSum = new float[groups][hidden];
     sum = new float[hidden];
     restored = new float[hidden];
   }
@@ -230,21 +236,37 @@ final class NeuronPass {
     if (layerOutput.normsNeurons()) {
       normFactors(layerOutput, count);
     }
-    Arrays.fill(sum, 0);
     DownColumns down = columns[layer];
-    int parts = Math.min(workers.threads(), hidden / RANGE_OUTPUTS);
-    if (count * columnBytes < PARALLEL_BYTES || parts < 2) {
-      down.add(count, summed, factors, memory, columnAt, partial, sum, 0, hidden);
+    int groups = groupSum.length;
+    for (int group = 0, k = 0; group < groups; group++) {
+      groupFirst[group] = k;
+      while (k < count && summed[k] / groupNeurons == group) {
+        k++;
+      }
+    }
+    groupFirst[groups] = count;
+    if (count * columnBytes < PARALLEL_BYTES) {
+      for (int group = 0; group < groups; group++) {
+        sumGroup(down, group);
+      }
     } else {
-      int fired = count;
-      workers.parallelFor(
-          parts,
-          part -> down.add(fired, summed, factors, memory, columnAt, partial, sum,
-              bound(part, parts), bound(part + 1, parts)));
+      workers.parallelFor(groups, group -> sumGroup(down, group));
+    }
+    Arrays.fill(sum, 0);
+    for (int group = 0; group < groups; group++) {
+      kernels.axpy(1f, groupSum[group], 0, sum, 0, hidden);
     }
     kernels.restore(down.type(), sum, 0, restored, 0, hidden);
     layerOutput.add(restored, x, 0, hidden);
     return count;
+  }
+
+  private void sumGroup(DownColumns down, int group) {
+    int first = groupFirst[group];
+    float[] y = groupSum[group];
+    Arrays.fill(y, 0);
+    down.add(first, groupFirst[group + 1] - first, summed, factors, memory, columnAt,
+        partial[group], y);
   }
 
   /** What is left out counts as 0 in the mean square, as the norm of the layer's output says. */
@@ -258,11 +280,5 @@ final class NeuronPass {
     for (int k = 0; k < count; k++) {
       factors[k] = layerOutput.normed(summed[k], factors[k], factor);
     }
-  }
-
-  /** Outputs of part p of all parts begin here: whole ranges, but for the end. */
-  private int bound(int part, int parts) {
-    return part == parts ? spec.hidden()
-        : (int) ((long) spec.hidden() * part / parts) / RANGE_OUTPUTS * RANGE_OUTPUTS;
   }
 }

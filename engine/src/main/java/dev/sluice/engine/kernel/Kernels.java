@@ -172,16 +172,16 @@ public interface Kernels {
       int to);
 
   /**
-   * Adds blocks of columns that lie anywhere in the segment: {@link #axpysAt} onto sums of 0 and {@link #closeBlock} for
-   * each block in turn, in one pass and to the same bits.
+   * Adds blocks of columns of n elements that lie anywhere in the segment: {@link #axpysAt} onto sums of 0 and {@link
+   * #closeBlock} for each block in turn, in one pass and to the same bits.
    *
-   * @param neurons ascending; column c is that of {@code neurons[c]}, with factor {@code a[c]}, at {@code offsetsBytes[c]}
-   * @param sums scratch for as many elements as y; what it holds before and after does not matter
-   * @param from a multiple of 16 and of the type's blocks
-   * @param to the same, or the column's length
+   * @param first column {@code first} + c is that of neuron {@code neurons[first + c]}, which ascend, with factor {@code
+   *     a[first + c]}, and begins at {@code offsetsBytes[first + c]}
+   * @param sums scratch for n elements; what it holds before and after does not matter
    */
   default void addBlocksAt(
       TensorType type,
+      int first,
       int columns,
       int[] neurons,
       float[] a,
@@ -190,16 +190,14 @@ public interface Kernels {
       BlockScales scales,
       float[] sums,
       float[] y,
-      int from,
-      int to) {
-    Ranges.checkPart(type, sums, 0, from, to);
-    Arrays.fill(sums, from, to, 0f);
-    for (int first = 0; first < columns;) {
-      int end = scales.blockEnd(neurons, first, columns);
-      axpysAt(type, a, first, weights, offsetsBytes, first, end - first, sums, 0, from, to);
+      int n) {
+    Arrays.fill(sums, 0, n, 0f);
+    for (int c = first; c < first + columns;) {
+      int end = scales.blockEnd(neurons, c, first + columns);
+      axpysAt(type, a, c, weights, offsetsBytes, c, end - c, sums, 0, 0, n);
       closeBlock(type, scales.type(), scales.memory(),
-          scales.rowOffsetBytes(scales.block(neurons[first])), sums, 0, y, 0, from, to);
-      first = end;
+          scales.rowOffsetBytes(scales.block(neurons[c])), sums, 0, y, 0, 0, n);
+      c = end;
     }
   }
 

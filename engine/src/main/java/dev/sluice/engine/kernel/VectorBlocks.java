@@ -32,16 +32,15 @@ final class VectorBlocks {
   /** Outputs that are summed at a time, at most: what ranges must be multiples of. */
   static final int TILE = 64;
 
-  /** (base, offsets of columns, first, count, factors, sums, their offset, n). */
+  /** (base, offsets of columns, first, count, factors, sums, n). */
   private static final Loops SUM =
       new Loops(MethodHandles.lookup(), long.class, long[].class, int.class, int.class,
-          float[].class, float[].class, int.class, int.class)
+          float[].class, float[].class, int.class)
           .with(TensorType.I8, "sumBytes");
 
-  /** (address, sums, y, offset in both, n). */
+  /** (address, sums, y, n). */
   private static final Loops SCALE =
-      new Loops(MethodHandles.lookup(), long.class, float[].class, float[].class, int.class,
-          int.class)
+      new Loops(MethodHandles.lookup(), long.class, float[].class, float[].class, int.class)
           .with(TensorType.F16, "scaleByHalves")
           .with(TensorType.F32, "scaleByFloats");
 
@@ -52,35 +51,33 @@ final class VectorBlocks {
     return SUM.have(columns) && SCALE.have(scales);
   }
 
-  /** Outputs {@code from} to {@code to}, a multiple of {@link #TILE} apart; columns lie in checked memory. */
+  /** For n outputs, a multiple of {@link #TILE}; columns lie in checked memory. */
   static void add(
-      TensorType type, int columns, int[] neurons, float[] a, long base, long[] offsets,
-      BlockScales scales, float[] sums, float[] y, int from, int to) {
-    int n = to - from;
-    long bytesBefore = type.bytes(from);
-    int fetched = 0;
-    for (int first = 0; first < columns;) {
-      int end = scales.blockEnd(neurons, first, columns);
-      if (end > fetched) {
-        int ahead = Math.min(columns, fetched + ScatteredRows.GROUP);
-        ScatteredRows.fetch(base + bytesBefore, offsets, fetched, ahead - fetched, type.bytes(n));
-        fetched = ahead;
+      TensorType type, int first, int columns, int[] neurons, float[] a, long base, long[] offsets,
+      BlockScales scales, float[] sums, float[] y, int n) {
+    int end = first + columns;
+    int fetched = first;
+    for (int c = first; c < end;) {
+      int blockEnd = scales.blockEnd(neurons, c, end);
+      if (blockEnd > fetched) {
+        int some = Math.min(ScatteredRows.GROUP, end - fetched);
+        ScatteredRows.fetch(base, offsets, fetched, some, type.bytes(n));
+        fetched += some;
       }
-      long row = scales.rowOffsetBytes(scales.block(neurons[first]));
-      long scalesAt =
-          NativeMemory.scales(scales.type(), scales.memory(), row, to) + scales.type().bytes(from);
+      long row = scales.rowOffsetBytes(scales.block(neurons[c]));
+      long scalesAt = NativeMemory.scales(scales.type(), scales.memory(), row, n);
       try {
-        SUM.of(type).invokeExact(base + bytesBefore, offsets, first, end - first, a, sums, from, n);
-        SCALE.of(scales.type()).invokeExact(scalesAt, sums, y, from, n);
+        SUM.of(type).invokeExact(base, offsets, c, blockEnd - c, a, sums, n);
+        SCALE.of(scales.type()).invokeExact(scalesAt, sums, y, n);
       } catch (Throwable e) {
         throw Loops.thrown(e);
       }
-      first = end;
+      c = blockEnd;
     }
   }
 
-  static void sumBytes(long base, long[] offsets, int first, int count, float[] a, float[] sums,
-      int so, int n) {
+  static void sumBytes(
+      long base, long[] offsets, int first, int count, float[] a, float[] sums, int n) {
     for (int i = 0; i < n; i += 4 * LANES) {
       FloatVector s = FloatVector.zero(FLOATS);
       FloatVector t = s;
@@ -94,25 +91,25 @@ final class VectorBlocks {
         u = bytes(w + 2L * LANES).fma(factor, u);
         v = bytes(w + 3L * LANES).fma(factor, v);
       }
-      s.intoArray(sums, so + i);
-      t.intoArray(sums, so + i + LANES);
-      u.intoArray(sums, so + i + 2 * LANES);
-      v.intoArray(sums, so + i + 3 * LANES);
+      s.intoArray(sums, i);
+      t.intoArray(sums, i + LANES);
+      u.intoArray(sums, i + 2 * LANES);
+      v.intoArray(sums, i + 3 * LANES);
     }
   }
 
-  static void scaleByHalves(long address, float[] sums, float[] y, int o, int n) {
+  static void scaleByHalves(long address, float[] sums, float[] y, int n) {
     long w = NativeMemory.bounded(address);
     for (int i = 0; i < n; i += LANES) {
-      scale(halves(w + 2L * i), sums, y, o + i);
+      scale(halves(w + 2L * i), sums, y, i);
     }
   }
 
-  static void scaleByFloats(long address, float[] sums, float[] y, int o, int n) {
+  static void scaleByFloats(long address, float[] sums, float[] y, int n) {
     long w = NativeMemory.bounded(address);
     for (int i = 0; i < n; i += LANES) {
       scale(FloatVector.fromMemorySegment(FLOATS, NativeMemory.ALL, w + 4L * i, ORDER), sums, y,
-          o + i);
+          i);
     }
   }
 

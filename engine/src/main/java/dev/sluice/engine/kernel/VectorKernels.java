@@ -282,6 +282,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void addBlocksAt(
       TensorType type,
+      int first,
       int columns,
       int[] neurons,
       float[] a,
@@ -290,20 +291,19 @@ final class VectorKernels implements Kernels {
       BlockScales scales,
       float[] sums,
       float[] y,
-      int from,
-      int to) {
-    if (!VectorBlocks.have(type, scales.type()) || (to - from) % VectorBlocks.TILE != 0) {
-      Kernels.super.addBlocksAt(type, columns, neurons, a, weights, offsetsBytes, scales, sums, y,
-          from, to);
+      int n) {
+    if (!VectorBlocks.have(type, scales.type()) || n % VectorBlocks.TILE != 0) {
+      Kernels.super.addBlocksAt(type, first, columns, neurons, a, weights, offsetsBytes, scales,
+          sums, y, n);
       return;
     }
-    Ranges.checkPart(type, sums, 0, from, to);
-    Ranges.checkPart(type, y, 0, from, to);
-    Objects.checkFromIndexSize(0, columns, a.length);
-    Objects.checkFromIndexSize(0, columns, neurons.length);
-    long base = NativeMemory.checkRows(type, weights, offsetsBytes, 0, columns, to);
+    Objects.checkFromIndexSize(first, columns, a.length);
+    Objects.checkFromIndexSize(first, columns, neurons.length);
+    Objects.checkFromIndexSize(0, n, sums.length);
+    Objects.checkFromIndexSize(0, n, y.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, columns, n);
     try {
-      VectorBlocks.add(type, columns, neurons, a, base, offsetsBytes, scales, sums, y, from, to);
+      VectorBlocks.add(type, first, columns, neurons, a, base, offsetsBytes, scales, sums, y, n);
     } finally {
       Reference.reachabilityFence(weights);
       Reference.reachabilityFence(scales);
