@@ -116,6 +116,7 @@ public final class ImposedPredictor implements ActivePredictor {
       PredictorScratch scratch) {
     real.foresee(layer, almostNormed, predicted, scratch);
     name(layer);
+    System.arraycopy(names, 0, predicted, 0, neurons);
     draw(layer, rates.unforeseen, rates.foreseenInVain, ~rates.seed, predicted);
   }
 
@@ -138,17 +139,14 @@ public final class ImposedPredictor implements ActivePredictor {
    * Leaves a share of what is marked out, each by itself, and marks others, so many as a share of those marked, in proportion
    * to how often they fire.
    *
-   * @param marks 1 or 0 for each neuron; {@code names} where another array is to be filled
+   * @param marks 1 or 0 for each neuron, before and after
    */
   private void draw(int layer, double leftOut, double added, long seed, byte[] marks) {
     SplittableRandom random =
         new SplittableRandom(seed ^ ((long) token * layers + layer) * 0x9E3779B97F4A7C15L);
-    if (marks != names) {
-      System.arraycopy(names, 0, marks, 0, neurons);
-    }
     int marked = 0;
     for (int i = 0; i < neurons; i++) {
-      marked += names[i];
+      marked += marks[i];
     }
     for (int i = 0, left = marked; left > 0; i++) {
       if (marks[i] == 1) {

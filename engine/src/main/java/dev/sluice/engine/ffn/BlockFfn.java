@@ -25,6 +25,7 @@ public final class BlockFfn {
   private float[] inner = {};
   private float[] outputs = {};
   private float[] sums = {};
+  private float[] group = {};
   private float[] partial = {};
   private final DownColumns[] columns;
   private final float[] wide;
@@ -44,7 +45,7 @@ public final class BlockFfn {
   static long heapElements(ModelSpec spec, int count) {
     int activations = spec.form() == FfnForm.GATED ? 2 : 1;
     return (long) TILE_NEURONS * spec.hidden()
-        + (long) count * (activations * (long) spec.feedForward() + 4L * spec.hidden());
+        + (long) count * (activations * (long) spec.feedForward() + 5L * spec.hidden());
   }
 
   /** Positions of the current block. */
@@ -123,14 +124,15 @@ public final class BlockFfn {
   }
 
   /**
-   * Adds the FFN's output to the hidden states: columns in ascending neuron order, so that leaving out neurons with h = 0
-   * changes no bit.
+   * Adds the FFN's output to the hidden states: columns in ascending neuron order, group by group, so that leaving out
+   * neurons with h = 0 changes no bit.
    */
   public void accumulate(LayerWeights weights, float[] x, int xOffset) {
     int hidden = spec.hidden();
     DownColumns layer = columns[weights.layer()];
     TensorType type = layer.type();
     sums = grown(sums, count * hidden);
+    group = grown(group, count * hidden);
     Arrays.fill(sums, 0, count * hidden, 0);
     if (layer.isScaled()) {
       partial = grown(partial, count * hidden);
@@ -141,21 +143,30 @@ public final class BlockFfn {
     if (output.normsNeurons()) {
       normNeurons(output);
     }
+    for (int from = 0; from < neurons; from += layer.groupNeurons()) {
+      Arrays.fill(group, 0, count * hidden, 0);
+      addGroup(weights, layer, from, Math.min(neurons, from + layer.groupNeurons()));
+      kernels.axpy(1f, group, 0, sums, 0, count * hidden);
+    }
+    for (int t = 0; t < count; t++) {
+      kernels.restore(type, sums, t * hidden, arranged, 0, hidden);
+      output.add(arranged, x, xOffset + t * hidden, hidden);
+    }
+  }
+
+  private void addGroup(LayerWeights weights, DownColumns layer, int first, int groupEnd) {
+    int hidden = spec.hidden();
     int block = layer.blockNeurons();
-    for (int from = 0; from < neurons; from += block) {
-      int end = Math.min(neurons, from + block);
-      addColumns(weights, type, from, end, layer.isScaled() ? partial : sums);
+    for (int from = first; from < groupEnd; from += block) {
+      int end = Math.min(groupEnd, from + block);
+      addColumns(weights, layer.type(), from, end, layer.isScaled() ? partial : group);
       for (int t = 0; layer.isScaled() && t < count; t++) {
         float factors = 0;
         for (int i = from; i < end; i++) {
           factors += outputs[i * count + t];
         }
-        layer.close(from / block, factors, partial, t * hidden, sums, t * hidden, 0, hidden);
+        layer.close(from / block, factors, partial, t * hidden, group, t * hidden, 0, hidden);
       }
-    }
-    for (int t = 0; t < count; t++) {
-      kernels.restore(type, sums, t * hidden, arranged, 0, hidden);
-      output.add(arranged, x, xOffset + t * hidden, hidden);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.sluice.engine.ffn;
 
+import dev.sluice.engine.kernel.BlockScales;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
@@ -13,16 +14,20 @@ import java.util.Optional;
 
 /**
  * How one layer's stored down columns become sums: their type, and the resident scales and minimums of those that have
- * them (see {@link BundleFormat}). Neurons are taken in ascending order and their blocks closed one by one, so a block of
- * positions and a single token get the same bits. Immutable; thread-safe; owns nothing.
+ * them (see {@link BundleFormat}). Neurons are taken in ascending order, their blocks closed one by one and their groups
+ * added one by one, so a block of positions and a single token get the same bits. Immutable; thread-safe; owns nothing.
  */
 public final class DownColumns {
+  private static final int GROUPS = 16; // at most: more threads would find nothing to do
+
   private final Kernels kernels;
   private final TensorType type;
   private final int hidden;
-  private final int blockNeurons; // neurons until scales apply; all of them where columns bring their own
+  private final int blockNeurons; // neurons until scales apply; a group where columns bring their own
+  private final int groupNeurons;
   private final Optional<ResidentMatrix> scales;
   private final Optional<ResidentMatrix> mins;
+  private final Optional<BlockScales> scalesAlone; // where no minimums go with them
   private final FfnOutput output;
 
   private DownColumns(Model model, int layer) {
@@ -35,14 +40,27 @@ public final class DownColumns {
     String prefix = "layers." + layer + ".ffn.down.";
     if (format.hasResidentScales()) {
       blockNeurons = format.blockNeurons();
+      groupNeurons = groupNeurons(spec, blockNeurons);
       int blocks = Math.ceilDiv(spec.feedForward(), blockNeurons);
       scales = Optional.of(model.requiredMatrix(prefix + "scales", blocks, hidden));
       mins = model.matrix(prefix + "mins", blocks, hidden);
+      scalesAlone = mins.isPresent() ? Optional.empty() : scales.map(this::ofBlocks);
     } else {
-      blockNeurons = spec.feedForward();
+      groupNeurons = groupNeurons(spec, 1);
+      blockNeurons = groupNeurons;
       scales = Optional.empty();
       mins = Optional.empty();
+      scalesAlone = Optional.empty();
     }
+  }
+
+  private BlockScales ofBlocks(ResidentMatrix scale) {
+    return new BlockScales(
+        scale.type(), scale.memory(), scale.offsetBytes(), hidden, blockNeurons);
+  }
+
+  private static int groupNeurons(ModelSpec spec, int blockNeurons) {
+    return Math.ceilDiv(Math.ceilDiv(spec.feedForward(), blockNeurons), GROUPS) * blockNeurons;
   }
 
   /** The columns of every layer. */
@@ -52,6 +70,14 @@ public final class DownColumns {
       layers[layer] = new DownColumns(model, layer);
     }
     return layers;
+  }
+
+  /**
+   * How many neurons are summed on their own, from 0: whole blocks. The sums of groups are then added in order. So threads
+   * can take whole columns, which come from memory faster than parts of them, and bits depend on the layer's shape alone.
+   */
+  int groupNeurons() {
+    return groupNeurons;
   }
 
   TensorType type() {
@@ -104,31 +130,36 @@ public final class DownColumns {
   }
 
   /**
-   * Adds h · column of the given neurons to outputs {@code from} to {@code to} (multiples of 64, or the end).
+   * Adds h · column of {@code count} neurons of one group.
    *
-   * @param neurons ascending
-   * @param h their factors, none of them 0
-   * @param offsetsBytes where their columns begin in {@code memory}
-   * @param sums for {@code hidden} elements, all zero; zero again afterwards
-   * @param y in the type's arranged layout
+   * @param neurons ascending; theirs are {@code neurons[first]} and on, as are {@code h} (none of them 0) and {@code
+   *     offsetsBytes}, where their columns begin in {@code memory}
+   * @param sums scratch for {@code hidden} elements
+   * @param y {@code hidden} elements in the type's arranged layout
    */
   void add(
-      int count, int[] neurons, float[] h, MemorySegment memory, long[] offsetsBytes, float[] sums,
-      float[] y, int from, int to) {
+      int first, int count, int[] neurons, float[] h, MemorySegment memory, long[] offsetsBytes,
+      float[] sums, float[] y) {
     if (scales.isEmpty()) {
-      kernels.axpysAt(type, h, 0, memory, offsetsBytes, 0, count, y, 0, from, to);
+      kernels.axpysAt(type, h, first, memory, offsetsBytes, first, count, y, 0, 0, hidden);
       return;
     }
-    for (int first = 0; first < count;) {
-      int block = neurons[first] / blockNeurons;
-      int end = first + 1;
-      float factors = h[first];
-      while (end < count && neurons[end] / blockNeurons == block) {
+    if (scalesAlone.isPresent()) {
+      kernels.addBlocksAt(type, first, count, neurons, h, memory, offsetsBytes, scalesAlone.get(),
+          sums, y, hidden);
+      return;
+    }
+    Arrays.fill(sums, 0, hidden, 0f);
+    for (int c = first; c < first + count;) {
+      int block = neurons[c] / blockNeurons;
+      int end = c + 1;
+      float factors = h[c];
+      while (end < first + count && neurons[end] / blockNeurons == block) {
         factors += h[end++];
       }
-      kernels.axpysAt(type, h, first, memory, offsetsBytes, first, end - first, sums, 0, from, to);
-      close(block, factors, sums, 0, y, 0, from, to);
-      first = end;
+      kernels.axpysAt(type, h, c, memory, offsetsBytes, c, end - c, sums, 0, 0, hidden);
+      close(block, factors, sums, 0, y, 0, 0, hidden);
+      c = end;
     }
   }
 

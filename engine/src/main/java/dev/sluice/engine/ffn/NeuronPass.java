@@ -14,13 +14,17 @@ import java.util.Arrays;
 
 /**
  * One token's arithmetic over bundles that lie anywhere in memory: h of each neuron as its bundle comes, then the sum of
+<<<<<<< HEAD
  * columns in neuron order, so that the result depends on the active set alone. Several threads may compute different
  * neurons at once; columns are shared out among the workers by output. Otherwise mutable, one caller at a time.
+=======
+ * columns in neuron order, group by group (see {@link DownColumns}), so that the result depends on the active set alone.
+ * Rows are shared out among the workers by neuron, columns by group. Mutable; one caller at a time.
+>>>>>>> kernel
  */
 final class NeuronPass {
   // Below this many weight bytes a second thread costs more than it brings.
   private static final long PARALLEL_BYTES = 256 << 10;
-  private static final int RANGE_OUTPUTS = 64;
 
   private final Model model;
   private final ModelSpec spec;
@@ -62,7 +66,10 @@ final class NeuronPass {
   private final int[] summed;
   private final float[] factors;
   private final long[] columnAt;
-  private final float[] partial;
+  private final int groupNeurons;
+  private final int[] groupFirst; // of summed, and one more
+  private final float[][] partial; // of each group, as the next
+  private final float[][] groupSum;
   private final float[] sum;
   private final float[] restored;
 
@@ -108,7 +115,11 @@ final class NeuronPass {
     summed = new int[neurons];
     factors = new float[neurons];
     columnAt = new long[neurons];
-    partial = new float[hidden];
+    groupNeurons = columns[0].groupNeurons(); // the same in all layers
+    int groups = Math.ceilDiv(neurons, groupNeurons);
+    groupFirst = new int[groups + 1];
+    partial = new float[groups][hidden];
+    groupSum = new float[groups][hidden];
     sum = new float[hidden];
     restored = new float[hidden];
   }
@@ -116,7 +127,9 @@ final class NeuronPass {
   /** Starts a layer. */
   void begin(int layer, float[] normed) {
     this.layer = layer;
-    Arrays.fill(sum, 0);
+    for (float[] ofGroup : groupSum) {
+      Arrays.fill(ofGroup, 0);
+    }
     queued = 0;
     if (innerInt8 || upInt8) {
       kernels.quantise(normed, 0, spec.hidden(), bytes);
@@ -219,7 +232,6 @@ final class NeuronPass {
    * @return how many are active
    */
   int sum() {
-    int hidden = spec.hidden();
     int count = 0;
     FfnOutput layerOutput = model.ffnOutput(layer);
     Arrays.fill(active, 0);
@@ -244,23 +256,39 @@ final class NeuronPass {
       normFactors(layerOutput, count);
     }
     DownColumns down = columns[layer];
-    int parts = Math.min(workers.threads(), hidden / RANGE_OUTPUTS);
-    if (count * columnBytes < PARALLEL_BYTES || parts < 2) {
-      down.add(count, summed, factors, memory, columnAt, partial, sum, 0, hidden);
+    int groups = groupSum.length;
+    for (int group = 0, k = 0; group < groups; group++) {
+      groupFirst[group] = k;
+      while (k < count && summed[k] / groupNeurons == group) {
+        k++;
+      }
+    }
+    groupFirst[groups] = count;
+    if (count * columnBytes < PARALLEL_BYTES) {
+      for (int group = 0; group < groups; group++) {
+        sumGroup(down, group);
+      }
     } else {
-      int fired = count;
-      workers.parallelFor(
-          parts,
-          part -> down.add(fired, summed, factors, memory, columnAt, partial, sum,
-              bound(part, parts), bound(part + 1, parts)));
+      workers.parallelFor(groups, group -> sumGroup(down, group));
     }
     return count;
   }
 
+  private void sumGroup(DownColumns down, int group) {
+    int first = groupFirst[group];
+    down.add(first, groupFirst[group + 1] - first, summed, factors, memory, columnAt,
+        partial[group], groupSum[group]);
+  }
+
   /** Adds the layer's sum to {@code x}. */
   void finish(float[] x) {
-    kernels.restore(columns[layer].type(), sum, 0, restored, 0, spec.hidden());
-    model.ffnOutput(layer).add(restored, x, 0, spec.hidden());
+    int hidden = spec.hidden();
+    Arrays.fill(sum, 0);
+    for (float[] ofGroup : groupSum) {
+      kernels.axpy(1f, ofGroup, 0, sum, 0, hidden);
+    }
+    kernels.restore(columns[layer].type(), sum, 0, restored, 0, hidden);
+    model.ffnOutput(layer).add(restored, x, 0, hidden);
   }
 
   /** What is left out counts as 0 in the mean square, as the norm of the layer's output says. */
@@ -274,11 +302,5 @@ final class NeuronPass {
     for (int k = 0; k < count; k++) {
       factors[k] = layerOutput.normed(summed[k], factors[k], factor);
     }
-  }
-
-  /** Outputs of part p of all parts begin here: whole ranges, but for the end. */
-  private int bound(int part, int parts) {
-    return part == parts ? spec.hidden()
-        : (int) ((long) spec.hidden() * part / parts) / RANGE_OUTPUTS * RANGE_OUTPUTS;
   }
 }

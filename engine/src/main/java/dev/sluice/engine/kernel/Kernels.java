@@ -4,6 +4,7 @@ import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Dot products, scaled additions and the transcendental functions around them. All implementations
@@ -169,6 +170,36 @@ public interface Kernels {
       int yOffset,
       int from,
       int to);
+
+  /**
+   * Adds blocks of columns of n elements that lie anywhere in the segment: {@link #axpysAt} onto sums of 0 and {@link
+   * #closeBlock} for each block in turn, in one pass and to the same bits.
+   *
+   * @param first column {@code first} + c is that of neuron {@code neurons[first + c]}, which ascend, with factor {@code
+   *     a[first + c]}, and begins at {@code offsetsBytes[first + c]}
+   * @param sums scratch for n elements; what it holds before and after does not matter
+   */
+  default void addBlocksAt(
+      TensorType type,
+      int first,
+      int columns,
+      int[] neurons,
+      float[] a,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      BlockScales scales,
+      float[] sums,
+      float[] y,
+      int n) {
+    Arrays.fill(sums, 0, n, 0f);
+    for (int c = first; c < first + columns;) {
+      int end = scales.blockEnd(neurons, c, first + columns);
+      axpysAt(type, a, c, weights, offsetsBytes, c, end - c, sums, 0, 0, n);
+      closeBlock(type, scales.type(), scales.memory(),
+          scales.rowOffsetBytes(scales.block(neurons[c])), sums, 0, y, 0, 0, n);
+      c = end;
+    }
+  }
 
   /**
    * Adds what the minimums of a block of neurons contribute: {@code y[j] = fma(factors, mins[j], y[j])}, where {@code

@@ -104,16 +104,13 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, n);
     try {
-      long seen = 0;
       for (int r = 0; r < rows; r++) {
         if (r % ScatteredRows.GROUP == 0) {
-          int next = r + ScatteredRows.GROUP;
-          seen += touchNext(base, offsetsBytes, first + next, rows - next, type.bytes(n));
+          fetch(base, offsetsBytes, first + r, rows - r, type.bytes(n));
         }
         out[outOffset + r] =
             dotAt(type, base + offsetsBytes[first + r], arranged, arrangedOffset, n);
       }
-      Lanes.scratch()[Lanes.SINK] = seen;
     } finally {
       Reference.reachabilityFence(weights);
     }
@@ -172,24 +169,19 @@ final class VectorKernels implements Kernels {
     Objects.checkFromIndexSize(outOffset, rows, out.length);
     long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, rows, x.length());
     try {
-      long seen = 0;
       for (int r = 0; r < rows; r += ScatteredRows.GROUP) {
         int some = Math.min(ScatteredRows.GROUP, rows - r);
-        seen +=
-            touchNext(base, offsetsBytes, first + r + some, rows - r - some,
-                type.bytes(x.length()));
+        fetch(base, offsetsBytes, first + r, some, type.bytes(x.length()));
         VectorInt8.dotsAt(type, base, offsetsBytes, first + r, some, x, out, outOffset + r);
       }
-      Lanes.scratch()[Lanes.SINK] = seen;
     } finally {
       Reference.reachabilityFence(weights);
       Reference.reachabilityFence(x);
     }
   }
 
-  private static long touchNext(long base, long[] offsets, int first, int left, long rowBytes) {
-    int rows = Math.min(ScatteredRows.GROUP, left);
-    return rows <= 0 ? 0 : ScatteredRows.touch(base, offsets, first, rows, rowBytes);
+  private static void fetch(long base, long[] offsets, int first, int left, long rowBytes) {
+    ScatteredRows.fetch(base, offsets, first, Math.min(ScatteredRows.GROUP, left), rowBytes);
   }
 
   @Override
@@ -283,6 +275,37 @@ final class VectorKernels implements Kernels {
       ScalarKernels.scaleFrom(from + full, columns, scaleType, address, sums, sumsOffset, y,
           yOffset, to);
     } finally {
+      Reference.reachabilityFence(scales);
+    }
+  }
+
+  @Override
+  public void addBlocksAt(
+      TensorType type,
+      int first,
+      int columns,
+      int[] neurons,
+      float[] a,
+      MemorySegment weights,
+      long[] offsetsBytes,
+      BlockScales scales,
+      float[] sums,
+      float[] y,
+      int n) {
+    if (!VectorBlocks.have(type, scales.type()) || n % VectorBlocks.TILE != 0) {
+      Kernels.super.addBlocksAt(type, first, columns, neurons, a, weights, offsetsBytes, scales,
+          sums, y, n);
+      return;
+    }
+    Objects.checkFromIndexSize(first, columns, a.length);
+    Objects.checkFromIndexSize(first, columns, neurons.length);
+    Objects.checkFromIndexSize(0, n, sums.length);
+    Objects.checkFromIndexSize(0, n, y.length);
+    long base = NativeMemory.checkRows(type, weights, offsetsBytes, first, columns, n);
+    try {
+      VectorBlocks.add(type, first, columns, neurons, a, base, offsetsBytes, scales, sums, y, n);
+    } finally {
+      Reference.reachabilityFence(weights);
       Reference.reachabilityFence(scales);
     }
   }

@@ -171,7 +171,7 @@ final class VectorRows {
   }
 
   /** Even elements of 16 F16 weights, times 2^-112. */
-  private static FloatVector smallEvens(IntVector pairs) {
+  static FloatVector smallEvens(IntVector pairs) {
     return pairs
         .lanewise(VectorOperators.LSHL, 16)
         .lanewise(VectorOperators.ASHR, 3)
@@ -179,7 +179,7 @@ final class VectorRows {
         .reinterpretAsFloats();
   }
 
-  private static FloatVector smallOdds(IntVector pairs) {
+  static FloatVector smallOdds(IntVector pairs) {
     return pairs.lanewise(VectorOperators.ASHR, 3).and(0x8fffe000).reinterpretAsFloats();
   }
 

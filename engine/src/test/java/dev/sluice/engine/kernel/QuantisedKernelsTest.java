@@ -207,6 +207,7 @@ final class QuantisedKernelsTest {
             offsets[1 + c] = type.bytes((long) (columns - 1 - c) * (n + block) + block);
           }
           float[] a = Samples.floats(random, columns + 3);
+          a[random.nextInt(a.length)] = random.nextBoolean() ? 0x1p15f : -0x1p100f;
           float[] start = Samples.floats(random, n + 5);
           float[] expected = start.clone();
           for (int c = 0; c < columns; c++) {
@@ -268,6 +269,59 @@ final class QuantisedKernelsTest {
           kernels.addMinimums(columns, scaleType, 0.7f, scales, at, closed, 2, cut, n);
           kernels.addMinimums(columns, scaleType, 0.7f, scales, at, closed, 2, 0, cut);
           assertArrayEquals(Samples.bits(y), Samples.bits(closed), "minimums " + n);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernelsAndColumns")
+  void blocksInOnePassHaveTheBitsOfColumnsAndScalesApart(Kernels kernels, TensorType type) {
+    Random random = new Random(12);
+    for (TensorType scaleType : List.of(TensorType.F16, TensorType.F32)) {
+      for (int n : new int[] {0, 14, 64, 192, 206, 2560}) {
+        if (n % type.blockElements() != 0) {
+          continue;
+        }
+        for (int columns : new int[] {0, 1, 3, 40}) {
+          try (Arena arena = Arena.ofConfined()) {
+            int block = type.blockElements();
+            MemorySegment weights =
+                Samples.weights(arena, type, random, columns * (n + block) + block);
+            BlockScales scales =
+                new BlockScales(scaleType,
+                    Samples.weights(arena, scaleType, random, 4 * n + 3), scaleType.bytes(3), n, 8);
+            int[] neurons = random.ints(0, 32).distinct().limit(Math.min(columns, 20)).sorted()
+                .toArray();
+            long[] offsets = new long[neurons.length];
+            for (int c = 0; c < neurons.length; c++) { // backwards, a block apart
+              offsets[c] = type.bytes((long) (neurons.length - 1 - c) * (n + block) + block);
+            }
+            float[] a = Samples.floats(random, neurons.length);
+            float[] expected = Samples.floats(random, n);
+            float[] y = expected.clone();
+            float[] sums = new float[n];
+            for (int c = 0; c < neurons.length;) {
+              int end = c + 1;
+              while (end < neurons.length && neurons[end] / 8 == neurons[c] / 8) {
+                end++;
+              }
+              kernels.axpysAt(type, a, c, weights, offsets, c, end - c, sums, 0, 0, n);
+              kernels.closeBlock(type, scaleType, scales.memory(),
+                  scaleType.bytes(3 + (long) neurons[c] / 8 * n), sums, 0, expected, 0, 0, n);
+              c = end;
+            }
+            float[] scratch = Samples.floats(random, n);
+            int whole = 0;
+            while (whole < neurons.length && neurons[whole] < 16) {
+              whole++;
+            }
+            kernels.addBlocksAt(type, 0, whole, neurons, a, weights, offsets, scales, scratch, y,
+                n);
+            kernels.addBlocksAt(type, whole, neurons.length - whole, neurons, a, weights, offsets,
+                scales, scratch, y, n);
+            assertArrayEquals(Samples.bits(expected), Samples.bits(y), n + " x " + columns);
+          }
         }
       }
     }
