@@ -361,6 +361,9 @@ final class RunCommand implements Callable<Integer> {
     object.put("prompt_bytes_read", session.promptBytesRead());
     object.put("token_ms", tokenMillis(session.ledger()));
     object.put("ledger", LedgerText.object(summary));
+    if (session.ledger().timeline().isKept()) {
+      object.put("timeline", TimelineText.object(session.ledger()));
+    }
     return object;
   }
 

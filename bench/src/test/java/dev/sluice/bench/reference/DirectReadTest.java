@@ -157,7 +157,7 @@ class DirectReadTest {
       assertTrue(bytes <= misses * parts * pagesPerPart * 4096, where);
     }
     assertEquals(requests == 0, bytes == 0, where);
-    for (Quantity time : List.of(Quantity.IO_NANOS, Quantity.PREDICT_NANOS,
+    for (Quantity time : List.of(Quantity.WAIT_NANOS, Quantity.PREDICT_NANOS,
         Quantity.COMPUTE_NANOS)) {
       assertTrue(ledger.of(token, layer, time) >= 0, where);
     }

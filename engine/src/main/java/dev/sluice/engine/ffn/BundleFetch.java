@@ -149,7 +149,7 @@ final class BundleFetch implements AutoCloseable {
     if (inFlight) {
       reader.start(batch);
     }
-    ledger.spent(layer, Quantity.IO_NANOS, started, System.nanoTime());
+    ledger.spent(layer, Quantity.SUBMIT_NANOS, started, System.nanoTime());
     return inFlight;
   }
 
@@ -167,7 +167,7 @@ final class BundleFetch implements AutoCloseable {
       inFlight = request >= 0;
     }
     long landed = System.nanoTime();
-    ledger.spent(layer, Quantity.IO_NANOS, waiting, landed);
+    ledger.spent(layer, Quantity.WAIT_NANOS, waiting, landed);
     if (request < 0) {
       return false;
     }

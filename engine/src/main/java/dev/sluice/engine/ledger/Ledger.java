@@ -48,7 +48,7 @@ public final class Ledger {
   public synchronized void spentByAll(int layer, Quantity quantity, long startNanos,
       long endNanos) {
     add(layer, quantity, endNanos - startNanos);
-    timeline.add(layer, quantity, startNanos, endNanos);
+    timeline.addOfAll(layer, quantity, startNanos, endNanos);
   }
 
   /** Where each thread's time went at a token that took about as long as most. */

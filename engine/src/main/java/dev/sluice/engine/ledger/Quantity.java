@@ -22,8 +22,10 @@ public enum Quantity {
   PREDICTED,
   /** Neurons that were named and for which the rule holds. */
   ACTIVE,
-  /** Time in submitting requests and blocked on their completion, of the team's threads on average, as all times are. */
-  IO_NANOS,
+  /** Time in handing requests to the device, of the team's threads on average, as all times are. */
+  SUBMIT_NANOS,
+  /** Time blocked on the completion of requests. */
+  WAIT_NANOS,
   /** Time in the predictor. */
   PREDICT_NANOS,
   /** Time in the window cache. */

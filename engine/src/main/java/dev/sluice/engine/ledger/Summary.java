@@ -42,7 +42,8 @@ public record Summary(
     double each = Math.max(1, tokens);
     double bytes = ledger.total(Quantity.BYTES_READ);
     double requests = ledger.total(Quantity.REQUESTS);
-    double ioSeconds = ledger.total(Quantity.IO_NANOS) / 1e9;
+    double ioSeconds =
+        (ledger.total(Quantity.SUBMIT_NANOS) + ledger.total(Quantity.WAIT_NANOS)) / 1e9;
     double hits = ledger.total(Quantity.HITS);
     double lookups = hits + ledger.total(Quantity.MISSES);
     long nanos = 0;
@@ -62,7 +63,7 @@ public record Summary(
         requests == 0 ? 0 : bytes / requests,
         ioSeconds == 0 ? 0 : bytes / 1e6 / ioSeconds,
         ioSeconds == 0 ? 0 : ledger.total(Quantity.BYTES_USED_OF_READ) / 1e6 / ioSeconds,
-        millis(ledger, Quantity.IO_NANOS, each),
+        1e3 * ioSeconds / each,
         nanos / 1e6 / each,
         lookups == 0 ? 1 : hits / lookups,
         tokens == 0 ? 1 : rates[(int) (0.01 * tokens)],

@@ -70,7 +70,7 @@ class LedgerTest {
       ledger.add(1, Quantity.BYTES_READ, 8192);
       ledger.add(1, Quantity.BYTES_USED_OF_READ, 2048);
       ledger.add(0, Quantity.BYTES_USED, 1024);
-      ledger.add(1, Quantity.IO_NANOS, 4_096_000);
+      ledger.add(1, Quantity.WAIT_NANOS, 4_096_000);
       ledger.endToken(10_000_000);
     }
     Summary summary = Summary.of(ledger);
