@@ -4,6 +4,7 @@ import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
 import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
+import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.trace.TraceReader;
@@ -93,6 +94,15 @@ final class BundleCommand implements Callable<Integer> {
   private double recall = QuantisedFit.DEFAULT_RECALL;
 
   @Option(
+      names = "--quant",
+      paramLabel = "PART=TYPE",
+      split = ",",
+      description = "Encode parts of the bundles in fewer bits: gate, up or down = q8_0, q4_0 or q4_1, such as down=q4_0. Columns "
+          + "of down share a scale among 32 neurons, or as many as down=q4_0:128 says; their scales stay in RAM. The error of "
+          + "each layer is kept in the store. Default: every part as it is.")
+  private List<String> quant = List.of();
+
+  @Option(
       names = {"-s", "--seed"},
       paramLabel = "N",
       defaultValue = "1",
@@ -122,6 +132,7 @@ final class BundleCommand implements Callable<Integer> {
       throw new BadInputException("--cett " + cett, "a CETT target lies between 0 and 1",
           "give one such as 0.1");
     }
+    Requantisation requantisation = Requantisation.parse(quant);
     Order chosen = Order.named(order, seed);
     try (Store opened = store.open();
         TraceReader trace = TraceReader.open(traceFile)) {
@@ -133,7 +144,7 @@ final class BundleCommand implements Callable<Integer> {
               new Bundler.FittedTo(fitWindowTokens,
                   MemoryOptions.share("--fit-resident", fitResident)),
               recipes, recall,
-              seed);
+              seed, requantisation);
       try (ProgressBar bar = new ProgressBar()) {
         Bundler.bundle(opened, trace, traceFile, request,
             (done, total) -> bar.report("bundling", done, total));
@@ -147,6 +158,9 @@ final class BundleCommand implements Callable<Integer> {
               chosen.name(),
               target,
               recipes.isEmpty() ? "no predictor" : "predictors " + joined(recipes));
+    }
+    try (Store made = Store.open(output.target())) {
+      QuantisationText.of(made).forEach(spec.commandLine().getOut()::println);
     }
     return 0;
   }

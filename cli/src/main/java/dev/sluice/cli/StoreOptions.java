@@ -39,8 +39,8 @@ final class StoreOptions {
       names = "--stride",
       paramLabel = "BYTES",
       defaultValue = "0",
-      description = "Bytes from bundle to bundle, to pad them to the width they have in a larger model; less than a bundle (0, say) "
-          + "means no padding. Default: ${DEFAULT-VALUE}.")
+      description = "Bytes from bundle to bundle, to pad them to the width they have in a larger model; 0 pads those just below whole "
+          + "pages to them, 1 none. Default: ${DEFAULT-VALUE}.")
   private int strideBytes;
 
   @Option(names = "--force",

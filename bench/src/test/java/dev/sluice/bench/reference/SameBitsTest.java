@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.bundler.pack.Repacker;
 import dev.sluice.bundler.pack.Repacker.Rearrangement;
+import dev.sluice.bundler.predictor.PredictorRecipe;
+import dev.sluice.bundler.predictor.QuantisedFit;
+import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.LayerObserver;
@@ -150,6 +153,28 @@ class SameBitsTest {
         for (int block : new int[] {1, 3, 8, 64}) {
           assertSame(expected, swept(engine, tokens, block), "blocks of " + block);
         }
+      }
+    }
+  }
+
+  /** Columns in fewer bits, with and without minimums, in blocks of any size. */
+  @ParameterizedTest
+  @CsvSource({"relu2,down=q4_0", "relu2,up=q4_0;down=q4_0:100", "swiglu,down=q8_0:16",
+    "swiglu,gate=q8_0;up=q4_1;down=q4_1"})
+  void inFewerBitsToo(String name, String parts) {
+    int[] tokens = Arrays.copyOf(prompt(name), 12);
+    Path target = folder.resolve(name + "-" + parts.hashCode());
+    Twin.of(name).bundle(target, "ripple", List.of(PredictorRecipe.parse("quantised-4")),
+        QuantisedFit.DEFAULT_RECALL, Requantisation.parse(List.of(parts.split(";"))));
+    try (Store store = Store.open(target)) {
+      float[][] expected;
+      try (Engine one = engine(store, Backend.AUTO, PredictorChoice.ALL, 1)) {
+        expected = steps(one, tokens);
+        assertSame(expected, prompted(one, tokens, 5), "cut at 5");
+        assertSame(expected, swept(one, tokens, 8), "blocks of 8");
+      }
+      try (Engine oracle = engine(store, Backend.PREAD, PredictorChoice.ORACLE, 2)) {
+        assertSame(expected, steps(oracle, tokens), "oracle on two threads");
       }
     }
   }

@@ -4,6 +4,7 @@ import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
 import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
+import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.kernel.Workers;
@@ -86,6 +87,12 @@ final class Twin {
 
   /** Writes a bundled store with some predictors. */
   void bundle(Path target, String order, List<PredictorRecipe> predictors, double recall) {
+    bundle(target, order, predictors, recall, Requantisation.NONE);
+  }
+
+  /** The same in fewer bits. */
+  void bundle(Path target, String order, List<PredictorRecipe> predictors, double recall,
+      Requantisation requantisation) {
     try (Store store = Store.open(Checkpoints.imported(name));
         TraceReader reader = TraceReader.open(trace)) {
       Bundler.Request request =
@@ -97,7 +104,8 @@ final class Twin {
               Bundler.FittedTo.ALL,
               predictors,
               recall,
-              SEED);
+              SEED,
+              requantisation);
       Bundler.bundle(store, reader, trace, request, (done, total) -> {});
     }
   }

@@ -34,7 +34,7 @@ final class ElementScan {
       case Q3_K -> firstBlock(data, type, 108, 108);
       case Q6_K -> firstBlock(data, type, 208, 208);
       case MXFP4 -> firstExponent(data, type);
-      case I8, U4 -> throw new IllegalArgumentException("no scan for " + type);
+      case I8, U4, I4 -> throw new IllegalArgumentException("no scan for " + type);
     };
   }
 

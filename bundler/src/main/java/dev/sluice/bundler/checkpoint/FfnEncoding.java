@@ -69,7 +69,8 @@ record FfnEncoding(BundleFormat format, List<String> notes) {
     return switch (type) {
       case Q4_0, Q4_1, Q2_K, Q3_K, Q4_K -> true;
       case Q8_0, Q5_0, Q5_1, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 -> false;
-      case F32, F16, BF16, I8, U4 -> throw new IllegalArgumentException(type + " has no scales");
+      case F32, F16, BF16, I8, U4, I4 ->
+          throw new IllegalArgumentException(type + " has no scales");
     };
   }
 }

@@ -7,8 +7,8 @@ import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.predictor.PredictorFit;
 import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
+import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -18,14 +18,12 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.tensor.Floats;
-import dev.sluice.storage.tensor.TensorDecoder;
 import dev.sluice.storage.threshold.ActiveRule;
 import dev.sluice.storage.threshold.CettCurve;
 import dev.sluice.storage.threshold.OnePercentTargets;
 import dev.sluice.storage.trace.TraceKeys;
 import dev.sluice.storage.trace.TraceReader;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,10 +48,20 @@ public final class Bundler {
    * @param fittedTo which firings orders are fitted to
    * @param predictors what to fit; empty for none
    * @param recallTarget share of active magnitude the predictors' margins must keep
+   * @param requantisation which parts of bundles are encoded anew
    */
   public record Request(
       Path target, StoreWriter.Options options, Order order, double cett, FittedTo fittedTo,
-      List<PredictorRecipe> predictors, double recallTarget, long seed) {}
+      List<PredictorRecipe> predictors, double recallTarget, long seed,
+      Requantisation requantisation) {
+
+    /** The same with bundles encoded as they are. */
+    public Request(Path target, StoreWriter.Options options, Order order, double cett,
+        FittedTo fittedTo, List<PredictorRecipe> predictors, double recallTarget, long seed) {
+      this(target, options, order, cett, fittedTo, predictors, recallTarget, seed,
+          Requantisation.NONE);
+    }
+  }
 
   /**
    * What a cache is expected to spare: the order that pays is fitted to the misses after it (DESIGN §9).
@@ -85,9 +93,15 @@ public final class Bundler {
     float[] thresholds =
         request.cett == 0 ? new float[spec.layers()]
             : CettCurve.thresholdsAt(curves.get(rule), request.cett);
+    Requantisation quant = request.requantisation;
     try (Arena arena = Arena.ofShared();
-        StoreWriter writer = StoreWriter.create(request.target, spec, request.options)) {
-      MemorySegment dense = ResidentCopy.copy(store, writer, arena);
+        StoreWriter writer =
+            StoreWriter.create(request.target, quant.applyTo(spec), request.options)) {
+      ResidentTensors resident =
+          new ResidentTensors(store,
+              ResidentCopy.copy(store, writer, arena,
+                  name -> !Requantiser.replaces(quant, name)));
+      Requantiser requantiser = new Requantiser(quant, store, resident);
       List<QuantisedFit.Target> targets = targets(trace, spec, curves, request.cett);
       List<PredictorFit> fits = request.predictors.stream()
           .map(recipe -> recipe.start(spec, request.recallTarget, targets,
@@ -96,8 +110,12 @@ public final class Bundler {
       float[] frequencies = new float[spec.layers() * spec.feedForward()];
       for (int layer = 0; layer < spec.layers(); layer++) {
         progress.progress(layer, spec.layers());
-        try (Arena layerArena = Arena.ofConfined()) {
+        try (Arena layerArena = Arena.ofShared()) {
           StoredLayer weights = StoredLayer.read(store, layer, layerArena);
+          if (!quant.isNone()) {
+            weights =
+                requantiser.layer(layer, weights, inputs(trace, layer), writer, layerArena);
+          }
           Activity all = activity(trace, layer, new FiringRule(thresholds[layer], 0));
           int[] counts = all.counts();
           for (int i = 0; i < spec.feedForward(); i++) {
@@ -111,12 +129,15 @@ public final class Bundler {
           int[] order = LayerOrder.arrange(request.order, counts, read, fitted.residentShare);
           writer.ffnLayer(layer, order, weights::copyBundle);
           if (!fits.isEmpty()) {
-            QuantisedFit.LayerData data = layerData(store, trace, layer, weights, dense);
+            QuantisedFit.LayerData data = layerData(spec, trace, layer, weights, resident);
             fits.forEach(fit -> fit.addLayer(data));
           }
         }
       }
       writer.blob(StoreKeys.FREQUENCY, Floats.toBytes(frequencies));
+      if (!quant.isNone()) {
+        writer.blob(StoreKeys.QUANTISATION, requantiser.errors().encode());
+      }
       copyMeasurements(trace, spec, curves, writer);
       fits.forEach(fit -> fit.blobs().forEach(writer::blob));
       writer.provenance(provenance(store, trace, request, rule));
@@ -186,27 +207,21 @@ public final class Bundler {
   }
 
   private static QuantisedFit.LayerData layerData(
-      Store store, TraceReader trace, int layer, StoredLayer weights, MemorySegment dense) {
-    boolean gated = store.spec().form() == FfnForm.GATED;
-    float[] upBias = bias(store, "layers." + layer + ".ffn.up.bias", dense);
+      ModelSpec spec, TraceReader trace, int layer, StoredLayer weights,
+      ResidentTensors resident) {
+    boolean gated = spec.form() == FfnForm.GATED;
+    float[] upBias = resident.floats("layers." + layer + ".ffn.up.bias");
     return new QuantisedFit.LayerData(
         weights.innerRows(),
         gated ? weights.upRows() : new float[0],
-        gated ? bias(store, "layers." + layer + ".ffn.gate.bias", dense) : upBias,
+        gated ? resident.floats("layers." + layer + ".ffn.gate.bias") : upBias,
         gated ? upBias : new float[0],
         Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow()),
-        Floats.fromBytes(trace.blob(TraceKeys.inputs(layer)).orElseThrow()));
+        inputs(trace, layer));
   }
 
-  private static float[] bias(Store store, String name, MemorySegment dense) {
-    for (DenseTensor tensor : store.denseTensors()) {
-      if (tensor.name().equals(name)) {
-        float[] result = new float[tensor.shape().getFirst()];
-        TensorDecoder.decode(tensor.type(), dense, tensor.offsetBytes(), result, 0, result.length);
-        return result;
-      }
-    }
-    return new float[0];
+  private static float[] inputs(TraceReader trace, int layer) {
+    return Floats.fromBytes(trace.blob(TraceKeys.inputs(layer)).orElseThrow());
   }
 
   private static void copyMeasurements(
@@ -224,16 +239,21 @@ public final class Bundler {
 
   private static Provenance provenance(Store store, TraceReader trace, Request request,
       ActiveRule rule) {
-    return new Provenance(
-        store.provenance().source(),
-        trace.digest(),
-        request.order.name(),
-        request.seed,
+    Map<String, String> notes = new TreeMap<>(
         Map.of(
             "activity", "rule " + rule.key() + " at CETT " + request.cett,
             "fitted_window_tokens", Integer.toString(request.fittedTo.windowTokens),
             "fitted_resident_share", Double.toString(request.fittedTo.residentShare),
             "imported_store", store.digest()));
+    if (!request.requantisation.isNone()) {
+      notes.put("quantised", request.requantisation.toString());
+    }
+    return new Provenance(
+        store.provenance().source(),
+        trace.digest(),
+        request.order.name(),
+        request.seed,
+        notes);
   }
 
   /** The CETT-PPL-1 % target of a trace for the rule it recorded; 0 if none was searched. */

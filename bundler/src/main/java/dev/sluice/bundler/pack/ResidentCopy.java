@@ -5,6 +5,7 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Predicate;
 
 /** Carries over what a repacked store keeps as it was: dense tensors and the tokenizer. */
 final class ResidentCopy {
@@ -12,10 +13,18 @@ final class ResidentCopy {
 
   /** Copies, and returns the dense tensors' memory. */
   static MemorySegment copy(Store store, StoreWriter writer, Arena arena) {
+    return copy(store, writer, arena, name -> true);
+  }
+
+  /** The same with only the tensors whose names {@code kept} takes. */
+  static MemorySegment copy(Store store, StoreWriter writer, Arena arena,
+      Predicate<String> kept) {
     MemorySegment dense = store.loadDense(arena);
     for (DenseTensor tensor : store.denseTensors()) {
-      writer.dense(tensor.name(), tensor.type(), tensor.shape(),
-          dense.asSlice(tensor.offsetBytes(), tensor.bytes()));
+      if (kept.test(tensor.name())) {
+        writer.dense(tensor.name(), tensor.type(), tensor.shape(),
+            dense.asSlice(tensor.offsetBytes(), tensor.bytes()));
+      }
     }
     store.tokenizerJson().ifPresent(writer::tokenizerJson);
     return dense;

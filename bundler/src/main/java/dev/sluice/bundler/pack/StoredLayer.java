@@ -26,6 +26,11 @@ final class StoredLayer {
     this.bundles = bundles;
   }
 
+  /** Bundles in neuron order, as {@code spec} says, that lie in memory. */
+  static StoredLayer of(ModelSpec spec, MemorySegment bundles) {
+    return new StoredLayer(spec, bundles);
+  }
+
   static StoredLayer read(Store store, int layer, Arena arena) {
     ModelSpec spec = store.spec();
     int neurons = spec.feedForward();
@@ -70,6 +75,11 @@ final class StoredLayer {
     }
     store.ffnChecksums().verify(store.ffn().file(), from, region, 0, to - from);
     return region;
+  }
+
+  /** All bundles, in neuron order. */
+  MemorySegment bundles() {
+    return bundles;
   }
 
   /** Copies a neuron's bundle. */

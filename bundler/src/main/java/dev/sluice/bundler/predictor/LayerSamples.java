@@ -196,12 +196,6 @@ final class LayerSamples {
   }
 
   static float activate(Activation activation, float z) {
-    return switch (activation) {
-      case RELU -> Math.max(0, z);
-      case RELU2 -> Math.max(0, z) * Math.max(0, z);
-      case SILU -> (float) (z / (1 + Math.exp(-z)));
-      case GELU_TANH ->
-          (float) (0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))));
-    };
+    return ActivationFunction.of(activation, z);
   }
 }

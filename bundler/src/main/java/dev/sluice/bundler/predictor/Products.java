@@ -8,7 +8,7 @@ import jdk.incubator.vector.VectorSpecies;
  * Products of row-major float32 matrices, on all cores. Every element is one chain of fused multiply-adds in ascending
  * order, so results do not depend on threads, tiles or vectors.
  */
-final class Products {
+public final class Products {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_256;
   private static final int LANES = 8;
   private static final int TILE_COLS = 2 * LANES;
@@ -37,7 +37,7 @@ final class Products {
   }
 
   /** Rows {@code from} up to {@code to} of c += a·b, on the calling thread. */
-  static void addRows(float[] a, int from, int to, int k, float[] b, int n, float[] c) {
+  public static void addRows(float[] a, int from, int to, int k, float[] b, int n, float[] c) {
     addRows(a, from, to, k, b, n, c, new float[DEPTH * TILE_COLS]);
   }
 
@@ -127,7 +127,7 @@ final class Products {
   }
 
   /** a transposed, for a of rows × cols. */
-  static float[] transpose(float[] a, int rows, int cols) {
+  public static float[] transpose(float[] a, int rows, int cols) {
     float[] result = new float[a.length];
     int block = 16;
     for (int r = 0; r < rows; r += block) {

@@ -38,13 +38,13 @@ class DownColumnsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4"})
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4", "I4"})
   void theTypesOwnEncodingIsLossless(TensorType type) throws IOException {
     check(type, FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format());
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4"})
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4", "I4"})
   void soIsTheOneItSharesWithOtherLayers(TensorType type) throws IOException {
     FfnEncoding mixed =
         FfnEncoding.of(
@@ -105,7 +105,8 @@ class DownColumnsTest {
         assertEquals(
             BundleFormat.of(type),
             FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format());
-      } else if (type != TensorType.I8 && type != TensorType.U4) {
+      } else if (type != TensorType.I8 && type != TensorType.U4
+          && type != TensorType.I4) {
         BundleFormat format =
             FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format();
         assertEquals(type, format.up());

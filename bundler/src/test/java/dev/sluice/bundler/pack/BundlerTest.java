@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.sluice.bundler.importer.Importer;
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.predictor.PredictorRecipe;
+import dev.sluice.bundler.quant.BundleDecoder;
+import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.Arrangement;
@@ -16,6 +18,7 @@ import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
+import dev.sluice.storage.store.QuantisationErrors;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.store.StoreWriter;
@@ -247,6 +250,69 @@ class BundlerTest {
         assertTrue(width >= Math.max(stride, from.spec().bundleBytes()));
       }
     }
+  }
+
+  /** Every weight moves by less than its share of the error told, rows that stay keep their bytes, and scales are resident. */
+  @ParameterizedTest
+  @CsvSource({"down=q4_0,0.12", "down=q4_0:16,0.11", "down=q4_1,0.10", "down=q8_0,0.008",
+    "gate=q4_0;up=q8_0;down=q4_0:64,0.14"})
+  void fewerBitsCostWhatTheStoreSays(String parts, double atMost) {
+    Path target = folder.resolve("quantised-" + parts.hashCode() + ".sluice");
+    Requantisation choice = Requantisation.parse(List.of(parts.split(";")));
+    try (Store from = Store.open(imported); TraceReader reader = TraceReader.open(trace)) {
+      Bundler.bundle(from, reader, trace,
+          new Bundler.Request(target, StoreWriter.Options.DEFAULT, Order.named("random", 3), CETT,
+              Bundler.FittedTo.ALL, List.of(), 0.99, 3, choice),
+          (d, t) -> {});
+      try (Store to = Store.open(target); Arena arena = Arena.ofConfined()) {
+        assertEquals(choice.applyTo(from.spec()), to.spec());
+        QuantisationErrors errors =
+            QuantisationErrors.decode(to.blob(StoreKeys.QUANTISATION).orElseThrow());
+        assertEquals(choice.toString(), errors.parts());
+        assertEquals(choice.toString(), to.provenance().notes().get("quantised"));
+        ModelSpec spec = from.spec();
+        assertEquals(spec.layers(), errors.output().size());
+        for (int layer = 0; layer < spec.layers(); layer++) {
+          BundleDecoder want = decoder(from, layer, arena);
+          BundleDecoder got = decoder(to, layer, arena);
+          assertError(want::down, got::down, spec, errors.down().get(layer), atMost);
+          assertError(want::up, got::up, spec, errors.up().isEmpty() ? 0 : errors.up().get(layer),
+              0.01);
+          assertError(want::inner, got::inner, spec,
+              errors.gate().isEmpty() ? 0 : errors.gate().get(layer), 0.12);
+          assertTrue(errors.output().get(layer) < 3 * atMost, "output " + errors.output());
+          assertTrue(errors.output().get(layer) > 0);
+        }
+      }
+    }
+  }
+
+  private interface Row {
+    void read(int neuron, float[] target, int at);
+  }
+
+  private static void assertError(Row want, Row got, ModelSpec spec, double told, double atMost) {
+    float[] a = new float[spec.hidden()];
+    float[] b = new float[spec.hidden()];
+    double errors = 0;
+    double squares = 0;
+    for (int i = 0; i < spec.feedForward(); i++) {
+      want.read(i, a, 0);
+      got.read(i, b, 0);
+      for (int j = 0; j < a.length; j++) {
+        errors += ((double) a[j] - b[j]) * ((double) a[j] - b[j]);
+        squares += (double) a[j] * a[j];
+      }
+    }
+    assertEquals(told, Math.sqrt(errors / squares), 1e-6);
+    assertTrue(told <= atMost, told + " of " + atMost);
+  }
+
+  private static BundleDecoder decoder(Store store, int layer, Arena arena) {
+    ResidentTensors resident = new ResidentTensors(store, store.loadDense(arena));
+    String prefix = "layers." + layer + ".ffn.down.";
+    return new BundleDecoder(store.spec(), StoredLayer.read(store, layer, arena).bundles(),
+        resident.floats(prefix + "scales"), resident.floats(prefix + "mins"));
   }
 
   @Test

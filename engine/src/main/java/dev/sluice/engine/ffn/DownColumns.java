@@ -21,7 +21,8 @@ public final class DownColumns {
   private static final int GROUPS = 16; // at most: more threads would find nothing to do
 
   private final Kernels kernels;
-  private final TensorType type;
+  private final TensorType type; // as kernels know it
+  private final int zero; // what stands for 0 in a column's integers
   private final int hidden;
   private final int blockNeurons; // neurons until scales apply; a group where columns bring their own
   private final int groupNeurons;
@@ -35,7 +36,8 @@ public final class DownColumns {
     BundleFormat format = spec.bundle();
     kernels = model.kernels();
     output = model.ffnOutput(layer);
-    type = format.down();
+    type = format.down() == TensorType.I4 ? TensorType.U4 : format.down();
+    zero = format.down() == TensorType.I4 ? 8 : 0;
     hidden = spec.hidden();
     String prefix = "layers." + layer + ".ffn.down.";
     if (format.hasResidentScales()) {
@@ -103,6 +105,7 @@ public final class DownColumns {
       return;
     }
     int block = neuron / blockNeurons;
+    shift(1, stored, 0, 0, hidden);
     float[] arranged = new float[hidden];
     if (mins.isPresent()) {
       closeMins(block, 1, arranged, 0, 0, hidden);
@@ -170,11 +173,22 @@ public final class DownColumns {
    */
   void close(int block, float factors, float[] sums, int sumsOffset, float[] y, int yOffset,
       int from, int to) {
+    shift(factors, sums, sumsOffset, from, to);
     ResidentMatrix scale = scales.orElseThrow();
     kernels.closeBlock(type, scale.type(), scale.memory(), scale.rowOffsetBytes(block), sums,
         sumsOffset, y, yOffset, from, to);
     if (mins.isPresent()) {
       closeMins(block, factors, y, yOffset, from, to);
+    }
+  }
+
+  /** Takes off what h · zero added to every output. */
+  private void shift(float factors, float[] sums, int offset, int from, int to) {
+    if (zero != 0) {
+      float excess = zero * factors;
+      for (int j = offset + from; j < offset + to; j++) {
+        sums[j] -= excess;
+      }
     }
   }
 

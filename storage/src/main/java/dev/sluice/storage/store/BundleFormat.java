@@ -6,10 +6,10 @@ import dev.sluice.storage.tensor.TensorType;
 /**
  * How a neuron's bundle is encoded: [gate row |] up row | down column, {@code hidden} elements each, the same in all
  * layers. Rows keep the type they had. A column of a quantised down has lost its scales, which run along neurons in ggml's
- * types: its integers are stored as they were ({@link TensorType#I8} or {@link TensorType#U4}), and for each {@code
- * blockNeurons} consecutive neurons one scale (and minimum) per output stays resident, as dense tensors {@code
+ * types: its integers are stored as they were ({@link TensorType#I8}, {@link TensorType#U4} or {@link TensorType#I4}), and for each
+ * {@code blockNeurons} consecutive neurons one scale (and minimum) per output stays resident, as dense tensors {@code
  * layers.N.ffn.down.scales} and {@code .mins} of shape [ceil(d_ff / blockNeurons), hidden]: W[j, i] = scales[i /
- * blockNeurons, j] · q + mins[i / blockNeurons, j]. Immutable.
+ * blockNeurons, j] · q + mins[i / blockNeurons, j], where I4's q is the nibble less 8. Immutable.
  *
  * @param gate type of gate rows; that of up where there is no gate
  * @param up type of up rows
@@ -19,7 +19,11 @@ import dev.sluice.storage.tensor.TensorType;
 public record BundleFormat(TensorType gate, TensorType up, TensorType down, int blockNeurons) {
 
   public BundleFormat {
-    boolean scaled = down == TensorType.I8 || down == TensorType.U4;
+    boolean scaled =
+        switch (down) {
+          case I8, U4, I4 -> true;
+          default -> false;
+        };
     if (scaled != blockNeurons > 0) {
       throw new IllegalArgumentException(
           "columns of type " + down + " with scales per " + blockNeurons + " neurons");

@@ -17,6 +17,9 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
   /** Far above any model's bundle; keeps offsets within a long and chunks within an int. */
   static final int MAX_STRIDE_BYTES = 1 << 24;
 
+  /** A bundle is widened to whole pages where that adds at most this part of it. */
+  static final int PAGE_WASTE_PART = 16;
+
   /** Where the parts begin in a bundle, and last where it ends. */
   static int[] partStarts(ModelSpec spec, Arrangement arrangement) {
     int up = spec.bundle().upOffsetBytes(spec.form(), spec.hidden());
@@ -30,7 +33,8 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
   }
 
   /**
-   * @param strideBytes bytes of disk per neuron over all parts; less than a bundle (0, say) means no padding
+   * @param strideBytes bytes of disk per neuron over all parts; 0 for the width that costs least to read, see {@link
+   *     #naturalBytes}; from 1 to a bundle means no padding
    */
   static LayerGeometry of(ModelSpec spec, Arrangement arrangement, int strideBytes) {
     if (strideBytes < 0 || strideBytes > MAX_STRIDE_BYTES) {
@@ -39,7 +43,8 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
     }
     int bundleBytes = spec.bundleBytes();
     int[] starts = partStarts(spec, arrangement);
-    int perPart = Math.ceilDiv(Math.max(0, strideBytes - bundleBytes), starts.length - 1);
+    int wished = strideBytes == 0 ? naturalBytes(bundleBytes, arrangement) : strideBytes;
+    int perPart = Math.ceilDiv(Math.max(0, wished - bundleBytes), starts.length - 1);
     List<FfnLayout.Part> parts = new ArrayList<>();
     long bodyBytes = 0;
     for (int k = 0; k + 1 < starts.length; k++) {
@@ -51,6 +56,16 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
       bodyBytes += StoreFormat.wholePages((long) stride * spec.feedForward());
     }
     return new LayerGeometry(List.copyOf(parts), spec.feedForward(), bodyBytes);
+  }
+
+  /**
+   * A bundle just below whole pages is padded to them: side by side nearly all of them would touch a page more than they
+   * fill, and pages are what is read and verified. Others are not padded.
+   */
+  private static int naturalBytes(int bundleBytes, Arrangement arrangement) {
+    int pages = Math.toIntExact(StoreFormat.wholePages(bundleBytes));
+    boolean near = (pages - bundleBytes) <= bundleBytes / PAGE_WASTE_PART;
+    return arrangement == Arrangement.BUNDLED && near ? pages : bundleBytes;
   }
 
   /** Whole pages that part k takes. */

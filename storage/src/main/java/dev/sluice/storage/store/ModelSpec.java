@@ -172,6 +172,14 @@ public record ModelSpec(
         AttentionForm.plain(headSize), Scales.NONE);
   }
 
+  /** The same model with bundles of another encoding. */
+  public ModelSpec withBundle(BundleFormat other) {
+    return new ModelSpec(
+        architecture, layers, hidden, feedForward, heads, kvHeads, headSize, vocabulary,
+        contextLength, norm, normEpsilon, activation, form, rope, head, other, endOfTextIds,
+        attention, scales);
+  }
+
   /** Whether a layer sees the latest positions only. */
   public boolean slides(int layer) {
     return attention.window().layers().contains(layer);

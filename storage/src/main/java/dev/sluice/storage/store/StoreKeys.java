@@ -17,6 +17,9 @@ public final class StoreKeys {
   /** {@code targets}: JSON object, rule key to the CETT-PPL-1 % target. */
   public static final String TARGETS = "targets";
 
+  /** {@code quantisation}: {@link QuantisationErrors} of a store whose bundles were encoded anew. */
+  public static final String QUANTISATION = "quantisation";
+
   private StoreKeys() {}
 
   /** {@code curve/RULE}: the layers' {@link dev.sluice.storage.threshold.CettCurve}s. */

@@ -34,8 +34,8 @@ public final class StoreWriter implements AutoCloseable {
   /**
    * How the bundles are laid out.
    *
-   * @param strideBytes bytes of disk per neuron, padding included; less than a bundle (0, say) means no padding; for
-   *     SPLIT divided evenly over the parts
+   * @param strideBytes bytes of disk per neuron, padding included; 0 pads bundles that are just below whole pages to them,
+   *     and no others; from 1 to a bundle means no padding; for SPLIT divided evenly over the parts
    */
   public record Options(
       Container container, Arrangement arrangement, int strideBytes, Existing existing) {
@@ -45,7 +45,7 @@ public final class StoreWriter implements AutoCloseable {
       Objects.requireNonNull(existing, "existing");
     }
 
-    /** One file, bundled, no padding, never replacing. */
+    /** One file, bundled, padded only to reach whole pages that are near, never replacing. */
     public static final Options DEFAULT =
         new Options(Container.FILE, Arrangement.BUNDLED, 0, Existing.REFUSE);
   }

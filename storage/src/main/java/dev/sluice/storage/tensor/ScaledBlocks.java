@@ -37,7 +37,8 @@ public final class ScaledBlocks {
     return switch (type) {
       case Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, IQ4_XS, MXFP4, Q4_K, Q5_K -> 32;
       case Q2_K, Q3_K, Q6_K -> 16;
-      case F32, F16, BF16, I8, U4 -> throw new IllegalArgumentException(type + " has no scales");
+      case F32, F16, BF16, I8, U4, I4 ->
+          throw new IllegalArgumentException(type + " has no scales");
     };
   }
 
@@ -62,7 +63,8 @@ public final class ScaledBlocks {
       case IQ4_NL, IQ4_XS -> -127;
       case MXFP4 -> -12;
       case Q4_1, Q5_1, Q2_K, Q4_K, Q5_K -> 0;
-      case F32, F16, BF16, I8, U4 -> throw new IllegalArgumentException(type + " has no scales");
+      case F32, F16, BF16, I8, U4, I4 ->
+          throw new IllegalArgumentException(type + " has no scales");
     };
   }
 
@@ -132,7 +134,8 @@ public final class ScaledBlocks {
           levels(memory, at + 8 + 16L * group, NON_LINEAR, quants, quantsAt + 32 * group);
         }
       }
-      case F32, F16, BF16, I8, U4 -> throw new IllegalArgumentException(type + " has no scales");
+      case F32, F16, BF16, I8, U4, I4 ->
+          throw new IllegalArgumentException(type + " has no scales");
     }
   }
 

@@ -39,7 +39,7 @@ public final class TensorDecoder {
       }
       case Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 ->
           decodeBlocks(type, memory, offsetBytes, target, targetOffset, n);
-      case I8, U4 -> throw new IllegalArgumentException("no decoder for " + type);
+      case I8, U4, I4 -> throw new IllegalArgumentException("no decoder for " + type);
     }
   }
 

@@ -25,7 +25,9 @@ public enum TensorType {
   /** Signed bytes whose scales lie elsewhere: a column of down, see {@link dev.sluice.storage.store.BundleFormat}. */
   I8(32, 1, 1),
   /** Unsigned nibbles, the even element in the low half; scales and minimums lie elsewhere. */
-  U4(33, 2, 1);
+  U4(33, 2, 1),
+  /** The same nibbles, each standing for 8 less: with scales alone they reach from −8 to 7. */
+  I4(34, 2, 1);
 
   private final int code;
   private final int blockElements;

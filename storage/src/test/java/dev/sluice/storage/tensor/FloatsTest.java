@@ -45,6 +45,7 @@ class FloatsTest {
     }
     assertEquals(TensorType.I8, TensorType.ofCode(32));
     assertEquals(TensorType.U4, TensorType.ofCode(33));
+    assertEquals(TensorType.I4, TensorType.ofCode(34));
     assertThrows(IllegalArgumentException.class, () -> TensorType.ofCode(16));
     assertEquals(2 * 34, TensorType.Q8_0.bytes(64));
     assertThrows(IllegalArgumentException.class, () -> TensorType.Q8_0.bytes(33));

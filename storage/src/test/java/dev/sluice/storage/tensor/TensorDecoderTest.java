@@ -24,7 +24,7 @@ class TensorDecoderTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "I8", "U4"})
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "I8", "U4", "I4"})
   void everyTypeDecodesToTheReferencesBits(TensorType type) throws IOException {
     float[] expected = Floats.fromBytes(Files.readAllBytes(BLOCKS.resolve(type + ".f32")));
     byte[] blocks = blocks(type);
@@ -44,7 +44,7 @@ class TensorDecoderTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4"})
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4", "I4"})
   void partsMakeTheValue(TensorType type) throws IOException {
     MemorySegment memory = MemorySegment.ofArray(blocks(type));
     int group = ScaledBlocks.groupElements(type);
@@ -83,7 +83,7 @@ class TensorDecoderTest {
   void whatHasNoScalesOfItsOwnOrEndsWithinABlockIsRefused() {
     MemorySegment memory = MemorySegment.ofArray(new byte[4096]);
     float[] target = new float[512];
-    for (TensorType type : new TensorType[] {TensorType.I8, TensorType.U4}) {
+    for (TensorType type : new TensorType[] {TensorType.I8, TensorType.U4, TensorType.I4}) {
       assertThrows(IllegalArgumentException.class,
           () -> TensorDecoder.decode(type, memory, 0, target, 0, 32));
     }

@@ -1,0 +1,93 @@
+package dev.sluice.bundler.pack;
+
+import dev.sluice.bundler.quant.BundleDecoder;
+import dev.sluice.bundler.quant.LayerRequantisation;
+import dev.sluice.bundler.quant.LayerRequantisation.Encoded;
+import dev.sluice.bundler.quant.Requantisation;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.QuantisationErrors;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreWriter;
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+
+/**
+ * Encodes a store's layers anew one after another as they are bundled, writes the scales of their columns, and keeps what it
+ * cost. Used by one thread.
+ */
+final class Requantiser {
+  private final Requantisation choice;
+  private final LayerRequantisation encoding;
+  private final ResidentTensors resident;
+  private final ModelSpec spec; // as the store has it
+  private final boolean measuresOutput;
+  private final List<Double> gate = new ArrayList<>();
+  private final List<Double> up = new ArrayList<>();
+  private final List<Double> down = new ArrayList<>();
+  private final List<Double> output = new ArrayList<>();
+  private int positions;
+
+  Requantiser(Requantisation choice, Store store, ResidentTensors resident) {
+    this.choice = choice;
+    this.spec = store.spec();
+    this.encoding = new LayerRequantisation(choice, spec);
+    this.resident = resident;
+    // A norm between h and down would have to be applied first.
+    this.measuresOutput = resident.floats("layers.0.ffn.sub_norm.weight").length == 0;
+  }
+
+  /** Whether a dense tensor of the store has no place in the new one. */
+  static boolean replaces(Requantisation choice, String tensor) {
+    return choice.down().isPresent()
+        && (tensor.endsWith(".ffn.down.scales") || tensor.endsWith(".ffn.down.mins"));
+  }
+
+  /**
+   * One layer with its bundles as they become.
+   *
+   * @param inputs the layer's traced FFN inputs, positions × hidden
+   * @param arena for the new bundles; shared
+   */
+  StoredLayer layer(int layer, StoredLayer stored, float[] inputs, StoreWriter writer,
+      Arena arena) {
+    String prefix = "layers." + layer + ".ffn.";
+    float[] scales = resident.floats(prefix + "down.scales");
+    float[] mins = resident.floats(prefix + "down.mins");
+    BundleDecoder before = new BundleDecoder(spec, stored.bundles(), scales, mins);
+    Encoded encoded = encoding.encode(before, scales, mins, arena);
+    write(writer, prefix + "down.scales", encoded.scales());
+    write(writer, prefix + "down.mins", encoded.mins());
+    keep(gate, encoded.gateError());
+    keep(up, encoded.upError());
+    keep(down, encoded.downError());
+    if (measuresOutput && inputs.length > 0) {
+      boolean gated = spec.form() == ModelSpec.FfnForm.GATED;
+      positions = Math.min(LayerRequantisation.outputPositions(), inputs.length / spec.hidden());
+      output.add(
+          encoded.outputError(before,
+              resident.floats(prefix + (gated ? "gate.bias" : "up.bias")),
+              gated ? resident.floats(prefix + "up.bias") : new float[0], inputs));
+    }
+    return StoredLayer.of(encoding.spec(), encoded.bundles());
+  }
+
+  private void write(StoreWriter writer, String name, MemorySegment halves) {
+    if (halves.byteSize() > 0) {
+      int blocks = (int) (halves.byteSize() / TensorType.F16.bytes(spec.hidden()));
+      writer.dense(name, TensorType.F16, List.of(blocks, spec.hidden()), halves);
+    }
+  }
+
+  private static void keep(List<Double> errors, OptionalDouble error) {
+    error.ifPresent(errors::add);
+  }
+
+  /** What it cost so far. */
+  QuantisationErrors errors() {
+    return new QuantisationErrors(choice.toString(), positions, gate, up, down, output);
+  }
+}

@@ -1,0 +1,34 @@
+package dev.sluice.bundler.pack;
+
+import dev.sluice.storage.store.DenseTensor;
+import dev.sluice.storage.store.Store;
+import dev.sluice.storage.tensor.TensorDecoder;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
+
+/** A store's dense tensors in memory, by name. Immutable; thread-safe; owns nothing. */
+final class ResidentTensors {
+  private final Map<String, DenseTensor> byName = new HashMap<>();
+  private final MemorySegment memory;
+
+  /**
+   * @param memory all of {@code dense.bin}
+   */
+  ResidentTensors(Store store, MemorySegment memory) {
+    store.denseTensors().forEach(tensor -> byName.put(tensor.name(), tensor));
+    this.memory = memory;
+  }
+
+  /** All elements of a tensor, row-major; none if there is no such tensor. */
+  float[] floats(String name) {
+    DenseTensor tensor = byName.get(name);
+    if (tensor == null) {
+      return new float[0];
+    }
+    int elements = tensor.shape().stream().reduce(1, Math::multiplyExact);
+    float[] result = new float[elements];
+    TensorDecoder.decode(tensor.type(), memory, tensor.offsetBytes(), result, 0, elements);
+    return result;
+  }
+}
