@@ -42,10 +42,11 @@ public record PeerComparison(Setting setting, List<Point> points) {
    * @param modelBytes of what it reads: GGUF file or store
    * @param note why there are no figures, or what else is to be known; may be empty
    * @param figures null if it was not run or failed
+   * @param tokenTime of a token of its median run; null where the engine tells of none
    */
   public record Result(
       String rival, String family, String description, long modelBytes, String note,
-      Figures figures) {}
+      Figures figures, TokenTime tokenTime) {}
 
   /** Over runs: the median, the least and the most. */
   public record Spread(double median, double least, double most) {}

@@ -2,6 +2,7 @@ package dev.sluice.bench.peers;
 
 import dev.sluice.bench.peers.PeerComparison.Figures;
 import dev.sluice.bench.peers.PeerComparison.Spread;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
@@ -36,6 +37,12 @@ final class PeerFigures {
                 .mapToDouble(run -> run.later().majorFaults() / run.laterMillis().size())
                 .toArray()),
         perplexityChange);
+  }
+
+  /** The run whose speed is the median, the faster one of two. */
+  static PeerRun median(List<PeerRun> runs) {
+    return runs.stream().sorted(Comparator.comparingDouble(PeerRun::tokensPerSecond))
+        .skip(runs.size() / 2).findFirst().orElseThrow();
   }
 
   private static List<Double> pooled(

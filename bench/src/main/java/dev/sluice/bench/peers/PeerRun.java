@@ -12,14 +12,15 @@ import java.util.List;
  * @param startMillis from the start of the process to the beginning of the prompt: loading, and the JVM's or node's own start
  * @param decode used from the end of the prompt to the end of the last token
  * @param later the same without the first {@link #FIRST_TOKENS} tokens; of nothing where there were no more
+ * @param tokenTime null where the engine tells of none
  */
 record PeerRun(
     double startMillis, Transcript transcript, Counters decode, Counters later, Tally tally,
-    Occupancy fullest) {
+    Occupancy fullest, TokenTime tokenTime) {
   /** What a user feels first; caches and the JVM's compilers warm up meanwhile. */
   static final int FIRST_TOKENS = 32;
 
-  static PeerRun of(Outcome outcome, Transcript transcript, Tally tally) {
+  static PeerRun of(Outcome outcome, Transcript transcript, Tally tally, TokenTime tokenTime) {
     List<Double> times = transcript.tokenMillis();
     long end = outcome.answerNanos();
     long decoding = end - nanos(sum(times));
@@ -31,7 +32,8 @@ record PeerRun(
         outcome.watch().between(decoding, end),
         outcome.watch().between(end - nanos(sum(rest)), end),
         tally,
-        outcome.watch().fullest());
+        outcome.watch().fullest(),
+        tokenTime);
   }
 
   List<Double> firstMillis() {

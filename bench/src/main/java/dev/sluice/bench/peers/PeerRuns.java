@@ -9,6 +9,12 @@ import dev.sluice.bench.peers.PeerComparison.Setting;
 import dev.sluice.bench.peers.Rival.Job;
 import dev.sluice.bench.peers.Rival.Limit;
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.BlockReaders;
+import dev.sluice.storage.plan.DeviceModel;
+import dev.sluice.storage.plan.DeviceProbe;
+import dev.sluice.storage.store.Store;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,6 +39,7 @@ public final class PeerRuns {
   // Without a limit Sluice may use the whole model and this much.
   private static final long SLUICE_OWN_BYTES = 2L << 30;
   private static final double UNKNOWN = Double.NaN;
+  private static final DeviceModel NO_DEVICE = new DeviceModel(0, Double.POSITIVE_INFINITY);
 
   private final PeerPlan plan;
   private final Progress progress;
@@ -207,7 +214,8 @@ public final class PeerRuns {
           ended.isEmpty() ? null : PeerFigures.of(ended, perplexityChange(rival));
       results
           .add(new Result(rival.name(), rival.family(), rival.description(), bytes(rival.model()),
-              failures.getOrDefault(rival, ""), figures));
+              failures.getOrDefault(rival, ""), figures,
+              ended.isEmpty() ? null : PeerFigures.median(ended).tokenTime()));
     }
     results.addAll(notRun);
     double share = limitBytes.orElse(0) / (double) bytes(plan.gguf());
@@ -219,6 +227,7 @@ public final class PeerRuns {
     Job job = new Job(plan.tokens(),
         limitBytes.orElse(bytes(rival.model()) + SLUICE_OWN_BYTES), plan.threads(),
         scratch.resolve("setting.json"));
+    DeviceModel device = rival instanceof SluiceRival ? device(rival.model()) : NO_DEVICE;
     OptionalLong limit = rival.limit() == Limit.GIVEN ? limitBytes : OptionalLong.empty();
     try (MemoryGroup group = group(limit)) {
       Child.Outcome outcome = Child.run(rival.name(), rival.command(job), group, processors);
@@ -226,7 +235,16 @@ public final class PeerRuns {
       if (rival instanceof LlamaRival) {
         peer = transcript.engine();
       }
-      return PeerRun.of(outcome, transcript, group.tally());
+      return PeerRun.of(outcome, transcript, group.tally(),
+          TokenTime.parse(transcript.timeline(), device));
+    }
+  }
+
+  /** What reads from a store cost just now; by no run's own doing, and past the page cache. */
+  private static DeviceModel device(Path store) {
+    try (Store opened = Store.open(store);
+        BlockReader reader = BlockReaders.open(opened.ffn().file(), Backend.AUTO)) {
+      return DeviceProbe.measure(reader, opened.ffnFileBytes());
     }
   }
 

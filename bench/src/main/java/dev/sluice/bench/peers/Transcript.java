@@ -13,11 +13,12 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * @param modelName {@code general.name} of a GGUF, with what its metadata say about its making; empty if not said
  * @param chosenIds the most likely next token at each place; empty if not said
+ * @param timeline of one token, as printed; missing if not said
  * @param nats negative log likelihood of each given token after the first; empty if not asked for
  */
 record Transcript(
     String engine, String modelName, double promptMillis, List<Double> tokenMillis,
-    List<Integer> chosenIds, List<Double> nats) {
+    List<Integer> chosenIds, List<Double> nats, JsonNode timeline) {
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
   /**
@@ -41,7 +42,7 @@ record Transcript(
     root.path("argmax_ids").forEach(id -> chosen.add(id.asInt()));
     return new Transcript(
         root.path("engine").asString(""), name(root.path("general")), prompt.doubleValue(), tokens,
-        List.copyOf(chosen), doubles(root.path("nats")));
+        List.copyOf(chosen), doubles(root.path("nats")), root.path("timeline"));
   }
 
   private static List<Double> doubles(JsonNode list) {

@@ -33,6 +33,10 @@ public final class PeerReport {
           lines.addAll(TextTable.wrap(
               PeerTables.title(point) + ": " + note(result), columns));
         }
+        if (result.tokenTime() != null) {
+          lines.addAll(TextTable.wrap(PeerTables.title(point) + ": " + result.rival() + ": "
+              + TokenFigure.sentence(result.tokenTime()), columns));
+        }
       }
     }
     lines.addAll(TextTable.wrap(setting(comparison.setting()), columns));
@@ -60,6 +64,7 @@ public final class PeerReport {
                     HtmlTable.escape("Side by side: " + comparison.setting().model())),
                 Map.entry("summary", HtmlTable.escape(summary(comparison))),
                 Map.entry("setting", HtmlTable.escape(setting(comparison.setting()))),
+                Map.entry("token", tokens(comparison)),
                 Map.entry("tables", html.toString()),
                 Map.entry("definitions", HtmlTable.definitions(tables)),
                 Map.entry("provenance", HtmlTable.render(PeerTables.setting(comparison))),
@@ -68,6 +73,14 @@ public final class PeerReport {
                 Map.entry("library", library.script()),
                 Map.entry("licence", HtmlTable.escape(library.licence())),
                 Map.entry("script", Template.text("figures.js") + Template.text("peers.js"))));
+  }
+
+  /** The section with timelines; nothing where no engine tells of one. */
+  private static String tokens(PeerComparison comparison) {
+    StringBuilder figures = new StringBuilder();
+    comparison.points().forEach(point -> figures.append(TokenFigure.render(point)));
+    return figures.isEmpty() ? "" : "<section>\n<h2>One token's time</h2>\n" + figures
+        + "</section>\n\n";
   }
 
   /** Failures name their rival already. */

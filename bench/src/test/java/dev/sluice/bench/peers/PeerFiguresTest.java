@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import tools.jackson.databind.node.MissingNode;
 
 class PeerFiguresTest {
   private static final long MILLI = 1_000_000;
@@ -24,7 +25,7 @@ class PeerFiguresTest {
   private static PeerRun run(double tokenMillis) {
     Transcript transcript =
         new Transcript("engine", "model", 2000, Collections.nCopies(40, tokenMillis), List.of(),
-            List.of());
+            List.of(), MissingNode.getInstance());
     long decoded = Math.round(40 * tokenMillis) * MILLI;
     long start = 5_000 * MILLI;
     long prompt = start + 3_000 * MILLI;
@@ -33,7 +34,7 @@ class PeerFiguresTest {
         new Sample(prompt, new Counters(1, 500e6, 7), new Occupancy(300, 50, 900)),
         new Sample(prompt + decoded, new Counters(9, 900e6, 47), new Occupancy(200, 60, 950))));
     return PeerRun.of(new Outcome(start, prompt + decoded, "", watch), transcript,
-        new Tally(1000, 3, 0));
+        new Tally(1000, 3, 0), null);
   }
 
   @Test
@@ -69,7 +70,7 @@ class PeerFiguresTest {
         "{\"engine\":\"e 1\",\"general\":{\"name\":\"n\",\"description\":\"d\"},\"prompt_ms\":3.5,"
             + "\"token_ms\":[1,2.5],\"argmax_ids\":[4,5,6]}");
     assertEquals(new Transcript("e 1", "n (d)", 3.5, List.of(1.0, 2.5), List.of(4, 5, 6),
-        List.of()), transcript);
+        List.of(), MissingNode.getInstance()), transcript);
   }
 
   @Test

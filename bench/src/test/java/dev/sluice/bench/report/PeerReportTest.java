@@ -10,7 +10,11 @@ import dev.sluice.bench.peers.PeerComparison.Point;
 import dev.sluice.bench.peers.PeerComparison.Result;
 import dev.sluice.bench.peers.PeerComparison.Setting;
 import dev.sluice.bench.peers.PeerComparison.Spread;
+import dev.sluice.bench.peers.TokenTime;
+import dev.sluice.bench.peers.TokenTime.Lanes;
+import dev.sluice.bench.peers.TokenTime.Run;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -32,7 +36,7 @@ class PeerReportTest {
                 List.of(result("llama.cpp, mapped", "llama.cpp", 0.3),
                     result("Sluice", "Sluice", 7.5),
                     new Result("llama.cpp, k-quant", "llama.cpp, k-quant", "", 1_900_000_000L,
-                        "none fits", null)))));
+                        "none fits", null, null)))));
   }
 
   private static Result result(String rival, String family, double tokensPerSecond) {
@@ -40,7 +44,27 @@ class PeerReportTest {
     return new Result(rival, family, "what it does", 4_900_000_000L, "",
         new Figures(3, 256, new Spread(tokensPerSecond, tokensPerSecond - 0.1, tokensPerSecond + 1),
             new Spread(4321, 4321, 4321), one, one, one, 11, 12, 13, 14, one, one,
-            new Spread(0, 0, 0), one, Double.NaN, Double.NaN));
+            new Spread(0, 0, 0), one, Double.NaN, Double.NaN),
+        family.equals("Sluice") ? tokenTime() : null);
+  }
+
+  private static TokenTime tokenTime() {
+    Lanes lanes = new Lanes(0, 100, List.of(
+        List.of(new Run("attention", 300), new Run("wait", 700)),
+        List.of(new Run("idle", 400), new Run("compute", 600))));
+    return new TokenTime(77, 100, 4000, 40,
+        Map.of("attention", 30.0, "wait", 35.0, "compute", 30.0),
+        60, 16, 2000, 84, 1.19, lanes, 18, lanes);
+  }
+
+  @Test
+  void aTokensTimeIsDrawnAndToldInWords() {
+    String page = PeerReport.page(SAMPLE);
+    assertTrue(page.contains("One token's time"));
+    assertTrue(page.contains("<rect class=\"k-wait\""));
+    String text = PeerReport.render(SAMPLE, 300);
+    assertTrue(text.contains("Token 77 took 100 ms"), text);
+    assertTrue(text.contains("1.19 times the greater of the two"), text);
   }
 
   @Test
