@@ -14,31 +14,58 @@ import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.Options;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
 
-/** Runs {@link WeightBenchmark} with the control compiled, and lays out what came of it. */
+/** Runs {@link WeightBenchmark} and {@link ScatteredBenchmark} with the control compiled, and lays out what came of it. */
 public final class KernelRun {
   private static final String LINE = "%-14s %-5s %7s %8s %8s %8s %8s %10s";
+  private static final String SCATTERED = "%-14s %7s %8s %8s %8s";
 
   private KernelRun() {}
 
   /**
    * @param options everything but what to run
-   * @return lines of a table: GB/s and ratios: the fastest operation of each iteration, and of those the median
+   * @return lines of tables: GB/s, ms and ratios: the fastest operation of each iteration, and of those the median
    * @throws RunnerException if JMH gives up
    */
   public static List<String> run(ChainedOptionsBuilder options) throws RunnerException {
     Path folder = temporary();
     try {
       String library = Control.compile(folder).map(Path::toString).orElse(WeightBenchmark.NONE);
-      Collection<RunResult> results =
-          new Runner(
-              options.include(WeightBenchmark.class.getName().replace(".", "\\."))
-                  .param("library", library).build())
-              .run();
-      return table(results, library);
+      options.param("library", library);
+      List<String> lines = table(measure(WeightBenchmark.class, options), library);
+      lines.addAll(scattered(measure(ScatteredBenchmark.class, options)));
+      return lines;
     } finally {
       delete(folder);
     }
+  }
+
+  private static Collection<RunResult> measure(Class<?> benchmark, ChainedOptionsBuilder options)
+      throws RunnerException {
+    Options only =
+        new OptionsBuilder().parent(options.build())
+            .include(benchmark.getName().replace(".", "\\.") + "\\.").build();
+    return new Runner(only).run();
+  }
+
+  private static List<String> scattered(Collection<RunResult> results) {
+    List<String> lines = new ArrayList<>();
+    lines.add("");
+    lines.add(
+        String.format(Locale.ROOT, SCATTERED, "scattered", "threads", "C", "Java", "Java/C"));
+    for (RunResult result : results) {
+      for (String part : List.of("Rows", "Columns")) {
+        double control = ScatteredBenchmark.LAYERS * median(result, "control" + part);
+        double java = ScatteredBenchmark.LAYERS * median(result, "java" + part);
+        lines.add(String.format(Locale.ROOT, SCATTERED, part.toLowerCase(Locale.ROOT),
+            result.getParams().getParam("threads"), digits(control), digits(java),
+            digits(java / control)));
+      }
+    }
+    lines.add("ms a token of the AFM-4.5B shape, 1,900 of 18,432 neurons in each of 36 layers");
+    return lines;
   }
 
   private static List<String> table(Collection<RunResult> results, String library) {

@@ -292,3 +292,76 @@ void columns_i8(ARGUMENTS) {
     }
   }
 }
+
+/*
+ * What a layer does with bundles that lie anywhere in memory. Rows come before columns in a bundle. Lines of the next four
+ * bundles are asked for (into L2: requests for L1 are dropped once its few outstanding misses are taken).
+ */
+static void ask(const uint8_t *p, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) {
+    __builtin_prefetch(p + i, 0, 2);
+  }
+}
+
+#define AHEAD 4
+
+void scattered_rows(const uint8_t *memory, const int64_t *bundles, int64_t from, int64_t to, const int8_t *x,
+                    const float *x_scales, float *out, int64_t n) {
+  int64_t bytes = n / 32 * 34;
+  for (int64_t r = from; r < to && r < from + AHEAD; r++) {
+    ask(memory + bundles[r], bytes);
+  }
+  for (int64_t r = from; r < to; r++) {
+    if (r + AHEAD < to) {
+      ask(memory + bundles[r + AHEAD], bytes);
+    }
+    out[r] = dot_q8_0_int8(memory + bundles[r], x, x_scales, n);
+  }
+}
+
+/* Of neurons that ascend; 32 of them share a row of n F16 scales; n is a multiple of 32. */
+void scattered_columns(const uint8_t *memory, const int64_t *bundles, int64_t column, const int32_t *neurons,
+                       int64_t from, int64_t to, const float *h, const uint8_t *scales, float *y, int64_t n) {
+  int64_t asked = from;
+  for (int64_t first = from; first < to;) {
+    int32_t block = neurons[first] / 32;
+    int64_t end = first + 1;
+    while (end < to && neurons[end] / 32 == block) {
+      end++;
+    }
+    for (; asked < to && asked < end + AHEAD; asked++) {
+      ask(memory + bundles[asked] + column, n);
+    }
+    const uint8_t *scale = scales + 2 * n * block;
+    for (int64_t i = 0; i < n; i += 32) {
+#ifdef WIDE
+      __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+      for (int64_t c = first; c < end; c++) {
+        const uint8_t *w = memory + bundles[c] + column + i;
+        __m256 a = _mm256_set1_ps(h[c]);
+        s0 = _mm256_fmadd_ps(bytes_to_floats(w), a, s0);
+        s1 = _mm256_fmadd_ps(bytes_to_floats(w + 8), a, s1);
+        s2 = _mm256_fmadd_ps(bytes_to_floats(w + 16), a, s2);
+        s3 = _mm256_fmadd_ps(bytes_to_floats(w + 24), a, s3);
+      }
+      const __m128i *d = (const __m128i *)(scale + 2 * i);
+#define CLOSE(k, s)                                                                                     \
+  _mm256_storeu_ps(y + i + 8 * k, _mm256_fmadd_ps(_mm256_cvtph_ps(_mm_loadu_si128(d + k)), s,           \
+                                                  _mm256_loadu_ps(y + i + 8 * k)))
+      CLOSE(0, s0);
+      CLOSE(1, s1);
+      CLOSE(2, s2);
+      CLOSE(3, s3);
+#else
+      for (int64_t k = i; k < i + 32; k++) {
+        float s = 0;
+        for (int64_t c = first; c < end; c++) {
+          s += h[c] * (float)(int8_t)memory[bundles[c] + column + k];
+        }
+        y[k] += half_to_float(scale + 2 * k) * s;
+      }
+#endif
+    }
+    first = end;
+  }
+}
