@@ -47,6 +47,12 @@ public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, G
   /** SHA-256 of what describes the model beside its weights, in hexadecimal. */
   String configDigest();
 
+  /**
+   * Tells this state of this checkpoint from all others, as far as sizes, times and headers of its files do; in
+   * hexadecimal.
+   */
+  String identity();
+
   /** The resident tensors; the head is absent when it is the embedding. */
   List<DenseWeight> dense();
 

@@ -103,6 +103,11 @@ final class GgufCheckpoint implements Checkpoint {
   }
 
   @Override
+  public String identity() {
+    return new SourceIdentity().add(file.file(), digest).digest();
+  }
+
+  @Override
   public List<DenseWeight> dense() {
     return List.copyOf(dense);
   }

@@ -100,6 +100,14 @@ final class HfCheckpoint implements Checkpoint {
   }
 
   @Override
+  public String identity() {
+    SourceIdentity identity = new SourceIdentity().add(folder.resolve("config.json"), configDigest);
+    tokenizerJson.ifPresent(json -> identity.add(folder.resolve("tokenizer.json"), sha256(json)));
+    weights.files().forEach(file -> identity.add(file.file(), file.headerDigest()));
+    return identity.digest();
+  }
+
+  @Override
   public List<DenseWeight> dense() {
     return dense;
   }

@@ -28,20 +28,25 @@ final class LayerReadAhead implements AutoCloseable {
   private int nextLayer;
   private Future<Loaded> ahead;
 
-  LayerReadAhead(Checkpoint checkpoint) {
+  /** Begins with {@code firstLayer}, if there is one. */
+  LayerReadAhead(Checkpoint checkpoint, int firstLayer) {
     this.checkpoint = checkpoint;
-    this.ahead = reader.submit(() -> load(0));
-    this.nextLayer = 1;
+    this.nextLayer = firstLayer;
+    readNext();
   }
 
-  /** The next layer, from 0 on; the caller closes it. */
-  Loaded next() {
-    Loaded loaded = await(ahead);
+  private void readNext() {
     ahead = null;
     if (nextLayer < checkpoint.spec().layers()) {
       int layer = nextLayer++;
       ahead = reader.submit(() -> load(layer));
     }
+  }
+
+  /** The next layer; the caller closes it. */
+  Loaded next() {
+    Loaded loaded = await(ahead);
+    readNext();
     return loaded;
   }
 
