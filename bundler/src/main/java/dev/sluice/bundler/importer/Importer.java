@@ -3,6 +3,7 @@ package dev.sluice.bundler.importer;
 import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.checkpoint.DenseWeight;
 import dev.sluice.bundler.checkpoint.FfnWeights;
+import dev.sluice.bundler.checkpoint.RecycledMemory;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
@@ -11,7 +12,6 @@ import dev.sluice.storage.store.Provenance;
 import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,7 +43,7 @@ public final class Importer {
    * as it was and nothing beside it. A kill leaves what was written to the next import of the same checkpoint, in the same
    * state, to the same target with the same options: it goes on with the next layer.
    *
-   * <p>Takes native memory for the largest resident tensor, or the FFN of two layers and one of
+   * <p>Takes native memory for the largest resident tensor, or the FFN of two layers with
    * their down matrices once more: the next layer is read on a thread of its own while one is written.
    *
    * @param storeTarget the store's folder; its parent must exist
@@ -113,19 +113,20 @@ public final class Importer {
 
     private void dense() {
       long keptBytes = residentBytes;
-      for (DenseWeight weight : checkpoint.dense()) {
-        if (!written.contains(weight.name())) {
-          try (Arena arena = Arena.ofConfined()) {
+      try (RecycledMemory memory = new RecycledMemory()) {
+        for (DenseWeight weight : checkpoint.dense()) {
+          if (!written.contains(weight.name())) {
+            memory.reset();
             append(
                 weight.name(), weight.type(), weight.shape(),
-                checkpoint.readDense(weight, arena));
+                checkpoint.readDense(weight, memory));
+            if (residentBytes - keptBytes >= KEEP_BYTES) {
+              writer.keep();
+              keptBytes = residentBytes;
+            }
           }
-          if (residentBytes - keptBytes >= KEEP_BYTES) {
-            writer.keep();
-            keptBytes = residentBytes;
-          }
+          done(weight.bytes());
         }
-        done(weight.bytes());
       }
       writer.keep();
     }
@@ -138,13 +139,11 @@ public final class Importer {
       doneBytes += first * layerBytes;
       try (LayerReadAhead layers = new LayerReadAhead(checkpoint, first)) {
         for (int layer = first; layer < spec.layers(); layer++) {
-          try (LayerReadAhead.Loaded loaded = layers.next()) {
-            FfnWeights ffn = loaded.weights();
-            for (FfnWeights.ColumnScales scales : ffn.scales()) {
-              append(scales.name(), scales.type(), scales.shape(), scales.data());
-            }
-            writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
+          FfnWeights ffn = layers.next();
+          for (FfnWeights.ColumnScales scales : ffn.scales()) {
+            append(scales.name(), scales.type(), scales.shape(), scales.data());
           }
+          writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
           writer.keep();
           done(layerBytes);
         }

@@ -2,7 +2,7 @@ package dev.sluice.bundler.importer;
 
 import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.checkpoint.FfnWeights;
-import java.lang.foreign.Arena;
+import dev.sluice.bundler.checkpoint.RecycledMemory;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -13,20 +13,13 @@ import java.util.concurrent.Future;
  * two layers at most. Used by one thread.
  */
 final class LayerReadAhead implements AutoCloseable {
-  /** A layer in memory, until closed. */
-  record Loaded(Arena arena, FfnWeights weights) implements AutoCloseable {
-    @Override
-    public void close() {
-      arena.close();
-    }
-  }
-
   private final Checkpoint checkpoint;
   private final ExecutorService reader =
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("sluice-read-ahead").daemon().factory());
+  private final RecycledMemory[] memories = {new RecycledMemory(), new RecycledMemory()};
   private int nextLayer;
-  private Future<Loaded> ahead;
+  private Future<FfnWeights> ahead;
 
   /** Begins with {@code firstLayer}, if there is one. */
   LayerReadAhead(Checkpoint checkpoint, int firstLayer) {
@@ -43,24 +36,20 @@ final class LayerReadAhead implements AutoCloseable {
     }
   }
 
-  /** The next layer; the caller closes it. */
-  Loaded next() {
-    Loaded loaded = await(ahead);
+  /** The next layer; the one before is gone then. */
+  FfnWeights next() {
+    FfnWeights loaded = await(ahead);
     readNext();
     return loaded;
   }
 
-  private Loaded load(int layer) {
-    Arena arena = Arena.ofShared();
-    try {
-      return new Loaded(arena, checkpoint.readFfn(layer, arena));
-    } catch (Throwable e) {
-      arena.close();
-      throw e;
-    }
+  private FfnWeights load(int layer) {
+    RecycledMemory memory = memories[layer % 2];
+    memory.reset();
+    return checkpoint.readFfn(layer, memory);
   }
 
-  private static Loaded await(Future<Loaded> future) {
+  private static FfnWeights await(Future<FfnWeights> future) {
     boolean interrupted = false;
     try {
       while (true) {
@@ -89,10 +78,13 @@ final class LayerReadAhead implements AutoCloseable {
     reader.shutdown();
     if (ahead != null) {
       try {
-        await(ahead).close();
+        await(ahead);
       } catch (RuntimeException e) {
         ahead = null;
       }
+    }
+    for (RecycledMemory memory : memories) {
+      memory.close();
     }
   }
 }
