@@ -40,7 +40,8 @@ final class ImportCommand implements Callable<Integer> {
       report =
           Importer.importCheckpoint(
               checkpoint, output.target(), output.options(),
-              (done, total) -> bar.report("importing", done, total));
+              (done, total) -> bar.report("importing", done, total),
+              notice -> spec.commandLine().getErr().println(notice));
     }
     spec.commandLine()
         .getOut()

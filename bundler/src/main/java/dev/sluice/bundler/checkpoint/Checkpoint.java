@@ -3,8 +3,8 @@ package dev.sluice.bundler.checkpoint;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.ModelSpec;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -47,6 +47,12 @@ public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, G
   /** SHA-256 of what describes the model beside its weights, in hexadecimal. */
   String configDigest();
 
+  /**
+   * Tells this state of this checkpoint from all others, as far as sizes, times and headers of its files do; in
+   * hexadecimal.
+   */
+  String identity();
+
   /** The resident tensors; the head is absent when it is the embedding. */
   List<DenseWeight> dense();
 
@@ -59,18 +65,17 @@ public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, G
   /**
    * Reads a resident tensor.
    *
-   * @return native memory of exactly its bytes, owned by {@code arena}
+   * @return native memory of exactly its bytes, of {@code memory}
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
-  MemorySegment readDense(DenseWeight weight, Arena arena);
+  MemorySegment readDense(DenseWeight weight, SegmentAllocator memory);
 
   /**
-   * Reads the FFN of one layer; takes its bytes in {@code arena} and, while it turns down, those of
-   * down once more.
+   * Reads the FFN of one layer; takes its bytes in {@code memory}, and those of down once more.
    *
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
-  FfnWeights readFfn(int layer, Arena arena);
+  FfnWeights readFfn(int layer, SegmentAllocator memory);
 
   @Override
   void close();

@@ -3,8 +3,8 @@ package dev.sluice.bundler.checkpoint;
 import dev.sluice.storage.tensor.Floats;
 import dev.sluice.storage.tensor.TensorDecoder;
 import dev.sluice.storage.tensor.TensorType;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -35,8 +35,9 @@ enum Conversion {
     return List.copyOf(shape);
   }
 
-  /** The stored bytes; native memory of {@code arena}, or {@code source} itself. */
-  MemorySegment apply(MemorySegment source, TensorType type, List<Integer> shape, Arena arena) {
+  /** The stored bytes; native memory of {@code memory}, or {@code source} itself. */
+  MemorySegment apply(MemorySegment source, TensorType type, List<Integer> shape,
+      SegmentAllocator memory) {
     return switch (this) {
       case AS_IS -> source;
       case ADD_ONE -> {
@@ -46,7 +47,7 @@ enum Conversion {
           values[i] += 1;
         }
         byte[] bytes = Floats.toBytes(values);
-        yield arena.allocate(bytes.length, Float.BYTES).copyFrom(MemorySegment.ofArray(bytes));
+        yield memory.allocate(bytes.length, Float.BYTES).copyFrom(MemorySegment.ofArray(bytes));
       }
       case SKIP_TWO_ROWS -> source.asSlice(SKIPPED_ROWS * (source.byteSize() / shape.getFirst()));
     };

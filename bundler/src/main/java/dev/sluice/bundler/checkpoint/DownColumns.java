@@ -5,8 +5,8 @@ import dev.sluice.bundler.checkpoint.FfnWeights.Rows;
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.tensor.ScaledBlocks;
 import dev.sluice.storage.tensor.TensorType;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -56,7 +56,7 @@ final class DownColumns {
    * @param columns gets the columns, one neuron after another
    */
   static Turned turn(TensorType source, MemorySegment down, int hidden, int neurons,
-      BundleFormat format, int layer, MemorySegment columns, Arena arena) {
+      BundleFormat format, int layer, MemorySegment columns, SegmentAllocator memory) {
     DownColumns work = new DownColumns(source, hidden, neurons, format);
     for (int output = 0; output < hidden; output += TILE_OUTPUTS) {
       work.turnTile(down, output, Math.min(TILE_OUTPUTS, hidden - output), columns);
@@ -64,9 +64,9 @@ final class DownColumns {
     String name = "layers." + layer + ".ffn.down.";
     boolean halves = work.fitHalves();
     List<ColumnScales> resident = new ArrayList<>();
-    resident.add(work.resident(name + "scales", work.scales, halves, arena));
+    resident.add(work.resident(name + "scales", work.scales, halves, memory));
     if (work.mins.length > 0) {
-      resident.add(work.resident(name + "mins", work.mins, halves, arena));
+      resident.add(work.resident(name + "mins", work.mins, halves, memory));
     }
     return new Turned(new Rows(columns, format.downBytes(hidden)), resident);
   }
@@ -149,9 +149,10 @@ final class DownColumns {
     return true;
   }
 
-  private ColumnScales resident(String name, float[] values, boolean halves, Arena arena) {
+  private ColumnScales resident(String name, float[] values, boolean halves,
+      SegmentAllocator memory) {
     TensorType type = halves ? TensorType.F16 : TensorType.F32;
-    MemorySegment data = WeightMemory.allocate(arena, type.bytes(values.length), name);
+    MemorySegment data = WeightMemory.allocate(memory, type.bytes(values.length), name);
     if (halves) {
       for (int i = 0; i < values.length; i++) {
         data.set(SHORT, 2L * i, Float.floatToFloat16(values[i]));

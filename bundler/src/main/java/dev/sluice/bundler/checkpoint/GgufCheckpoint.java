@@ -10,6 +10,7 @@ import dev.sluice.storage.tensor.TensorDecoder;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -103,6 +104,11 @@ final class GgufCheckpoint implements Checkpoint {
   }
 
   @Override
+  public String identity() {
+    return new SourceIdentity().add(file.file(), digest).digest();
+  }
+
+  @Override
   public List<DenseWeight> dense() {
     return List.copyOf(dense);
   }
@@ -118,13 +124,13 @@ final class GgufCheckpoint implements Checkpoint {
   }
 
   @Override
-  public MemorySegment readDense(DenseWeight weight, Arena arena) {
+  public MemorySegment readDense(DenseWeight weight, SegmentAllocator memory) {
     GgufFile.Tensor tensor = tensors.get(weight.name());
     int heads = interleavedHeads(weight.name());
     if (heads == 0) {
-      return read(tensor, arena);
+      return read(tensor, memory);
     }
-    MemorySegment halves = WeightMemory.allocate(arena, tensor.bytes(), file.place(tensor));
+    MemorySegment halves = WeightMemory.allocate(memory, tensor.bytes(), file.place(tensor));
     try (Arena whileSeparating = Arena.ofConfined()) {
       HeadRowOrder.separate(read(tensor, whileSeparating), heads, model.headSize(), halves);
     }
@@ -132,13 +138,13 @@ final class GgufCheckpoint implements Checkpoint {
   }
 
   @Override
-  public FfnWeights readFfn(int layer, Arena arena) {
+  public FfnWeights readFfn(int layer, SegmentAllocator memory) {
     Optional<FfnWeights.Rows> gate =
         spec.form() == FfnForm.GATED
-            ? Optional.of(rows(ffn(TensorRule.FFN_GATE, layer), encoding.format().gate(), arena))
+            ? Optional.of(rows(ffn(TensorRule.FFN_GATE, layer), encoding.format().gate(), memory))
             : Optional.empty();
-    FfnWeights.Rows up = rows(ffn(TensorRule.FFN_UP, layer), encoding.format().up(), arena);
-    DownColumns.Turned down = columns(layer, arena);
+    FfnWeights.Rows up = rows(ffn(TensorRule.FFN_UP, layer), encoding.format().up(), memory);
+    DownColumns.Turned down = columns(layer, memory);
     return new FfnWeights(gate, up, down.columns(), down.scales());
   }
 
@@ -148,48 +154,46 @@ final class GgufCheckpoint implements Checkpoint {
   }
 
   /** Rows as they are, or decoded where layers have no type in common. */
-  private FfnWeights.Rows rows(GgufFile.Tensor tensor, TensorType wanted, Arena arena) {
+  private FfnWeights.Rows rows(GgufFile.Tensor tensor, TensorType wanted, SegmentAllocator memory) {
     MemorySegment data =
-        storedType(tensor) == wanted ? read(tensor, arena) : decoded(tensor, wanted, arena);
+        storedType(tensor) == wanted ? read(tensor, memory) : decoded(tensor, wanted, memory);
     return new FfnWeights.Rows(data, wanted.bytes(model.hidden()));
   }
 
-  private DownColumns.Turned columns(int layer, Arena arena) {
+  private DownColumns.Turned columns(int layer, SegmentAllocator memory) {
     GgufFile.Tensor tensor = ffn(TensorRule.FFN_DOWN, layer);
     TensorType type = encoding.format().down();
     long columnBytes = type.bytes(model.hidden());
     MemorySegment columns =
         WeightMemory.allocate(
-            arena, columnBytes * model.feedForward(), file.place(tensor));
-    try (Arena whileTurning = Arena.ofConfined()) {
-      if (encoding.format().hasResidentScales()) {
-        return DownColumns.turn(storedType(tensor), read(tensor, whileTurning), model.hidden(),
-            model.feedForward(), encoding.format(), layer, columns, arena);
-      }
-      MemorySegment down =
-          storedType(tensor) == type ? read(tensor, whileTurning)
-              : decoded(tensor, type, whileTurning);
-      FfnWeights.transpose(
-          down, model.hidden(), model.feedForward(), (int) type.bytes(1), columns);
-      return new DownColumns.Turned(new FfnWeights.Rows(columns, columnBytes), List.of());
+            memory, columnBytes * model.feedForward(), file.place(tensor));
+    if (encoding.format().hasResidentScales()) {
+      return DownColumns.turn(storedType(tensor), read(tensor, memory), model.hidden(),
+          model.feedForward(), encoding.format(), layer, columns, memory);
     }
+    MemorySegment down =
+        storedType(tensor) == type ? read(tensor, memory) : decoded(tensor, type, memory);
+    FfnWeights.transpose(
+        down, model.hidden(), model.feedForward(), (int) type.bytes(1), columns);
+    return new DownColumns.Turned(new FfnWeights.Rows(columns, columnBytes), List.of());
   }
 
-  private MemorySegment read(GgufFile.Tensor tensor, Arena arena) {
-    MemorySegment data = WeightMemory.allocate(arena, tensor.bytes(), file.place(tensor));
+  private MemorySegment read(GgufFile.Tensor tensor, SegmentAllocator memory) {
+    MemorySegment data = WeightMemory.allocate(memory, tensor.bytes(), file.place(tensor));
     file.read(tensor, 0, data);
     WeightMemory.requireFinite(data, storedType(tensor), file.place(tensor));
     return data;
   }
 
   /** The whole matrix as F32 or rounded to F16. */
-  private MemorySegment decoded(GgufFile.Tensor tensor, TensorType wanted, Arena arena) {
+  private MemorySegment decoded(GgufFile.Tensor tensor, TensorType wanted,
+      SegmentAllocator memory) {
     int rows = tensor.shape().getFirst().intValue();
     int columns = tensor.shape().getLast().intValue();
     TensorType type = storedType(tensor);
     MemorySegment target =
         WeightMemory.allocate(
-            arena, wanted.bytes((long) rows * columns), file.place(tensor));
+            memory, wanted.bytes((long) rows * columns), file.place(tensor));
     float[] row = new float[columns];
     try (Arena whileDecoding = Arena.ofConfined()) {
       MemorySegment data = read(tensor, whileDecoding);

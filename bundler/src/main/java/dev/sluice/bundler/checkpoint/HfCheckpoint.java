@@ -11,6 +11,7 @@ import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -100,6 +101,14 @@ final class HfCheckpoint implements Checkpoint {
   }
 
   @Override
+  public String identity() {
+    SourceIdentity identity = new SourceIdentity().add(folder.resolve("config.json"), configDigest);
+    tokenizerJson.ifPresent(json -> identity.add(folder.resolve("tokenizer.json"), sha256(json)));
+    weights.files().forEach(file -> identity.add(file.file(), file.headerDigest()));
+    return identity.digest();
+  }
+
+  @Override
   public List<DenseWeight> dense() {
     return dense;
   }
@@ -116,28 +125,26 @@ final class HfCheckpoint implements Checkpoint {
   }
 
   @Override
-  public MemorySegment readDense(DenseWeight weight, Arena arena) {
+  public MemorySegment readDense(DenseWeight weight, SegmentAllocator memory) {
     Located located = tensors.get(weight.name());
-    MemorySegment data = read(located, arena);
+    MemorySegment data = read(located, memory);
     List<Integer> shape = located.tensor().shape().stream().map(Math::toIntExact).toList();
     return conversions
         .get(weight.name())
-        .apply(data, TensorMap.storedType(located), shape, arena);
+        .apply(data, TensorMap.storedType(located), shape, memory);
   }
 
   @Override
-  public FfnWeights readFfn(int layer, Arena arena) {
+  public FfnWeights readFfn(int layer, SegmentAllocator memory) {
     Optional<MemorySegment> gate =
         spec.form() == FfnForm.GATED
-            ? Optional.of(read(ffn(TensorRule.FFN_GATE, layer), arena))
+            ? Optional.of(read(ffn(TensorRule.FFN_GATE, layer), memory))
             : Optional.empty();
-    MemorySegment up = read(ffn(TensorRule.FFN_UP, layer), arena);
-    MemorySegment downColumns = allocate(ffn(TensorRule.FFN_DOWN, layer), arena);
-    try (Arena whileTurning = Arena.ofConfined()) {
-      MemorySegment down = read(ffn(TensorRule.FFN_DOWN, layer), whileTurning);
-      int elementBytes = (int) spec.bundle().down().bytes(1);
-      FfnWeights.transpose(down, spec.hidden(), spec.feedForward(), elementBytes, downColumns);
-    }
+    MemorySegment up = read(ffn(TensorRule.FFN_UP, layer), memory);
+    MemorySegment downColumns = allocate(ffn(TensorRule.FFN_DOWN, layer), memory);
+    MemorySegment down = read(ffn(TensorRule.FFN_DOWN, layer), memory);
+    int elementBytes = (int) spec.bundle().down().bytes(1);
+    FfnWeights.transpose(down, spec.hidden(), spec.feedForward(), elementBytes, downColumns);
     long rowBytes = spec.bundle().upBytes(spec.hidden());
     return new FfnWeights(
         gate.map(rows -> new FfnWeights.Rows(rows, rowBytes)),
@@ -155,16 +162,16 @@ final class HfCheckpoint implements Checkpoint {
     return tensors.get(canonical.replace(".N.", "." + layer + "."));
   }
 
-  private static MemorySegment read(Located located, Arena arena) {
+  private static MemorySegment read(Located located, SegmentAllocator memory) {
     TensorType type = TensorMap.storedType(located);
-    MemorySegment data = allocate(located, arena);
+    MemorySegment data = allocate(located, memory);
     located.file().read(located.tensor(), 0, data);
     WeightMemory.requireFinite(data, type, located.place());
     return data;
   }
 
-  private static MemorySegment allocate(Located located, Arena arena) {
-    return WeightMemory.allocate(arena, located.tensor().bytes(), located.place());
+  private static MemorySegment allocate(Located located, SegmentAllocator memory) {
+    return WeightMemory.allocate(memory, located.tensor().bytes(), located.place());
   }
 
   /** The one element type of all FFN matrices: bundles hold their bits as they are. */

@@ -81,6 +81,10 @@ final class WeightFiles implements AutoCloseable {
     return folder;
   }
 
+  List<SafetensorsFile> files() {
+    return Collections.unmodifiableList(files);
+  }
+
   @Override
   public void close() {
     files.forEach(SafetensorsFile::close);

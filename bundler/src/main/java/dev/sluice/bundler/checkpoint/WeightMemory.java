@@ -3,8 +3,8 @@ package dev.sluice.bundler.checkpoint;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.tensor.TensorType;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 
 /** Memory for weights, and what must hold of them once they are read. */
 final class WeightMemory {
@@ -19,9 +19,9 @@ final class WeightMemory {
    *
    * @param place the tensor, for messages
    */
-  static MemorySegment allocate(Arena arena, long bytes, String place) {
+  static MemorySegment allocate(SegmentAllocator memory, long bytes, String place) {
     try {
-      return arena.allocate(bytes, ALIGNMENT_BYTES);
+      return memory.allocate(bytes, ALIGNMENT_BYTES);
     } catch (OutOfMemoryError e) {
       throw new FaultException(
           place, "there is no memory for its " + bytes + " bytes", "free some memory", e);

@@ -3,31 +3,52 @@ package dev.sluice.bundler.importer;
 import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.checkpoint.DenseWeight;
 import dev.sluice.bundler.checkpoint.FfnWeights;
+import dev.sluice.bundler.checkpoint.RecycledMemory;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Provenance;
 import dev.sluice.storage.store.StoreWriter;
+import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
-import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** Writes a store in checkpoint order. Stateless; imports to different targets may run at once. */
 public final class Importer {
+  /** How many bytes of resident tensors a kill may cost. */
+  private static final long KEEP_BYTES = 1 << 26;
+
   private Importer() {}
+
+  /** As the other one, whose notices nobody hears. */
+  public static ImportReport importCheckpoint(
+      Path checkpointPath,
+      Path storeTarget,
+      StoreWriter.Options options,
+      ProgressListener progress) {
+    return importCheckpoint(checkpointPath, storeTarget, options, progress, notice -> {});
+  }
 
   /**
    * Imports a checkpoint, a folder or a GGUF file. All of it is checked before anything is written, except
    * that weights are finite, which shows as they are read; a failure at any point leaves the target
-   * as it was and nothing beside it.
+   * as it was and nothing beside it. A kill leaves what was written to the next import of the same checkpoint, in the same
+   * state, to the same target with the same options: it goes on with the next layer.
    *
-   * <p>Takes native memory for the largest resident tensor, or the FFN of two layers and one of
+   * <p>Takes native memory for the largest resident tensor, or the FFN of two layers with
    * their down matrices once more: the next layer is read on a thread of its own while one is written.
    *
    * @param storeTarget the store's folder; its parent must exist
-   * @param progress hears bytes of weights read, of all
+   * @param progress hears bytes of weights in the store, of all
+   * @param notices hears, in one line, of going on after a kill
    * @throws BadInputException if the checkpoint cannot be used or the target is in the way
    * @throws dev.sluice.storage.FaultException if reading or writing fails
    */
@@ -35,50 +56,110 @@ public final class Importer {
       Path checkpointPath,
       Path storeTarget,
       StoreWriter.Options options,
-      ProgressListener progress) {
+      ProgressListener progress,
+      Consumer<String> notices) {
     requireApart(checkpointPath, storeTarget);
     try (Checkpoint checkpoint = Checkpoint.open(checkpointPath);
-        StoreWriter writer = StoreWriter.create(storeTarget, checkpoint.spec(), options)) {
-      ModelSpec spec = checkpoint.spec();
+        StoreWriter writer =
+            StoreWriter.resumable(
+                storeTarget, checkpoint.spec(), options, checkpoint.identity(), notices)) {
       checkpoint.tokenizerJson().ifPresent(writer::tokenizerJson);
       writer.provenance(provenance(checkpoint));
-      long denseBytes = checkpoint.dense().stream().mapToLong(DenseWeight::bytes).sum();
-      long totalBytes = denseBytes + spec.ffnBytes();
-      long doneBytes = 0;
-      for (DenseWeight weight : checkpoint.dense()) {
-        try (Arena arena = Arena.ofConfined()) {
-          writer.dense(
-              weight.name(), weight.type(), weight.shape(), checkpoint.readDense(weight, arena));
-        }
-        doneBytes += weight.bytes();
-        progress.progress(doneBytes, totalBytes);
-      }
-      int[] checkpointOrder = IntStream.range(0, spec.feedForward()).toArray();
-      int scaleTensors = 0;
-      try (LayerReadAhead layers = new LayerReadAhead(checkpoint)) {
-        for (int layer = 0; layer < spec.layers(); layer++) {
-          try (LayerReadAhead.Loaded loaded = layers.next()) {
-            FfnWeights ffn = loaded.weights();
-            for (FfnWeights.ColumnScales scales : ffn.scales()) {
-              writer.dense(scales.name(), scales.type(), scales.shape(), scales.data());
-              scaleTensors++;
-              denseBytes += scales.data().byteSize();
-            }
-            writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
-          }
-          doneBytes += spec.ffnBytes() / spec.layers();
-          progress.progress(doneBytes, totalBytes);
-        }
-      }
+      Resident resident = new Work(checkpoint, writer, progress).all();
       writer.publish();
       return new ImportReport(
           storeTarget,
-          spec,
-          checkpoint.dense().size() + scaleTensors,
-          denseBytes,
-          spec.ffnBytes(),
+          checkpoint.spec(),
+          resident.tensors(),
+          resident.bytes(),
+          checkpoint.spec().ffnBytes(),
           checkpoint.ignoredTensors(),
           checkpoint.notes());
+    }
+  }
+
+  /** Resident tensors in the store, those of columns among them. */
+  private record Resident(int tensors, long bytes) {}
+
+  /** The writing of weights that are not written yet. */
+  private static final class Work {
+    private final Checkpoint checkpoint;
+    private final StoreWriter writer;
+    private final ProgressListener progress;
+    private final Set<String> written;
+    private final long totalBytes;
+    private int residentTensors;
+    private long residentBytes;
+    private long doneBytes;
+
+    Work(Checkpoint checkpoint, StoreWriter writer, ProgressListener progress) {
+      this.checkpoint = checkpoint;
+      this.writer = writer;
+      this.progress = progress;
+      this.written =
+          writer.written().tensors().stream().map(DenseTensor::name).collect(Collectors.toSet());
+      this.totalBytes =
+          checkpoint.dense().stream().mapToLong(DenseWeight::bytes).sum()
+              + checkpoint.spec().ffnBytes();
+      this.residentTensors = written.size();
+      this.residentBytes = writer.written().tensors().stream().mapToLong(DenseTensor::bytes).sum();
+    }
+
+    Resident all() {
+      dense();
+      layers();
+      return new Resident(residentTensors, residentBytes);
+    }
+
+    private void dense() {
+      long keptBytes = residentBytes;
+      try (RecycledMemory memory = new RecycledMemory()) {
+        for (DenseWeight weight : checkpoint.dense()) {
+          if (!written.contains(weight.name())) {
+            memory.reset();
+            append(
+                weight.name(), weight.type(), weight.shape(),
+                checkpoint.readDense(weight, memory));
+            if (residentBytes - keptBytes >= KEEP_BYTES) {
+              writer.keep();
+              keptBytes = residentBytes;
+            }
+          }
+          done(weight.bytes());
+        }
+      }
+      writer.keep();
+    }
+
+    private void layers() {
+      ModelSpec spec = checkpoint.spec();
+      long layerBytes = spec.ffnBytes() / spec.layers();
+      int[] checkpointOrder = IntStream.range(0, spec.feedForward()).toArray();
+      int first = writer.written().layers();
+      doneBytes += first * layerBytes;
+      try (LayerReadAhead layers = new LayerReadAhead(checkpoint, first)) {
+        for (int layer = first; layer < spec.layers(); layer++) {
+          FfnWeights ffn = layers.next();
+          for (FfnWeights.ColumnScales scales : ffn.scales()) {
+            append(scales.name(), scales.type(), scales.shape(), scales.data());
+          }
+          writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
+          writer.keep();
+          done(layerBytes);
+        }
+      }
+    }
+
+    private void append(
+        String name, TensorType type, List<Integer> shape, MemorySegment data) {
+      writer.dense(name, type, shape, data);
+      residentTensors++;
+      residentBytes += data.byteSize();
+    }
+
+    private void done(long bytes) {
+      doneBytes += bytes;
+      progress.progress(doneBytes, totalBytes);
     }
   }
 

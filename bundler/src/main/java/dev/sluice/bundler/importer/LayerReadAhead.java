@@ -2,7 +2,7 @@ package dev.sluice.bundler.importer;
 
 import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.checkpoint.FfnWeights;
-import java.lang.foreign.Arena;
+import dev.sluice.bundler.checkpoint.RecycledMemory;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -13,49 +13,43 @@ import java.util.concurrent.Future;
  * two layers at most. Used by one thread.
  */
 final class LayerReadAhead implements AutoCloseable {
-  /** A layer in memory, until closed. */
-  record Loaded(Arena arena, FfnWeights weights) implements AutoCloseable {
-    @Override
-    public void close() {
-      arena.close();
-    }
-  }
-
   private final Checkpoint checkpoint;
   private final ExecutorService reader =
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("sluice-read-ahead").daemon().factory());
+  private final RecycledMemory[] memories = {new RecycledMemory(), new RecycledMemory()};
   private int nextLayer;
-  private Future<Loaded> ahead;
+  private Future<FfnWeights> ahead;
 
-  LayerReadAhead(Checkpoint checkpoint) {
+  /** Begins with {@code firstLayer}, if there is one. */
+  LayerReadAhead(Checkpoint checkpoint, int firstLayer) {
     this.checkpoint = checkpoint;
-    this.ahead = reader.submit(() -> load(0));
-    this.nextLayer = 1;
+    this.nextLayer = firstLayer;
+    readNext();
   }
 
-  /** The next layer, from 0 on; the caller closes it. */
-  Loaded next() {
-    Loaded loaded = await(ahead);
+  private void readNext() {
     ahead = null;
     if (nextLayer < checkpoint.spec().layers()) {
       int layer = nextLayer++;
       ahead = reader.submit(() -> load(layer));
     }
+  }
+
+  /** The next layer; the one before is gone then. */
+  FfnWeights next() {
+    FfnWeights loaded = await(ahead);
+    readNext();
     return loaded;
   }
 
-  private Loaded load(int layer) {
-    Arena arena = Arena.ofShared();
-    try {
-      return new Loaded(arena, checkpoint.readFfn(layer, arena));
-    } catch (Throwable e) {
-      arena.close();
-      throw e;
-    }
+  private FfnWeights load(int layer) {
+    RecycledMemory memory = memories[layer % 2];
+    memory.reset();
+    return checkpoint.readFfn(layer, memory);
   }
 
-  private static Loaded await(Future<Loaded> future) {
+  private static FfnWeights await(Future<FfnWeights> future) {
     boolean interrupted = false;
     try {
       while (true) {
@@ -84,10 +78,13 @@ final class LayerReadAhead implements AutoCloseable {
     reader.shutdown();
     if (ahead != null) {
       try {
-        await(ahead).close();
+        await(ahead);
       } catch (RuntimeException e) {
         ahead = null;
       }
+    }
+    for (RecycledMemory memory : memories) {
+      memory.close();
     }
   }
 }

@@ -11,6 +11,7 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,6 +32,12 @@ class GgufFuzzTest {
   private static final long HEAP_PER_FILE_BYTE = 100;
 
   private static final long HEAP_BYTES = 1 << 20;
+
+  /**
+   * Weights of a layer lie in memory as they are, and down once more; the most that decoding can add is a float32 for each
+   * weight of 2.6 bits, where types of layers differ.
+   */
+  private static final long WEIGHT_BYTES_PER_FILE_BYTE = 13;
 
   private static final ThreadMXBean THREADS =
       (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -84,8 +91,9 @@ class GgufFuzzTest {
       String where = source.getFileName() + ", seed " + SEED + ", round " + round;
       Path file = Files.write(folder.resolve("x.gguf"), fuzz.damage(sound));
       long before = THREADS.getCurrentThreadAllocatedBytes();
+      Metered weights = new Metered(WEIGHT_BYTES_PER_FILE_BYTE * Files.size(file));
       try {
-        readWhole(file);
+        readWhole(file, weights);
       } catch (BadInputException | FaultException e) {
         assertFalse(e.getMessage().contains("\n"), where);
         assertTrue(e.getMessage().contains("x.gguf"), where + ": " + e.getMessage());
@@ -110,17 +118,40 @@ class GgufFuzzTest {
   }
 
   private static void readWhole(Path file) {
+    readWhole(file, new Metered(Long.MAX_VALUE));
+  }
+
+  private static void readWhole(Path file, Metered weights) {
     try (Checkpoint checkpoint = Checkpoint.open(file)) {
       for (DenseWeight weight : checkpoint.dense()) {
         try (Arena arena = Arena.ofConfined()) {
-          checkpoint.readDense(weight, arena);
+          checkpoint.readDense(weight, weights.in(arena));
         }
       }
       for (int layer = 0; layer < checkpoint.spec().layers(); layer++) {
         try (Arena arena = Arena.ofConfined()) {
-          checkpoint.readFfn(layer, arena);
+          checkpoint.readFfn(layer, weights.in(arena));
         }
       }
+    }
+  }
+
+  /** Refuses, before it takes it, memory beyond a limit for all that is read of a file. */
+  private static final class Metered {
+    private long leftBytes;
+
+    Metered(long limitBytes) {
+      this.leftBytes = limitBytes;
+    }
+
+    SegmentAllocator in(Arena arena) {
+      return (bytes, alignment) -> {
+        if (bytes > leftBytes) {
+          throw new AssertionError(bytes + " bytes of weights, " + leftBytes + " left");
+        }
+        leftBytes -= bytes;
+        return arena.allocate(bytes, alignment);
+      };
     }
   }
 }

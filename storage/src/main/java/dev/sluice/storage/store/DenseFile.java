@@ -4,9 +4,6 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -14,17 +11,17 @@ import java.util.Set;
 
 /** {@code dense.bin} while it is written: tensors one after another, each at a multiple of 64 bytes. */
 final class DenseFile implements AutoCloseable {
-  private static final long CHUNK_BYTES = 1L << 26;
-
-  private final FileChannel channel;
-  private final List<DenseTensor> tensors = new ArrayList<>();
+  private final SequentialFile file;
+  private final List<DenseTensor> tensors;
   private final Set<String> names = new HashSet<>();
-  private final RunningSummary summary = new RunningSummary();
-  private long endBytes;
 
-  DenseFile(Path file) throws IOException {
-    this.channel =
-        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+  /**
+   * @param tensors that {@code file} holds already
+   */
+  DenseFile(SequentialFile file, List<DenseTensor> tensors) {
+    this.file = file;
+    this.tensors = new ArrayList<>(tensors);
+    tensors.forEach(tensor -> names.add(tensor.name()));
   }
 
   void append(String name, TensorType type, List<Integer> shape, MemorySegment data)
@@ -44,41 +41,37 @@ final class DenseFile implements AutoCloseable {
       throw new BadInputException(
           "tensor " + name, "is there twice, or its name cannot be used", "check the checkpoint");
     }
-    padTo(Math.ceilDiv(endBytes, StoreFormat.DENSE_ALIGNMENT_BYTES)
+    padTo(Math.ceilDiv(file.bytes(), StoreFormat.DENSE_ALIGNMENT_BYTES)
         * (long) StoreFormat.DENSE_ALIGNMENT_BYTES);
-    for (long done = 0; done < data.byteSize(); done += CHUNK_BYTES) {
-      write(endBytes + done, data.asSlice(done, Math.min(CHUNK_BYTES, data.byteSize() - done)));
-    }
     names.add(name);
-    tensors.add(new DenseTensor(name, type, shape, endBytes, data.byteSize()));
-    endBytes += data.byteSize();
+    tensors.add(new DenseTensor(name, type, shape, file.bytes(), data.byteSize()));
+    file.append(data);
+  }
+
+  /** Those written so far, in file order. */
+  List<DenseTensor> tensors() {
+    return List.copyOf(tensors);
   }
 
   /** Pads to whole pages and flushes; returns the directory. */
   List<DenseTensor> finish() throws IOException {
-    padTo(StoreFormat.wholePages(endBytes));
-    channel.force(true);
-    return List.copyOf(tensors);
+    padTo(StoreFormat.wholePages(file.bytes()));
+    file.flush();
+    file.force();
+    return tensors();
   }
 
   private void padTo(long offsetBytes) throws IOException {
-    MemorySegment zeros = MemorySegment.ofArray(new byte[(int) (offsetBytes - endBytes)]);
-    write(endBytes, zeros);
-    endBytes = offsetBytes;
-  }
-
-  private void write(long offsetBytes, MemorySegment bytes) throws IOException {
-    FileLayerBodies.writeFully(channel, offsetBytes, bytes);
-    summary.update(offsetBytes, bytes);
+    file.append(MemorySegment.ofArray(new byte[(int) (offsetBytes - file.bytes())]));
   }
 
   /** Digest and checksums of the finished file. */
   FileScan.Summary summary() {
-    return summary.finish().orElseThrow();
+    return file.summary();
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    file.close();
   }
 }

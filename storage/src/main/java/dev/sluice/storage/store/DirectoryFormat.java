@@ -22,6 +22,11 @@ final class DirectoryFormat {
 
   static byte[] encodeTensors(List<DenseTensor> tensors) {
     ObjectNode json = JsonFields.newObject();
+    encodeTensors(tensors, json);
+    return JsonFields.write(json);
+  }
+
+  static void encodeTensors(List<DenseTensor> tensors, ObjectNode json) {
     ArrayNode list = json.putArray("tensors");
     for (DenseTensor tensor : tensors) {
       ObjectNode entry = list.addObject();
@@ -31,17 +36,20 @@ final class DirectoryFormat {
       entry.put("offset_bytes", tensor.offsetBytes());
       entry.put("bytes", tensor.bytes());
     }
-    return JsonFields.write(json);
   }
 
   /**
    * @param fileBytes size of dense.bin
    */
   static List<DenseTensor> decodeTensors(Object where, byte[] bytes, long fileBytes) {
+    return decodeTensors(where, JsonFields.parse(where, bytes), fileBytes);
+  }
+
+  static List<DenseTensor> decodeTensors(Object where, JsonFields json, long fileBytes) {
     List<DenseTensor> tensors = new ArrayList<>();
     Set<String> names = new HashSet<>();
     long endBytes = 0;
-    for (JsonFields entry : JsonFields.parse(where, bytes).objects("tensors", MAX_TENSORS)) {
+    for (JsonFields entry : json.objects("tensors", MAX_TENSORS)) {
       String name = entry.string("name", MAX_TENSOR_NAME);
       long offset = entry.longIn("offset_bytes", 0, fileBytes);
       long length = entry.longIn("bytes", 1, fileBytes - offset);

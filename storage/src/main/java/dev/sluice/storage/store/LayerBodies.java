@@ -5,10 +5,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /** Where the bodies of layers go while a store is written. Used by one thread. */
-sealed interface LayerBodies extends AutoCloseable permits FileLayerBodies, LmdbLayerBodies {
+sealed interface LayerBodies extends AutoCloseable
+    permits FileLayerBodies, SplitLayerBodies, LmdbLayerBodies {
   /**
-   * Accepts the bytes of one body, in any order, each byte exactly once. They may be read by another thread until the
-   * next call returns, or the filler does.
+   * Accepts the bytes of one body, each byte exactly once, those of a part in its order. They are copied before the call
+   * returns.
    */
   @FunctionalInterface
   interface Body {

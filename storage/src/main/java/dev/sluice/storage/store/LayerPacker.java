@@ -6,18 +6,20 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Lays one layer's neurons out in disk order. Every byte of the body is written, padding as zeros, so that reads of
- * padded layouts cost what they would on data. Needs a few MiB whatever the layer's size, and keeps them from layer to
- * layer until closed. Used by one thread; what it hands out, others may read.
+ * padded layouts cost what they would on data. Needs some hundred KiB whatever the layer's size, and keeps them from
+ * layer to layer until closed. Used by one thread.
  */
 final class LayerPacker implements AutoCloseable {
-  private static final int CHUNK_BYTES = 1 << 22;
+  /** Stays in cache until it is copied. */
+  private static final int CHUNK_BYTES = 1 << 18;
+
   private static final int ALIGNMENT_BYTES = 64;
 
   private final LayerGeometry geometry;
   private final int chunkNeurons;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment bundle;
-  private final MemorySegment[][] turns; // chunks of each part, twice: one is filled while the other is taken
+  private final MemorySegment[] chunks; // of each part
   private final MemorySegment tail; // zeros
 
   LayerPacker(LayerGeometry geometry, int bundleBytes) {
@@ -27,14 +29,12 @@ final class LayerPacker implements AutoCloseable {
         geometry.parts().stream().mapToInt(FfnLayout.Part::strideBytes).max().orElseThrow();
     this.chunkNeurons = Math.clamp(CHUNK_BYTES / widest, 1, geometry.neurons());
     this.bundle = arena.allocate(bundleBytes, ALIGNMENT_BYTES);
-    this.turns = new MemorySegment[2][parts];
-    for (MemorySegment[] turn : turns) {
-      for (int k = 0; k < parts; k++) {
-        // Zeroed by the arena; bytes between part and stride are never touched again.
-        turn[k] =
-            arena.allocate((long) chunkNeurons * geometry.parts().get(k).strideBytes(),
-                ALIGNMENT_BYTES);
-      }
+    this.chunks = new MemorySegment[parts];
+    for (int k = 0; k < parts; k++) {
+      // Zeroed by the arena; bytes between part and stride are never touched again.
+      chunks[k] =
+          arena.allocate((long) chunkNeurons * geometry.parts().get(k).strideBytes(),
+              ALIGNMENT_BYTES);
     }
     this.tail = arena.allocate(StoreFormat.PAGE_BYTES, ALIGNMENT_BYTES);
   }
@@ -47,7 +47,6 @@ final class LayerPacker implements AutoCloseable {
     int parts = geometry.parts().size();
     for (int first = 0; first < geometry.neurons(); first += chunkNeurons) {
       int count = Math.min(chunkNeurons, geometry.neurons() - first);
-      MemorySegment[] chunks = turns[first / chunkNeurons % 2];
       for (int i = 0; i < count; i++) {
         copyBundle(source, order[first + i], bundle);
         for (int k = 0; k < parts; k++) {

@@ -5,12 +5,11 @@ import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
- * A file's digest and the checksums of its pages, computed from what is written, so that nothing need be read back. Only
- * for files that are written from start to end; others have no summary. One thread at a time.
+ * A file's digest and the checksums of its pages, computed from what is written from start to end, so that nothing need
+ * be read back. One thread at a time.
  */
 final class RunningSummary {
   private static final int PAGE_BYTES = StoreFormat.PAGE_BYTES;
@@ -23,12 +22,10 @@ final class RunningSummary {
   private int[] checksums = new int[1 << 10];
   private int pages;
   private long endBytes;
-  private boolean inOrder = true;
 
-  /** Takes the bytes that are written at {@code offsetBytes}. */
-  void update(long offsetBytes, MemorySegment bytes) {
-    inOrder &= offsetBytes == endBytes;
-    for (long at = 0; inOrder && at < bytes.byteSize(); at += STEP_BYTES) {
+  /** Takes the bytes that follow. */
+  void update(MemorySegment bytes) {
+    for (long at = 0; at < bytes.byteSize(); at += STEP_BYTES) {
       step(bytes.asSlice(at, Math.min(STEP_BYTES, bytes.byteSize() - at)).asByteBuffer());
     }
   }
@@ -52,15 +49,23 @@ final class RunningSummary {
     sha256.update(bytes.limit(size).position(0));
   }
 
-  /** Of a file of whole pages; empty if it was not written in order. Ends the computation. */
-  Optional<FileScan.Summary> finish() {
-    if (!inOrder || endBytes % PAGE_BYTES != 0) {
-      return Optional.empty();
+  /** The digest of what was taken until now, in hexadecimal; more may follow. */
+  String sha256SoFar() {
+    try {
+      return HexFormat.of().formatHex(((MessageDigest) sha256.clone()).digest());
+    } catch (CloneNotSupportedException e) {
+      throw new IllegalStateException("the platform's SHA-256 can be cloned", e);
     }
-    return Optional.of(
-        new FileScan.Summary(
-            endBytes,
-            HexFormat.of().formatHex(sha256.digest()),
-            PageChecksums.of(Arrays.copyOf(checksums, pages))));
+  }
+
+  /** Of a file of whole pages. Ends the computation. */
+  FileScan.Summary finish() {
+    if (endBytes % PAGE_BYTES != 0) {
+      throw new IllegalStateException(endBytes + " bytes are no whole pages");
+    }
+    return new FileScan.Summary(
+        endBytes,
+        HexFormat.of().formatHex(sha256.digest()),
+        PageChecksums.of(Arrays.copyOf(checksums, pages)));
   }
 }

@@ -16,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.lmdbjava.LmdbException;
@@ -23,7 +24,7 @@ import org.lmdbjava.LmdbException;
 /**
  * A folder {@code .NAME.sluice.PID-RANDOM.tmp} beside the target, in which a store is built until it is whole. It goes
  * away on {@link #remove}, on Ctrl-C (shutdown hook), or, after a kill, when the next writer of the same target finds
- * that its process is dead. Ids of processes in other PID namespaces cannot be seen: do not write one target from two
+ * that its process is dead, unless that one can use it and makes it its own. Ids of processes in other PID namespaces cannot be seen: do not write one target from two
  * containers at once.
  */
 final class StagingFolder {
@@ -42,13 +43,23 @@ final class StagingFolder {
   private final Path target;
   private final Existing existing;
   private final Path folder;
+  private final Origin origin;
   private final Thread hook;
   private boolean finished; // guarded by this
 
-  private StagingFolder(Path target, Existing existing, Path folder) {
+  /** Where a folder comes from. */
+  enum Origin {
+    /** Made, and empty. */
+    NEW,
+    /** A dead writer's, with what it had written. */
+    ADOPTED
+  }
+
+  private StagingFolder(Path target, Existing existing, Path folder, Origin origin) {
     this.target = target;
     this.existing = existing;
     this.folder = folder;
+    this.origin = origin;
     this.hook = new Thread(this::removeOnExit, "sluice-staging-cleanup");
   }
 
@@ -58,20 +69,46 @@ final class StagingFolder {
    * @param neededBytes refused if the file system has less
    */
   static StagingFolder create(Path requested, Existing existing, long neededBytes) {
+    return createOrAdopt(requested, existing, neededBytes, leftover -> false);
+  }
+
+  /**
+   * Takes over what a dead writer of the same target left, or makes the folder; clears all other such leftovers.
+   *
+   * @param neededBytes refused if the file system has less beside what is taken over
+   * @param usable asked about each leftover
+   */
+  static StagingFolder createOrAdopt(
+      Path requested, Existing existing, long neededBytes, Predicate<Path> usable) {
     Path target = resolve(requested);
     checkTarget(target, existing);
     try {
-      removeLeftovers(target);
-      checkSpace(target.getParent(), neededBytes);
       Path folder = target.resolveSibling(temporaryName(target));
-      StagingFolder staging = new StagingFolder(target, existing, folder);
-      Files.createDirectory(folder);
+      Origin origin = takeOver(target, folder, usable);
+      checkSpace(target.getParent(), neededBytes - contentBytes(folder));
+      StagingFolder staging = new StagingFolder(target, existing, folder, origin);
+      if (origin == Origin.NEW) {
+        Files.createDirectory(folder);
+      }
       Runtime.getRuntime().addShutdownHook(staging.hook);
       return staging;
     } catch (IOException e) {
       throw new FaultException(
           target.getParent(), "cannot be written (" + FaultException.reason(e) + ")",
           "choose another folder", e);
+    }
+  }
+
+  Origin origin() {
+    return origin;
+  }
+
+  /** Deletes whatever the folder holds. */
+  void empty() throws IOException {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+      for (Path file : files) {
+        Files.delete(file);
+      }
     }
   }
 
@@ -250,19 +287,50 @@ final class StagingFolder {
         + ".tmp";
   }
 
-  private static void removeLeftovers(Path target) throws IOException {
+  /** Gives the first usable leftover of a dead writer the name {@code folder}, and clears the others. */
+  private static Origin takeOver(Path target, Path folder, Predicate<Path> usable)
+      throws IOException {
     Pattern name =
         Pattern.compile(
             "\\." + Pattern.quote(target.getFileName().toString())
                 + "\\.([0-9]{1,10})-[0-9a-f]{16}\\.tmp");
+    Origin origin = Origin.NEW;
     try (DirectoryStream<Path> siblings = Files.newDirectoryStream(target.getParent())) {
       for (Path sibling : siblings) {
         Matcher matcher = name.matcher(sibling.getFileName().toString());
-        if (matcher.matches() && isDead(Long.parseLong(matcher.group(1)))) {
+        if (!matcher.matches() || !isDead(Long.parseLong(matcher.group(1)))) {
+          continue;
+        }
+        if (origin == Origin.NEW && usable.test(sibling) && renamed(sibling, folder)) {
+          origin = Origin.ADOPTED;
+        } else {
           deleteFlat(sibling);
         }
       }
     }
+    return origin;
+  }
+
+  /** Of several writers that find the same leftover, one gets it. */
+  private static boolean renamed(Path leftover, Path folder) throws IOException {
+    try {
+      Files.move(leftover, folder, StandardCopyOption.ATOMIC_MOVE);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  private static long contentBytes(Path folder) throws IOException {
+    long bytes = 0;
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+      for (Path file : files) {
+        bytes += Files.size(file);
+      }
+    } catch (NoSuchFileException e) {
+      return 0;
+    }
+    return bytes;
   }
 
   private static boolean isDead(long pid) {

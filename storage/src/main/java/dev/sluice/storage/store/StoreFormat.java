@@ -60,6 +60,9 @@ public final class StoreFormat {
   public static final String CATALOG = "catalog.mdb";
   public static final String DENSE = "dense.bin";
 
+  /** Only in the temporary folder of a writer that can be resumed, see {@link Journal}. */
+  static final String JOURNAL = "JOURNAL";
+
   static final String CREATED_BY = "sluice 0.1.0";
   static final int PAGE_BYTES = PageChecksums.PAGE_BYTES;
   static final int DENSE_ALIGNMENT_BYTES = 64;

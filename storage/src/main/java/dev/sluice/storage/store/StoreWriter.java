@@ -7,20 +7,26 @@ import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.lmdbjava.LmdbException;
 
 /**
  * Builds a store in a temporary folder beside the target. Nothing is visible under the target's name until {@link
- * #publish}, and then everything is. Any order of calls will do, except that layers come in ascending order. A failed
- * write removes the temporary folder at once and the writer can only be closed. Used by one thread.
+ * #publish}, and then everything is. Any order of calls will do, except that layers come in ascending order. Writing goes
+ * on behind the calls: its failure shows at the next one that writes, at the latest at {@link #publish}. A failed
+ * write removes the temporary folder at once and the writer can only be closed. A kill leaves the temporary folder to the
+ * next writer of the same target, which goes on with it if both are {@link #resumable}. Used by one thread.
  *
  * <p>Beside what is written, memory holds the orders and blobs until they are published, and one layer with {@link
  * Container#LMDB}.
@@ -50,6 +56,20 @@ public final class StoreWriter implements AutoCloseable {
         new Options(Container.FILE, Arrangement.BUNDLED, 0, Existing.REFUSE);
   }
 
+  /**
+   * What is there when a writer begins.
+   *
+   * @param tensors resident tensors, in the order in which they were written
+   * @param layers layers with their bundles
+   */
+  public record Written(List<DenseTensor> tensors, int layers) {
+    private static final Written NOTHING = new Written(List.of(), 0);
+
+    public Written {
+      tensors = List.copyOf(tensors);
+    }
+  }
+
   private enum State {
     OPEN,
     PUBLISHED,
@@ -63,6 +83,8 @@ public final class StoreWriter implements AutoCloseable {
   private final StagingFolder staging;
   private final DenseFile dense;
   private final LayerBodies bodies;
+  private final Optional<Keeper> keeper;
+  private final Written written;
   private final List<int[]> orders = new ArrayList<>();
   private final SortedMap<String, byte[]> blobs = new TreeMap<>();
   private byte[] tokenizer;
@@ -75,7 +97,9 @@ public final class StoreWriter implements AutoCloseable {
       LayerGeometry geometry,
       StagingFolder staging,
       DenseFile dense,
-      LayerBodies bodies) {
+      LayerBodies bodies,
+      Optional<Keeper> keeper,
+      Written written) {
     this.spec = spec;
     this.options = options;
     this.geometry = geometry;
@@ -83,6 +107,11 @@ public final class StoreWriter implements AutoCloseable {
     this.staging = staging;
     this.dense = dense;
     this.bodies = bodies;
+    this.keeper = keeper;
+    this.written = written;
+    for (int layer = 0; layer < written.layers(); layer++) {
+      orders.add(identity());
+    }
   }
 
   /**
@@ -98,20 +127,175 @@ public final class StoreWriter implements AutoCloseable {
         LayerGeometry.of(spec, options.arrangement(), options.strideBytes());
     StagingFolder staging =
         StagingFolder.create(target, options.existing(), neededBytes(spec, geometry));
-    DenseFile dense = null;
+    SequentialFile dense = null;
     try {
-      dense = new DenseFile(staging.file(StoreFormat.DENSE));
+      dense = SequentialFile.create(staging.file(StoreFormat.DENSE));
       Path ffnFile = staging.file(StoreFormat.ffnFile(options.container()));
       LayerBodies bodies =
           switch (options.container()) {
-            case FILE -> new FileLayerBodies(ffnFile, spec.layers(), geometry.bodyBytes());
+            case FILE -> switch (options.arrangement()) {
+              case BUNDLED -> new FileLayerBodies(SequentialFile.create(ffnFile), spec.layers(),
+                  geometry.bodyBytes());
+              case SPLIT -> new SplitLayerBodies(ffnFile, spec.layers(), geometry.bodyBytes());
+            };
             case LMDB -> new LmdbLayerBodies(ffnFile, spec.layers(), geometry.bodyBytes());
           };
-      return new StoreWriter(spec, options, geometry, staging, dense, bodies);
+      return new StoreWriter(spec, options, geometry, staging, new DenseFile(dense, List.of()),
+          bodies, Optional.empty(), Written.NOTHING);
     } catch (IOException | RuntimeException e) {
-      FaultException fault = staging.writeFault(e);
-      discard(fault, dense, staging::remove);
-      throw e instanceof BadInputException bad ? bad : fault;
+      throw failedStart(e, staging, dense);
+    }
+  }
+
+  /**
+   * Starts a store that {@link #keep} makes safe from a kill step by step, or goes on with what a killed writer of the
+   * same source left. Layers come in the checkpoint's order, and what {@link #written} names is not written again. What a
+   * leftover holds is read and compared with its digests first. Only for container FILE and arrangement BUNDLED; others
+   * start anew, as with {@link #create}.
+   *
+   * @param source tells the checkpoint from every other, and from an earlier state of itself
+   * @param notices hears, in one line, of going on or of a leftover that cannot be used
+   */
+  public static StoreWriter resumable(
+      Path target, ModelSpec spec, Options options, String source, Consumer<String> notices) {
+    if (options.container() != Container.FILE || options.arrangement() != Arrangement.BUNDLED) {
+      return create(target, spec, options);
+    }
+    SpecFormat.check(target, spec);
+    LayerGeometry geometry =
+        LayerGeometry.of(spec, options.arrangement(), options.strideBytes());
+    String plan = Journal.plan(source, spec, options);
+    StagingFolder staging =
+        StagingFolder.createOrAdopt(
+            target, options.existing(), neededBytes(spec, geometry),
+            leftover -> isUsable(leftover, plan, notices));
+    try {
+      Start start = start(staging, spec, geometry, plan, notices);
+      Journal.State state = start.journal().state();
+      return new StoreWriter(
+          spec, options, geometry, staging, new DenseFile(start.dense(), state.tensors()),
+          new FileLayerBodies(start.ffn(), spec.layers(), geometry.bodyBytes()),
+          Optional.of(new Keeper(start.journal(), start.dense(), start.ffn())),
+          new Written(state.tensors(), state.layers()));
+    } catch (IOException | RuntimeException e) {
+      throw failedStart(e, staging, null);
+    }
+  }
+
+  private static RuntimeException failedStart(
+      Exception e, StagingFolder staging, SequentialFile dense) {
+    FaultException fault = staging.writeFault(e);
+    discard(fault, dense, staging::remove);
+    return e instanceof BadInputException bad ? bad : fault;
+  }
+
+  private static boolean isUsable(Path leftover, String plan, Consumer<String> notices) {
+    if (Files.notExists(leftover.resolve(StoreFormat.JOURNAL))) {
+      return false; // of a writer that was not resumable
+    }
+    Optional<String> left = Journal.planIn(leftover);
+    if (left.isPresent() && left.get().equals(plan)) {
+      return true;
+    }
+    notices.accept(
+        "starting anew: what a killed writer left in " + leftover.getFileName()
+            + (left.isPresent() ? " is of another source, an earlier state of it, or other options"
+                : " has a damaged journal"));
+    return false;
+  }
+
+  /** The open files of a resumable writer. */
+  private record Start(Journal journal, SequentialFile dense, SequentialFile ffn) {}
+
+  private static Start start(
+      StagingFolder staging, ModelSpec spec, LayerGeometry geometry, String plan,
+      Consumer<String> notices) throws IOException {
+    if (staging.origin() == StagingFolder.Origin.ADOPTED) {
+      try {
+        Start resumed = goOn(staging, geometry);
+        Journal.State state = resumed.journal().state();
+        if (!state.tensors().isEmpty() || state.layers() > 0) {
+          notices.accept(
+              "going on where a killed writer stopped: " + state.layers() + " of " + spec.layers()
+                  + " layers and " + state.tensors().size() + " resident tensors are there");
+        }
+        return resumed;
+      } catch (BadInputException | FaultException | IOException e) {
+        notices.accept("starting anew: what a killed writer left is damaged (" + e.getMessage()
+            + ")");
+        staging.empty();
+      }
+    }
+    // The journal comes last: a folder without one is not gone on with.
+    SequentialFile dense = SequentialFile.create(staging.file(StoreFormat.DENSE));
+    try {
+      SequentialFile ffn =
+          SequentialFile.create(staging.file(StoreFormat.ffnFile(Container.FILE)));
+      try {
+        return new Start(
+            Journal.start(staging.file(StoreFormat.JOURNAL), plan), dense, ffn);
+      } catch (IOException e) {
+        ffn.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      dense.close();
+      throw e;
+    }
+  }
+
+  /** Opens what a killed writer left, cut to what its journal answers for, and compares digests. */
+  private static Start goOn(StagingFolder staging, LayerGeometry geometry) throws IOException {
+    Files.deleteIfExists(staging.file(StoreFormat.MANIFEST));
+    Files.deleteIfExists(staging.file(StoreFormat.CATALOG));
+    Journal journal = Journal.resume(staging.file(StoreFormat.JOURNAL));
+    SequentialFile dense = null;
+    SequentialFile ffn = null;
+    try {
+      Journal.State state = journal.state();
+      dense =
+          resumed(staging.file(StoreFormat.DENSE), state.denseBytes(), state.denseSha256());
+      ffn =
+          resumed(
+              staging.file(StoreFormat.ffnFile(Container.FILE)),
+              state.layers() * geometry.bodyBytes(), state.ffnSha256());
+      return new Start(journal, dense, ffn);
+    } catch (IOException | RuntimeException e) {
+      journal.close();
+      if (dense != null) {
+        dense.close();
+      }
+      throw e;
+    }
+  }
+
+  private static SequentialFile resumed(Path file, long bytes, String sha256) throws IOException {
+    SequentialFile resumed = SequentialFile.resume(file, bytes);
+    if (!resumed.sha256().equals(sha256)) {
+      resumed.close();
+      throw new FaultException(
+          file.getFileName(), "does not match its digest", "it is written again");
+    }
+    return resumed;
+  }
+
+  /** What a killed writer had written; nothing unless this one is {@link #resumable} and goes on with it. */
+  public Written written() {
+    return written;
+  }
+
+  /**
+   * Makes what was written so far safe from a kill, on another thread; without effect unless {@link #resumable}. Waits
+   * for the call before, so that little is ever unsafe.
+   */
+  public void keep() {
+    checkOpen();
+    if (keeper.isPresent()) {
+      try {
+        keeper.get().keep(dense.tensors(), orders.size());
+      } catch (IOException e) {
+        throw abandoned(staging.writeFault(e));
+      }
     }
   }
 
@@ -178,6 +362,9 @@ public final class StoreWriter implements AutoCloseable {
       throw new IllegalArgumentException(
           "the order of layer " + layer + " is no permutation of " + spec.feedForward());
     }
+    if (keeper.isPresent() && !Arrays.equals(order, identity())) {
+      throw new IllegalArgumentException("a resumable writer takes the checkpoint's order");
+    }
     int[] copy = order.clone();
     try {
       bodies.write(layer, body -> packer.pack(copy, source, body));
@@ -207,15 +394,21 @@ public final class StoreWriter implements AutoCloseable {
       throw new IllegalStateException(orders.size() + " of " + spec.layers() + " layers written");
     }
     try {
+      keep();
       List<DenseTensor> tensors = dense.finish();
-      dense.close();
       long[] bodyOffsets = bodies.finish();
+      if (keeper.isPresent()) {
+        keeper.get().await();
+        keeper.get().close();
+      }
+      dense.close();
       bodies.close();
       packer.close();
       finishFiles(tensors, bodyOffsets);
       try (Store check = Store.open(staging.folder())) {
         check.digest();
       }
+      Files.deleteIfExists(staging.file(StoreFormat.JOURNAL));
       staging.publish();
       state = State.PUBLISHED;
     } catch (IOException | LmdbException e) {
@@ -261,7 +454,7 @@ public final class StoreWriter implements AutoCloseable {
             staging.file(StoreFormat.MANIFEST),
             StandardOpenOption.CREATE_NEW,
             StandardOpenOption.WRITE)) {
-      FileLayerBodies.writeFully(channel, 0, MemorySegment.ofArray(manifest));
+      SequentialFile.writeFully(channel, 0, MemorySegment.ofArray(manifest));
       channel.force(true);
     }
   }
@@ -294,7 +487,7 @@ public final class StoreWriter implements AutoCloseable {
 
   private void discardAll(RuntimeException failure) {
     state = State.CLOSED;
-    discard(failure, dense, bodies, packer, staging::remove);
+    discard(failure, keeper.orElse(null), dense, bodies, packer, staging::remove);
   }
 
   private static void discard(RuntimeException failure, AutoCloseable... resources) {
@@ -307,6 +500,10 @@ public final class StoreWriter implements AutoCloseable {
         failure.addSuppressed(e);
       }
     }
+  }
+
+  private int[] identity() {
+    return IntStream.range(0, spec.feedForward()).toArray();
   }
 
   private void checkOpen() {

@@ -1,0 +1,226 @@
+package dev.sluice.storage.store;
+
+import com.sun.nio.file.ExtendedOpenOption;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+/**
+ * A file that is written from start to end, past the page cache where the file system allows: pages that nobody reads
+ * soon cost the kernel more than the disk takes, and a flush at the end would wait for all of them. Appending fills one
+ * buffer while a thread writes the other and another thread hashes it. Used by one thread, but for {@link #force}.
+ */
+final class SequentialFile implements AutoCloseable {
+  private static final int PAGE_BYTES = StoreFormat.PAGE_BYTES;
+  private static final int BUFFER_BYTES = 1 << 22;
+
+  private final FileChannel channel;
+  private final RunningSummary summary = new RunningSummary(); // the hashing thread's, until it is awaited
+  private final Arena arena = Arena.ofShared();
+  private final Piece[] pieces;
+  private final ExecutorService threads =
+      Executors.newFixedThreadPool(
+          2, Thread.ofPlatform().name("sluice-sequential-", 0).daemon().factory());
+  private int current;
+  private long startBytes; // where the current buffer begins in the file, whole pages
+  private int hashedBytes; // bytes at the current buffer's start that are hashed already
+  private int filledBytes;
+
+  /** One buffer, and what is being done with it. */
+  private static final class Piece {
+    private final MemorySegment buffer;
+    private CompletableFuture<Void> hashed = CompletableFuture.completedFuture(null);
+    private CompletableFuture<Void> written = CompletableFuture.completedFuture(null);
+
+    Piece(MemorySegment buffer) {
+      this.buffer = buffer;
+    }
+  }
+
+  private SequentialFile(FileChannel channel) {
+    this.channel = channel;
+    this.pieces =
+        new Piece[] {
+          new Piece(arena.allocate(BUFFER_BYTES, PAGE_BYTES)),
+          new Piece(arena.allocate(BUFFER_BYTES, PAGE_BYTES))
+        };
+  }
+
+  /** Starts a file that does not exist. */
+  static SequentialFile create(Path file) throws IOException {
+    Files.createFile(file);
+    return new SequentialFile(open(file));
+  }
+
+  /**
+   * Goes on behind the first {@code bytes} of a file, whose digest is then that of {@link #sha256}; what follows them is
+   * cut off.
+   *
+   * @throws dev.sluice.storage.FaultException if the file is shorter or cannot be read
+   */
+  static SequentialFile resume(Path file, long bytes) throws IOException {
+    SequentialFile resumed = new SequentialFile(open(file));
+    try {
+      resumed.readBack(file, bytes);
+      return resumed;
+    } catch (IOException | RuntimeException e) {
+      resumed.close();
+      throw e;
+    }
+  }
+
+  private static FileChannel open(Path file) throws IOException {
+    if (Files.getFileStore(file).getBlockSize() == PAGE_BYTES) {
+      try {
+        return FileChannel.open(file, StandardOpenOption.WRITE, ExtendedOpenOption.DIRECT);
+      } catch (IOException | UnsupportedOperationException e) {
+        return openCached(file); // a file system without direct writes
+      }
+    }
+    return openCached(file);
+  }
+
+  private static FileChannel openCached(Path file) throws IOException {
+    return FileChannel.open(file, StandardOpenOption.WRITE);
+  }
+
+  /** Hashes what is there; the begun page returns into the buffer. */
+  private void readBack(Path file, long bytes) throws IOException {
+    startBytes = bytes / PAGE_BYTES * PAGE_BYTES;
+    filledBytes = (int) (bytes - startBytes);
+    try (FileChannel written = FileChannel.open(file, StandardOpenOption.READ)) {
+      MemorySegment buffer = pieces[1].buffer;
+      for (long at = 0; at < startBytes; at += BUFFER_BYTES) {
+        MemorySegment some = buffer.asSlice(0, Math.min(BUFFER_BYTES, startBytes - at));
+        FileScan.readFully(file, written, at, some);
+        summary.update(some);
+      }
+      MemorySegment begun = pieces[0].buffer.asSlice(0, filledBytes);
+      FileScan.readFully(file, written, startBytes, begun);
+      summary.update(begun);
+      hashedBytes = filledBytes;
+    }
+    channel.truncate(startBytes);
+  }
+
+  /** Bytes appended so far. */
+  long bytes() {
+    return startBytes + filledBytes;
+  }
+
+  /** Copies {@code bytes}; they are written some time later. */
+  void append(MemorySegment bytes) throws IOException {
+    for (long done = 0; done < bytes.byteSize();) {
+      long some = Math.min(BUFFER_BYTES - filledBytes, bytes.byteSize() - done);
+      MemorySegment.copy(bytes, done, pieces[current].buffer, filledBytes, some);
+      filledBytes += (int) some;
+      done += some;
+      if (filledBytes == BUFFER_BYTES) {
+        turn();
+      }
+    }
+  }
+
+  /** Sends the full buffer on its way and waits until the other one is free. */
+  private void turn() throws IOException {
+    send();
+    startBytes += BUFFER_BYTES;
+    current = 1 - current;
+    hashedBytes = 0;
+    filledBytes = 0;
+    await();
+  }
+
+  private void send() throws IOException {
+    Piece piece = pieces[current];
+    Piece other = pieces[1 - current];
+    MemorySegment fresh = piece.buffer.asSlice(hashedBytes, filledBytes - hashedBytes);
+    MemorySegment pages =
+        piece.buffer.asSlice(0, StoreFormat.wholePages(filledBytes));
+    pages.asSlice(filledBytes).fill((byte) 0);
+    long at = startBytes;
+    piece.hashed =
+        other.hashed.thenRunAsync(() -> summary.update(fresh), threads); // in the file's order
+    piece.written =
+        CompletableFuture.runAsync(
+            () -> {
+              try {
+                writeFully(channel, at, pages);
+              } catch (IOException e) {
+                throw new CompletionException(e);
+              }
+            },
+            threads);
+  }
+
+  /** Waits for what is done with the current buffer. */
+  private void await() throws IOException {
+    try {
+      pieces[current].written.join();
+      pieces[current].hashed.join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case IOException io -> throw io;
+        case RuntimeException failure -> throw failure;
+        default -> throw new IllegalStateException(e.getCause());
+      }
+    }
+  }
+
+  /** Waits until all that was appended is with the system, the begun page padded with zeros. */
+  void flush() throws IOException {
+    send();
+    await();
+    current = 1 - current;
+    await();
+    current = 1 - current;
+    int pages = filledBytes / PAGE_BYTES * PAGE_BYTES;
+    MemorySegment buffer = pieces[current].buffer;
+    MemorySegment.copy(buffer, pages, buffer, 0, filledBytes - pages);
+    startBytes += pages;
+    filledBytes -= pages;
+    hashedBytes = filledBytes;
+  }
+
+  /** Waits until all that was flushed is on the device. Any thread. */
+  void force() throws IOException {
+    channel.force(true);
+  }
+
+  /** SHA-256 of all that was appended until the last {@link #flush}, in hexadecimal. */
+  String sha256() {
+    return summary.sha256SoFar();
+  }
+
+  /** Digest and checksums of the flushed file, which consists of whole pages. Ends the computation. */
+  FileScan.Summary summary() {
+    return summary.finish();
+  }
+
+  static void writeFully(FileChannel channel, long offsetBytes, MemorySegment bytes)
+      throws IOException {
+    ByteBuffer buffer = bytes.asByteBuffer();
+    while (buffer.hasRemaining()) {
+      channel.write(buffer, offsetBytes + buffer.position());
+    }
+  }
+
+  /** Waits for what is being written; what becomes of it no longer matters. */
+  @Override
+  public void close() throws IOException {
+    threads.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+    channel.close();
+  }
+}
