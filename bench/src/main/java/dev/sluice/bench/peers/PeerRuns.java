@@ -169,7 +169,7 @@ public final class PeerRuns {
         String.format(Locale.ROOT,
             "none fits: %s takes some %.2f GB, and %.2f GB go to keys, values and the program",
             least, leastBytes / 1e9, beside / 1e9),
-        null));
+        null, null));
   }
 
   private Path quantised(KQuant mixture) {
