@@ -76,7 +76,7 @@ public final class Timeline {
       long[] sorted = Arrays.copyOfRange(allNanos,
           Math.max(WARM_TOKENS, token + 1 - MEDIAN_OF_TOKENS), token + 1);
       Arrays.sort(sorted);
-      long median = sorted[sorted.length / 2];
+      long median = sorted[(sorted.length - 1) / 2];
       if (keptToken == NONE || Math.abs(nanos - median) < Math.abs(keptNanos - median)) {
         Spans spans = kept;
         kept = current;
