@@ -103,6 +103,11 @@ final class BundleCommand implements Callable<Integer> {
   private List<String> quant = List.of();
 
   @Option(
+      names = "--resident-gate",
+      description = "Gated models: keep gate rows in RAM, in bundles only up and down, and read them where the gate passes.")
+  private boolean residentGate;
+
+  @Option(
       names = {"-s", "--seed"},
       paramLabel = "N",
       defaultValue = "1",
@@ -132,7 +137,8 @@ final class BundleCommand implements Callable<Integer> {
       throw new BadInputException("--cett " + cett, "a CETT target lies between 0 and 1",
           "give one such as 0.1");
     }
-    Requantisation requantisation = Requantisation.parse(quant);
+    Requantisation parts = Requantisation.parse(quant);
+    Requantisation requantisation = residentGate ? parts.withResidentGate() : parts;
     Order chosen = Order.named(order, seed);
     try (Store opened = store.open();
         TraceReader trace = TraceReader.open(traceFile)) {

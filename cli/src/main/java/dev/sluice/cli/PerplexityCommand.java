@@ -99,7 +99,10 @@ final class PerplexityCommand implements Callable<Integer> {
 
   private void print(Path file, Engine engine, Perplexity.Result result, long bytesRead) {
     List<LayerShares> layers = result.layers();
-    boolean oracle = engine.predictor().kind() == PredictorChoice.Kind.ORACLE;
+    // What these name is what the rule leaves; blocks of positions do not ask them.
+    boolean oracle =
+        engine.predictor().kind() == PredictorChoice.Kind.ORACLE
+            || engine.predictor().kind() == PredictorChoice.Kind.GATE;
     if (json) {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("perplexity", result.perplexity());

@@ -19,7 +19,7 @@ final class SparsityOptions {
       description = {
         "What makes a neuron active: exact (h is not 0), output (|h| times the norm of its column reaches the layer's "
             + "threshold) or gate (|act(gate)| reaches it; gated models only).",
-        "Default: output where the store has thresholds, otherwise exact."
+        "Default: gate where it is resident, output elsewhere, where the store has thresholds; otherwise exact."
       })
   private String rule;
 
@@ -37,9 +37,9 @@ final class SparsityOptions {
       paramLabel = "NAME",
       description = {
         "Who says what to read: all, oracle (computes everything from a copy in memory; a bound, not charged to any "
-            + "budget), quantised or quantised-{1,2,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
+            + "budget), gate (where `bundle --resident-gate` keeps it; with the gate rule), quantised or quantised-{1,2,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
             + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK, cascade-RANK-BITS.",
-        "Default: the store's 4-bit copy where it has one, otherwise the first other that it has, otherwise all."
+        "Default: gate where it is resident, the store's 4-bit copy where it has one, otherwise the first other that it has, otherwise all."
       })
   private String predictor;
 
@@ -65,9 +65,9 @@ final class SparsityOptions {
             "use exact, output or gate", e);
       }
     }
-    boolean known =
-        cett != null || SparsityChoice.findOnePercentTarget(store, ActiveRule.OUTPUT).isPresent();
-    return known ? ActiveRule.OUTPUT : ActiveRule.EXACT;
+    ActiveRule usual = store.spec().hasResidentGate() ? ActiveRule.GATE : ActiveRule.OUTPUT;
+    boolean known = cett != null || SparsityChoice.findOnePercentTarget(store, usual).isPresent();
+    return known ? usual : ActiveRule.EXACT;
   }
 
   PredictorChoice predictor(Store store) {
@@ -79,6 +79,9 @@ final class SparsityOptions {
 
   /** What runs unless another is named. */
   static PredictorChoice defaultPredictor(Store store) {
+    if (store.spec().hasResidentGate()) {
+      return PredictorChoice.GATE;
+    }
     if (store.blobKeys().contains(StoreKeys.quantised(4))) {
       return PredictorChoice.quantised(4);
     }

@@ -163,7 +163,7 @@ final class Subject implements AutoCloseable {
         active,
         switch (sparsity.predictor().kind()) {
           case ALL -> 1;
-          case ORACLE -> active;
+          case ORACLE, GATE -> active;
           case QUANTISED, LOW_RANK, TRAINED, TRAINED_TOP, TRAINED_RELU, CASCADE ->
               LayerShares.meanPredicted(result.layers());
         },

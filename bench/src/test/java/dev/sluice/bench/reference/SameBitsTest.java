@@ -1,6 +1,7 @@
 package dev.sluice.bench.reference;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,6 +18,8 @@ import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.ffn.Residency.Pinning;
 import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.engine.ledger.Quantity;
+import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
@@ -175,6 +178,63 @@ class SameBitsTest {
       }
       try (Engine oracle = engine(store, Backend.PREAD, PredictorChoice.ORACLE, 2)) {
         assertSame(expected, steps(oracle, tokens), "oracle on two threads");
+      }
+    }
+  }
+
+  /** Gate rows outside the bundles change nothing; where they decide, what is read is what the gate rule leaves. */
+  @ParameterizedTest
+  @CsvSource({"swiglu,FLOAT32", "swiglu,INT8", "reglu,FLOAT32"})
+  void withTheGateResident(String name, ActivationPrecision precision) {
+    int[] tokens = Arrays.copyOf(prompt(name), 12);
+    Requantisation inBundles = Requantisation.parse(List.of("gate=q8_0", "up=q8_0"));
+    Path whole = folder.resolve(name + "-whole-" + precision);
+    Path apart = folder.resolve(name + "-apart-" + precision);
+    Twin.of(name).bundle(whole, "ripple", List.of(), QuantisedFit.DEFAULT_RECALL, inBundles);
+    Twin.of(name).bundle(apart, "frequency", List.of(), QuantisedFit.DEFAULT_RECALL,
+        inBundles.withResidentGate());
+    for (Arrangement arrangement : Arrangement.values()) {
+      Path copy = folder.resolve(name + "-apart-" + precision + arrangement);
+      try (Store from = Store.open(apart)) {
+        Repacker.repack(from, copy,
+            new StoreWriter.Options(Container.LMDB, arrangement, 0, Existing.REFUSE),
+            Rearrangement.KEEP, (done, total) -> {});
+      }
+      try (Store bundled = Store.open(whole); Store split = Store.open(copy)) {
+        assertTrue(split.spec().bundleBytes() < bundled.spec().bundleBytes());
+        Activity gate = Twin.activity(bundled, ActiveRule.GATE, CETT);
+        float[][] expected;
+        try (Engine engine =
+            new Engine(bundled, workers.get(0), Backend.AUTO, gate, PredictorChoice.ALL,
+                precision)) {
+          expected = steps(engine, tokens);
+        }
+        for (PredictorChoice choice : List.of(PredictorChoice.GATE, PredictorChoice.ALL,
+            PredictorChoice.ORACLE)) {
+          boolean sameSums =
+              !choice.equals(PredictorChoice.ORACLE) || precision == ActivationPrecision.FLOAT32;
+          try (Engine engine =
+              new Engine(split, workers.get(1), Backend.AUTO, gate, choice, precision);
+              Session session = session(engine)) {
+            float[][] logits = new float[tokens.length][];
+            for (int t = 0; t < tokens.length; t++) {
+              logits[t] = session.step(tokens[t]).clone();
+            }
+            if (sameSums) {
+              assertSame(expected, logits, choice + ", " + arrangement);
+            }
+            if (choice.equals(PredictorChoice.GATE)) {
+              assertEquals(session.ledger().total(Quantity.ACTIVE),
+                  session.ledger().total(Quantity.PREDICTED), "what the gate names is active");
+            }
+          }
+        }
+        if (precision == ActivationPrecision.FLOAT32) {
+          try (Engine engine =
+              new Engine(split, workers.get(1), Backend.AUTO, gate, PredictorChoice.GATE)) {
+            assertSame(expected, swept(engine, tokens, 8), "swept");
+          }
+        }
       }
     }
   }

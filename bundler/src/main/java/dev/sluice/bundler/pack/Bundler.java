@@ -7,6 +7,7 @@ import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.predictor.PredictorFit;
 import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
+import dev.sluice.bundler.quant.BundleDecoder;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.ModelSpec;
@@ -111,11 +112,9 @@ public final class Bundler {
       for (int layer = 0; layer < spec.layers(); layer++) {
         progress.progress(layer, spec.layers());
         try (Arena layerArena = Arena.ofShared()) {
-          StoredLayer weights = StoredLayer.read(store, layer, layerArena);
-          if (!quant.isNone()) {
-            weights =
-                requantiser.layer(layer, weights, inputs(trace, layer), writer, layerArena);
-          }
+          BundleDecoder weights =
+              requantiser.layer(layer, StoredLayer.read(store, layer, layerArena),
+                  inputs(trace, layer), writer, layerArena);
           Activity all = activity(trace, layer, new FiringRule(thresholds[layer], 0));
           int[] counts = all.counts();
           for (int i = 0; i < spec.feedForward(); i++) {
@@ -135,7 +134,7 @@ public final class Bundler {
         }
       }
       writer.blob(StoreKeys.FREQUENCY, Floats.toBytes(frequencies));
-      if (!quant.isNone()) {
+      if (quant.changesTypes()) {
         writer.blob(StoreKeys.QUANTISATION, requantiser.errors().encode());
       }
       copyMeasurements(trace, spec, curves, writer);
@@ -207,7 +206,7 @@ public final class Bundler {
   }
 
   private static QuantisedFit.LayerData layerData(
-      ModelSpec spec, TraceReader trace, int layer, StoredLayer weights,
+      ModelSpec spec, TraceReader trace, int layer, BundleDecoder weights,
       ResidentTensors resident) {
     boolean gated = spec.form() == FfnForm.GATED;
     float[] upBias = resident.floats("layers." + layer + ".ffn.up.bias");
@@ -245,8 +244,11 @@ public final class Bundler {
             "fitted_window_tokens", Integer.toString(request.fittedTo.windowTokens),
             "fitted_resident_share", Double.toString(request.fittedTo.residentShare),
             "imported_store", store.digest()));
-    if (!request.requantisation.isNone()) {
+    if (request.requantisation.changesTypes()) {
       notes.put("quantised", request.requantisation.toString());
+    }
+    if (request.requantisation.gatePlace().isPresent()) {
+      notes.put("gate", "resident");
     }
     return new Provenance(
         store.provenance().source(),

@@ -4,6 +4,7 @@ import dev.sluice.bundler.quant.BundleDecoder;
 import dev.sluice.bundler.quant.LayerRequantisation;
 import dev.sluice.bundler.quant.LayerRequantisation.Encoded;
 import dev.sluice.bundler.quant.Requantisation;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.QuantisationErrors;
 import dev.sluice.storage.store.Store;
@@ -42,25 +43,36 @@ final class Requantiser {
 
   /** Whether a dense tensor of the store has no place in the new one. */
   static boolean replaces(Requantisation choice, String tensor) {
-    return choice.down().isPresent()
-        && (tensor.endsWith(".ffn.down.scales") || tensor.endsWith(".ffn.down.mins"));
+    boolean scales = tensor.endsWith(".ffn.down.scales") || tensor.endsWith(".ffn.down.mins");
+    return choice.down().isPresent() && scales
+        || choice.gate().isPresent() && tensor.endsWith(".ffn.gate.weight");
   }
 
   /**
-   * One layer with its bundles as they become.
+   * One layer with its bundles as they become; as they are where nothing is to be encoded anew.
    *
    * @param inputs the layer's traced FFN inputs, positions × hidden
    * @param arena for the new bundles; shared
    */
-  StoredLayer layer(int layer, StoredLayer stored, float[] inputs, StoreWriter writer,
+  BundleDecoder layer(int layer, StoredLayer stored, float[] inputs, StoreWriter writer,
       Arena arena) {
     String prefix = "layers." + layer + ".ffn.";
     float[] scales = resident.floats(prefix + "down.scales");
     float[] mins = resident.floats(prefix + "down.mins");
-    BundleDecoder before = new BundleDecoder(spec, stored.bundles(), scales, mins);
+    BundleDecoder before =
+        new BundleDecoder(spec, stored.bundles(), resident.bytes(BundleFormat.gateTensor(layer)),
+            scales, mins);
+    if (choice.isNone()) {
+      return before;
+    }
     Encoded encoded = encoding.encode(before, scales, mins, arena);
-    write(writer, prefix + "down.scales", encoded.scales());
-    write(writer, prefix + "down.mins", encoded.mins());
+    writeRows(writer, prefix + "down.scales", TensorType.F16, encoded.scales());
+    writeRows(writer, prefix + "down.mins", TensorType.F16, encoded.mins());
+    boolean moved = choice.gate().isPresent() || !spec.hasResidentGate();
+    if (moved) { // otherwise it was copied with the other tensors
+      writeRows(writer, BundleFormat.gateTensor(layer), encoding.spec().bundle().gate(),
+          encoded.gate());
+    }
     keep(gate, encoded.gateError());
     keep(up, encoded.upError());
     keep(down, encoded.downError());
@@ -72,13 +84,13 @@ final class Requantiser {
               resident.floats(prefix + (gated ? "gate.bias" : "up.bias")),
               gated ? resident.floats(prefix + "up.bias") : new float[0], inputs));
     }
-    return StoredLayer.of(encoding.spec(), encoded.bundles());
+    return encoded.decoder();
   }
 
-  private void write(StoreWriter writer, String name, MemorySegment halves) {
-    if (halves.byteSize() > 0) {
-      int blocks = (int) (halves.byteSize() / TensorType.F16.bytes(spec.hidden()));
-      writer.dense(name, TensorType.F16, List.of(blocks, spec.hidden()), halves);
+  private void writeRows(StoreWriter writer, String name, TensorType type, MemorySegment rows) {
+    if (rows.byteSize() > 0) {
+      int count = (int) (rows.byteSize() / type.bytes(spec.hidden()));
+      writer.dense(name, type, List.of(count, spec.hidden()), rows);
     }
   }
 

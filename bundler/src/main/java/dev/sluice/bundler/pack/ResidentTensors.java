@@ -20,6 +20,13 @@ final class ResidentTensors {
     this.memory = memory;
   }
 
+  /** A tensor's bytes; none if there is no such tensor. */
+  MemorySegment bytes(String name) {
+    DenseTensor tensor = byName.get(name);
+    return tensor == null ? MemorySegment.NULL
+        : memory.asSlice(tensor.offsetBytes(), tensor.bytes());
+  }
+
   /** All elements of a tensor, row-major; none if there is no such tensor. */
   float[] floats(String name) {
     DenseTensor tensor = byName.get(name);

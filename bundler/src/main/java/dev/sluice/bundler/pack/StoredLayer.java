@@ -5,8 +5,6 @@ import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
-import dev.sluice.storage.tensor.TensorDecoder;
-import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -24,11 +22,6 @@ final class StoredLayer {
   private StoredLayer(ModelSpec spec, MemorySegment bundles) {
     this.spec = spec;
     this.bundles = bundles;
-  }
-
-  /** Bundles in neuron order, as {@code spec} says, that lie in memory. */
-  static StoredLayer of(ModelSpec spec, MemorySegment bundles) {
-    return new StoredLayer(spec, bundles);
   }
 
   static StoredLayer read(Store store, int layer, Arena arena) {
@@ -85,25 +78,5 @@ final class StoredLayer {
   /** Copies a neuron's bundle. */
   void copyBundle(int neuron, MemorySegment target) {
     MemorySegment.copy(bundles, (long) neuron * spec.bundleBytes(), target, 0, spec.bundleBytes());
-  }
-
-  /** The rows that feed the activation (gate when gated, else up) as float32, neurons × hidden. */
-  float[] innerRows() {
-    return rows(spec.bundle().inner(spec.form()), 0);
-  }
-
-  /** Up rows as float32, neurons × hidden. */
-  float[] upRows() {
-    return rows(spec.bundle().up(), spec.bundle().upOffsetBytes(spec.form(), spec.hidden()));
-  }
-
-  private float[] rows(TensorType type, int offsetInBundleBytes) {
-    int hidden = spec.hidden();
-    float[] result = new float[Math.multiplyExact(spec.feedForward(), hidden)];
-    for (int i = 0; i < spec.feedForward(); i++) {
-      long at = (long) i * spec.bundleBytes() + offsetInBundleBytes;
-      TensorDecoder.decode(type, bundles, at, result, i * hidden, hidden);
-    }
-    return result;
   }
 }

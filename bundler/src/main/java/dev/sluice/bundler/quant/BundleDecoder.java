@@ -12,18 +12,22 @@ public final class BundleDecoder {
   private final ModelSpec spec;
   private final BundleFormat format;
   private final MemorySegment bundles;
+  private final MemorySegment gate; // neurons × row; of length 0 where gate rows are in bundles
   private final float[] scales; // blocks × hidden; empty where columns bring their own
   private final float[] mins; // likewise; empty if all are 0
 
   /**
    * @param bundles neurons × bundle
+   * @param gate resident gate rows, neurons × row; of length 0 where they are in bundles
    * @param scales of columns, blocks × hidden; empty where they bring their own
    * @param mins likewise, or empty
    */
-  public BundleDecoder(ModelSpec spec, MemorySegment bundles, float[] scales, float[] mins) {
+  public BundleDecoder(ModelSpec spec, MemorySegment bundles, MemorySegment gate, float[] scales,
+      float[] mins) {
     this.spec = spec;
     this.format = spec.bundle();
     this.bundles = bundles;
+    this.gate = gate;
     this.scales = scales;
     this.mins = mins;
   }
@@ -36,14 +40,50 @@ public final class BundleDecoder {
     return bundles;
   }
 
+  MemorySegment gate() {
+    return gate;
+  }
+
   /** The row that feeds the activation function: gate when gated, up otherwise. */
   public void inner(int neuron, float[] target, int at) {
-    row(format.inner(spec.form()), 0, neuron, target, at);
+    if (spec.hasResidentGate()) {
+      TensorDecoder.decode(format.gate(), gate,
+          (long) neuron * format.gateBytes(spec.hidden()), target, at, spec.hidden());
+    } else {
+      row(format.inner(spec.form()), 0, neuron, target, at);
+    }
   }
 
   /** The up row. */
   public void up(int neuron, float[] target, int at) {
     row(format.up(), format.upOffsetBytes(spec.form(), spec.hidden()), neuron, target, at);
+  }
+
+  /** All rows that feed the activation, neurons × hidden. */
+  public float[] innerRows() {
+    return rows(this::inner);
+  }
+
+  /** All up rows, neurons × hidden. */
+  public float[] upRows() {
+    return rows(this::up);
+  }
+
+  private interface RowReader {
+    void read(int neuron, float[] target, int at);
+  }
+
+  private float[] rows(RowReader reader) {
+    float[] result = new float[Math.multiplyExact(spec.feedForward(), spec.hidden())];
+    for (int i = 0; i < spec.feedForward(); i++) {
+      reader.read(i, result, i * spec.hidden());
+    }
+    return result;
+  }
+
+  /** Copies a neuron's bundle. */
+  public void copyBundle(int neuron, MemorySegment target) {
+    MemorySegment.copy(bundles, (long) neuron * spec.bundleBytes(), target, 0, spec.bundleBytes());
   }
 
   private void row(TensorType type, int offsetBytes, int neuron, float[] target, int at) {

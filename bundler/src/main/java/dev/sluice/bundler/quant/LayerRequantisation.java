@@ -2,6 +2,7 @@ package dev.sluice.bundler.quant;
 
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,11 +35,13 @@ public final class LayerRequantisation {
    * A layer encoded anew. Errors are root mean squares over those of the weights.
    *
    * @param bundles in neuron order
+   * @param gate resident gate rows in neuron order; of length 0 where they are in bundles
    * @param scales float16, blocks × hidden; of length 0 where columns stay as they were
    * @param mins likewise; of length 0 where there are none
    */
   public record Encoded(
-      MemorySegment bundles, MemorySegment scales, MemorySegment mins, BundleDecoder decoder,
+      MemorySegment bundles, MemorySegment gate, MemorySegment scales, MemorySegment mins,
+      BundleDecoder decoder,
       OptionalDouble gateError, OptionalDouble upError, OptionalDouble downError) {
     /**
      * Relative error of the FFN's output, see {@link OutputError}.
@@ -77,21 +80,36 @@ public final class LayerRequantisation {
     BundleFormat format = to.bundle();
     int hidden = from.hidden();
     OptionalDouble gateError = OptionalDouble.empty();
-    if (from.rowsPerNeuron() == 3) {
+    MemorySegment gate = MemorySegment.NULL;
+    if (from.form() == FfnForm.GATED) {
+      Place oldGate =
+          from.hasResidentGate()
+              ? new Place(source.gate(), old.gateBytes(hidden), 0)
+              : new Place(source.bundles(), from.bundleBytes(), 0);
+      Place newGate = new Place(bundles, to.bundleBytes(), 0);
+      if (to.hasResidentGate()) {
+        gate = arena.allocate((long) to.feedForward() * format.gateBytes(hidden), Long.BYTES);
+        newGate = new Place(gate, format.gateBytes(hidden), 0);
+      }
       gateError =
-          rows(choice.gate().isPresent(), source, source::inner, 0, old.gateBytes(hidden),
-              format.gate(), bundles, 0);
+          rows(choice.gate().isPresent(), source::inner, oldGate, old.gateBytes(hidden),
+              format.gate(), newGate);
     }
     OptionalDouble upError =
-        rows(choice.up().isPresent(), source, source::up,
-            old.upOffsetBytes(from.form(), hidden), old.upBytes(hidden), format.up(), bundles,
-            format.upOffsetBytes(to.form(), hidden));
-    int downAt = format.downOffsetBytes(to.form(), hidden);
+        rows(choice.up().isPresent(), source::up,
+            new Place(source.bundles(), from.bundleBytes(),
+                old.upOffsetBytes(from.form(), hidden)),
+            old.upBytes(hidden), format.up(),
+            new Place(bundles, to.bundleBytes(), format.upOffsetBytes(to.form(), hidden)));
+    Place newDown =
+        new Place(bundles, to.bundleBytes(), format.downOffsetBytes(to.form(), hidden));
     if (choice.down().isEmpty()) {
-      copy(source.bundles(), old.downOffsetBytes(from.form(), hidden), old.downBytes(hidden),
-          bundles, downAt);
-      return new Encoded(bundles, MemorySegment.NULL, MemorySegment.NULL,
-          new BundleDecoder(to, bundles, scales, mins), gateError, upError,
+      copy(
+          new Place(source.bundles(), from.bundleBytes(),
+              old.downOffsetBytes(from.form(), hidden)),
+          old.downBytes(hidden), newDown);
+      return new Encoded(bundles, gate, MemorySegment.NULL, MemorySegment.NULL,
+          new BundleDecoder(to, bundles, gate, scales, mins), gateError, upError,
           OptionalDouble.empty());
     }
     Requantisation.Columns columns = choice.down().get();
@@ -102,9 +120,10 @@ public final class LayerRequantisation {
         format.down() == TensorType.U4
             ? arena.allocate(newScales.byteSize(), Long.BYTES)
             : MemorySegment.NULL;
-    double downError = columns(columns, source, bundles, downAt, newScales, newMins);
-    return new Encoded(bundles, newScales, newMins,
-        new BundleDecoder(to, bundles, floats(newScales), floats(newMins)), gateError, upError,
+    double downError = columns(columns, source, newDown, newScales, newMins);
+    return new Encoded(bundles, gate, newScales, newMins,
+        new BundleDecoder(to, bundles, gate, floats(newScales), floats(newMins)), gateError,
+        upError,
         OptionalDouble.of(downError));
   }
 
@@ -112,10 +131,17 @@ public final class LayerRequantisation {
     void read(int neuron, float[] target, int at);
   }
 
-  private OptionalDouble rows(boolean anew, BundleDecoder source, RowReader reader,
-      int oldOffsetBytes, int oldBytes, TensorType type, MemorySegment bundles, int offsetBytes) {
+  /** Where each neuron has its part of something. */
+  private record Place(MemorySegment memory, long strideBytes, long offsetBytes) {
+    long of(int neuron) {
+      return neuron * strideBytes + offsetBytes;
+    }
+  }
+
+  private OptionalDouble rows(boolean anew, RowReader reader, Place source, int sourceBytes,
+      TensorType type, Place target) {
     if (!anew) {
-      copy(source.bundles(), oldOffsetBytes, oldBytes, bundles, offsetBytes);
+      copy(source, sourceBytes, target);
       return OptionalDouble.empty();
     }
     int hidden = from.hidden();
@@ -131,8 +157,7 @@ public final class LayerRequantisation {
                   int end = Math.min(neurons, (block + 1) * ROW_BLOCK_NEURONS);
                   for (int i = block * ROW_BLOCK_NEURONS; i < end; i++) {
                     reader.read(i, row, 0);
-                    sums[0] += encoder.encode(row, 0, hidden, bundles,
-                        (long) i * to.bundleBytes() + offsetBytes);
+                    sums[0] += encoder.encode(row, 0, hidden, target.memory, target.of(i));
                     sums[1] += squares(row, hidden);
                   }
                   return sums;
@@ -142,7 +167,7 @@ public final class LayerRequantisation {
   }
 
   private double columns(Requantisation.Columns columns, BundleDecoder source,
-      MemorySegment bundles, int offsetBytes, MemorySegment scales, MemorySegment mins) {
+      Place target, MemorySegment scales, MemorySegment mins) {
     int hidden = from.hidden();
     int neurons = from.feedForward();
     int size = columns.blockNeurons();
@@ -160,7 +185,7 @@ public final class LayerRequantisation {
                   }
                   double error = encoder.encode(weights, some, scales, mins, 2L * block * hidden);
                   for (int i = 0; i < some; i++) {
-                    encoder.column(i, bundles, (long) (first + i) * to.bundleBytes() + offsetBytes);
+                    encoder.column(i, target.memory, target.of(first + i));
                   }
                   return new double[] {error, squares(weights, weights.length)};
                 })
@@ -168,11 +193,9 @@ public final class LayerRequantisation {
     return relative(errors);
   }
 
-  private void copy(MemorySegment source, int sourceOffsetBytes, int bytes, MemorySegment target,
-      int offsetBytes) {
+  private void copy(Place source, int bytes, Place target) {
     for (int i = 0; i < from.feedForward(); i++) {
-      MemorySegment.copy(source, (long) i * from.bundleBytes() + sourceOffsetBytes, target,
-          (long) i * to.bundleBytes() + offsetBytes, bytes);
+      MemorySegment.copy(source.memory, source.of(i), target.memory, target.of(i), bytes);
     }
   }
 

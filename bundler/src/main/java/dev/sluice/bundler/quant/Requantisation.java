@@ -2,6 +2,7 @@ package dev.sluice.bundler.quant;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.BundleFormat;
+import dev.sluice.storage.store.BundleFormat.GatePlace;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.tensor.TensorType;
@@ -19,16 +20,19 @@ import java.util.regex.Pattern;
  * @param gate type of gate rows, if they change
  * @param up type of up rows, if they change
  * @param down of columns, if they change
+ * @param gatePlace where gate rows are then, if they move
  */
 public record Requantisation(
-    Optional<TensorType> gate, Optional<TensorType> up, Optional<Columns> down) {
+    Optional<TensorType> gate, Optional<TensorType> up, Optional<Columns> down,
+    Optional<GatePlace> gatePlace) {
   private static final Pattern PART =
       Pattern.compile("(gate|up|down)=(q8_0|q4_0|q4_1)(?::([1-9][0-9]{0,4}))?");
   private static final int MAX_BLOCK_NEURONS = 1024;
 
   /** Every part stays as it is. */
   public static final Requantisation NONE =
-      new Requantisation(Optional.empty(), Optional.empty(), Optional.empty());
+      new Requantisation(
+          Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
 
   /**
    * How columns are fitted.
@@ -87,7 +91,7 @@ public record Requantisation(
         default -> down = Optional.of(new Columns(type, block));
       }
     }
-    return new Requantisation(gate, up, down);
+    return new Requantisation(gate, up, down, Optional.empty());
   }
 
   private static BadInputException bad(String part, String what) {
@@ -95,9 +99,19 @@ public record Requantisation(
         "give parts such as down=q4_0, down=q4_0:128, up=q8_0 or gate=q4_1");
   }
 
+  /** The same with gate rows kept resident. */
+  public Requantisation withResidentGate() {
+    return new Requantisation(gate, up, down, Optional.of(GatePlace.RESIDENT));
+  }
+
   /** Whether nothing changes. */
   public boolean isNone() {
     return equals(NONE);
+  }
+
+  /** Whether any weight is encoded anew. */
+  public boolean changesTypes() {
+    return gate.isPresent() || up.isPresent() || down.isPresent();
   }
 
   /**
@@ -111,6 +125,9 @@ public record Requantisation(
       throw new BadInputException("--quant " + this, "the model has no gate",
           "name up and down only");
     }
+    if (gatePlace.isPresent() && !gated) {
+      throw new BadInputException("--resident-gate", "the model has no gate", "leave it out");
+    }
     BundleFormat old = spec.bundle();
     TensorType newUp = up.orElse(old.up());
     BundleFormat format =
@@ -118,7 +135,8 @@ public record Requantisation(
             gated ? gate.orElse(old.gate()) : newUp,
             newUp,
             down.map(Columns::stored).orElse(old.down()),
-            down.map(Columns::blockNeurons).orElse(old.blockNeurons()));
+            down.map(Columns::blockNeurons).orElse(old.blockNeurons()),
+            gatePlace.orElse(old.gatePlace()));
     for (TensorType type : List.of(format.gate(), format.up(), format.down())) {
       if (spec.hidden() % type.blockElements() != 0) {
         throw new BadInputException("--quant " + this,
@@ -130,7 +148,7 @@ public record Requantisation(
     return spec.withBundle(format);
   }
 
-  /** As {@link #parse} reads it, parts joined by commas. */
+  /** As {@link #parse} reads it, parts joined by commas; places are left out. */
   @Override
   public String toString() {
     List<String> parts = new ArrayList<>();

@@ -14,6 +14,7 @@ import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.Arrangement;
+import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
 import dev.sluice.storage.store.ModelSpec;
@@ -312,6 +313,7 @@ class BundlerTest {
     ResidentTensors resident = new ResidentTensors(store, store.loadDense(arena));
     String prefix = "layers." + layer + ".ffn.down.";
     return new BundleDecoder(store.spec(), StoredLayer.read(store, layer, arena).bundles(),
+        resident.bytes(BundleFormat.gateTensor(layer)),
         resident.floats(prefix + "scales"), resident.floats(prefix + "mins"));
   }
 

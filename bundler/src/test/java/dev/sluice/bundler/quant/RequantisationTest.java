@@ -1,6 +1,7 @@
 package dev.sluice.bundler.quant;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -23,6 +24,9 @@ class RequantisationTest {
     assertEquals(32, Requantisation.parse(List.of("down=q4_1")).down().orElseThrow()
         .blockNeurons());
     assertTrue(Requantisation.parse(List.of()).isNone());
+    Requantisation moved = Requantisation.parse(List.of()).withResidentGate();
+    assertFalse(moved.isNone());
+    assertFalse(moved.changesTypes());
   }
 
   @ParameterizedTest

@@ -4,10 +4,12 @@ import dev.sluice.engine.kernel.Activations;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
+import dev.sluice.engine.model.ResidentMatrix;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.tensor.TensorType;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * One layer's FFN for a block of positions. Activations are neuron-major: value of neuron i at position t is at i·count +
@@ -28,6 +30,7 @@ public final class BlockFfn {
   private float[] group = {};
   private float[] partial = {};
   private final DownColumns[] columns;
+  private final Optional<ResidentMatrix[]> gates;
   private final float[] wide;
   private int count;
 
@@ -38,6 +41,7 @@ public final class BlockFfn {
     this.kernels = model.kernels();
     this.biases = FfnBiases.of(model);
     this.columns = DownColumns.of(model);
+    this.gates = ResidentGate.of(model);
     this.wide = new float[TILE_NEURONS * spec.hidden()];
   }
 
@@ -93,8 +97,7 @@ public final class BlockFfn {
     for (int from = 0; from < neurons; from += TILE_NEURONS) {
       int some = Math.min(TILE_NEURONS, neurons - from);
       for (int i = 0; i < some; i++) {
-        kernels.widen(type, weights.memory(), weights.innerOffsetBytes(from + i), wide, i * hidden,
-            hidden);
+        widenInner(weights, type, from + i, i * hidden);
       }
       kernels.dotTile(wide, 0, some, arranged, 0, count, inner, from * count, count, hidden);
       addBias(inner, gated ? bias[0] : bias[1], from, some);
@@ -110,6 +113,16 @@ public final class BlockFfn {
           outputs[i] *= inner[i];
         }
       }
+    }
+  }
+
+  private void widenInner(LayerWeights weights, TensorType type, int neuron, int at) {
+    if (gates.isPresent()) {
+      ResidentMatrix gate = gates.get()[weights.layer()];
+      kernels.widen(type, gate.memory(), gate.rowOffsetBytes(neuron), wide, at, spec.hidden());
+    } else {
+      kernels.widen(type, weights.memory(), weights.innerOffsetBytes(neuron), wide, at,
+          spec.hidden());
     }
   }
 

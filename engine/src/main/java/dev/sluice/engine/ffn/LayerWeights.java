@@ -57,7 +57,10 @@ public final class LayerWeights {
     return memory;
   }
 
-  /** Where a neuron's row into the activation function begins: gate when gated, up otherwise. */
+  /**
+   * Where a neuron's row into the activation function begins: gate when gated, up otherwise. Resident gate rows are not
+   * here.
+   */
   public long innerOffsetBytes(int neuron) {
     return rowOffsetBytes(0, neuron);
   }

@@ -5,12 +5,14 @@ import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.FfnOutput;
 import dev.sluice.engine.model.Model;
+import dev.sluice.engine.model.ResidentMatrix;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.tensor.TensorType;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * One token's arithmetic over bundles that lie anywhere in memory: h of each neuron as its bundle comes, then the sum of
@@ -35,6 +37,7 @@ final class NeuronPass {
   private final float[][][] biases;
   private final DownColumns[] columns;
   private final MemorySegment memory;
+  private final Optional<ResidentMatrix[]> gates; // where gate rows are not in bundles
   private final TensorType innerType;
   private final TensorType upType;
   private final boolean gated;
@@ -53,7 +56,8 @@ final class NeuronPass {
   // Queued neurons, then what became of them.
   private int queued;
   private final int[] neuron;
-  private final long[] innerAt;
+  private final long[] innerAt; // of a bundle
+  private final long[] gateAt; // of a resident gate row
   private final float[] inner;
   private final float[] h;
   private final int[] passing; // of a chunk, those whose up row is needed
@@ -88,6 +92,7 @@ final class NeuronPass {
     this.biases = FfnBiases.of(model);
     this.columns = DownColumns.of(model);
     this.memory = memory;
+    this.gates = ResidentGate.of(model);
     int hidden = spec.hidden();
     gated = spec.form() == FfnForm.GATED;
     innerType = spec.bundle().inner(spec.form());
@@ -104,6 +109,7 @@ final class NeuronPass {
     int neurons = spec.feedForward();
     neuron = new int[neurons];
     innerAt = new long[neurons];
+    gateAt = new long[gates.isPresent() ? neurons : 0];
     inner = new float[neurons];
     h = gated ? new float[neurons] : inner;
     passing = new int[neurons];
@@ -174,10 +180,20 @@ final class NeuronPass {
     int hidden = spec.hidden();
     int count = to - from;
     float[][] bias = biases[layer];
+    MemorySegment rows = memory;
+    long[] rowsAt = innerAt;
+    if (gates.isPresent()) {
+      ResidentMatrix gate = gates.get()[layer];
+      for (int k = from; k < to; k++) {
+        gateAt[k] = gate.rowOffsetBytes(neuron[k]);
+      }
+      rows = gate.memory();
+      rowsAt = gateAt;
+    }
     if (innerInt8) {
-      kernels.dotsAt(innerType, memory, innerAt, from, count, bytes, inner, from);
+      kernels.dotsAt(innerType, rows, rowsAt, from, count, bytes, inner, from);
     } else {
-      kernels.dotsAt(innerType, memory, innerAt, from, count, innerInput, 0, inner, from, hidden);
+      kernels.dotsAt(innerType, rows, rowsAt, from, count, innerInput, 0, inner, from, hidden);
     }
     addBias(gated ? bias[0] : bias[1], inner, from, to);
     kernels.activate(spec.activation(), inner, from, count);

@@ -6,7 +6,6 @@ import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.ModelSpec;
-import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.Store;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -39,7 +38,7 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
     int hidden = spec.hidden();
     int upStart = format.upOffsetBytes(spec.form(), hidden);
     int downStart = format.downOffsetBytes(spec.form(), hidden);
-    boolean gated = spec.form() == FfnForm.GATED;
+    boolean gateInBundle = upStart > 0;
     int[] identity = new int[spec.feedForward()];
     for (int i = 0; i < identity.length; i++) {
       identity[i] = i;
@@ -50,7 +49,7 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
         MemorySegment memory = arena.allocate((long) spec.feedForward() * bundleBytes, 64);
         for (int i = 0; i < identity.length; i++) {
           long at = (long) i * bundleBytes;
-          if (gated) {
+          if (gateInBundle) {
             MemorySegment.copy(from.memory(), from.innerOffsetBytes(i), memory, at, upStart);
           }
           MemorySegment.copy(from.memory(), from.upOffsetBytes(i), memory, at + upStart,

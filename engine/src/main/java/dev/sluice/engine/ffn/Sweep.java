@@ -10,6 +10,7 @@ import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
@@ -30,19 +31,24 @@ public final class Sweep {
   private final Workers workers;
   private final int blockPositions;
   private final DownColumns[] columns;
+  private final Optional<float[][]> comparedNorms;
   private final ConcurrentLinkedQueue<Buffers> idle = new ConcurrentLinkedQueue<>();
 
   /**
    * @param stream where FFN weights come from; stays open
    * @param blockPositions positions that one thread takes at a time
+   * @param comparedNorms column norms that the output rule's thresholds were found with, layer × neuron, which columns of fewer
+   *     bits no longer have; without them the columns' own are taken
    */
-  public Sweep(Model model, LayerStream stream, Workers workers, int blockPositions) {
+  public Sweep(Model model, LayerStream stream, Workers workers, int blockPositions,
+      Optional<float[][]> comparedNorms) {
     this.model = model;
     this.spec = model.spec();
     this.stream = stream;
     this.workers = workers;
     this.blockPositions = blockPositions;
     this.columns = DownColumns.of(model);
+    this.comparedNorms = comparedNorms;
   }
 
   /**
@@ -99,14 +105,17 @@ public final class Sweep {
     for (int layer = firstLayer; layer < spec.layers(); layer++) {
       int current = layer;
       LayerWeights weights = stream.load(layer, (layer + 1) % spec.layers() == 0 ? -1 : layer + 1);
-      boolean norms = activity.rule() == ActiveRule.OUTPUT || observer.wantsColumnNorms();
+      boolean compares = activity.rule() == ActiveRule.OUTPUT && comparedNorms.isEmpty();
       float[] columnNorms =
-          norms ? columns[layer].norms(weights, spec.feedForward())
+          compares || observer.wantsColumnNorms()
+              ? columns[layer].norms(weights, spec.feedForward())
               : new float[spec.feedForward()];
+      float[] ruleNorms = comparedNorms.map(all -> all[current]).orElse(columnNorms);
       observer.layerStarts(weights, columnNorms);
       forEach(tasks, (task, buffers) -> project(current, task, buffers));
-      forEach(tasks, (task, buffers) -> feed(task, buffers, weights, columnNorms, activity,
-          predictor, observer));
+      forEach(tasks,
+          (task, buffers) -> feed(task, buffers, weights, columnNorms, ruleNorms, activity,
+              predictor, observer));
       observer.layerEnds(layer);
     }
   }
@@ -153,7 +162,8 @@ public final class Sweep {
   }
 
   private void feed(
-      Task task, Buffers buffers, LayerWeights weights, float[] columnNorms, Activity activity,
+      Task task, Buffers buffers, LayerWeights weights, float[] columnNorms,
+      float[] ruleNorms, Activity activity,
       ActivePredictor predictor,
       LayerObserver observer) {
     Sequence sequence = task.sequence;
@@ -177,7 +187,7 @@ public final class Sweep {
     ffn.activate(weights, normed, 0, count);
     byte[] verdicts = buffers.verdicts(spec.feedForward() * count);
     predictor.predict(layer, normed, 0, count, verdicts, buffers.predictor);
-    judge(layer, ffn, columnNorms, activity, verdicts);
+    judge(layer, ffn, ruleNorms, activity, verdicts);
     observer.observe(
         new LayerObserver.Block(
             weights, columnNorms, task.index, task.from, count, normed, ffn.inner(), ffn.outputs(),

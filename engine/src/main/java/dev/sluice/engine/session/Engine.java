@@ -2,6 +2,7 @@ package dev.sluice.engine.session;
 
 import dev.sluice.engine.eval.Perplexity;
 import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.ffn.GatePredictor;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.OraclePredictor;
 import dev.sluice.engine.ffn.Sweep;
@@ -59,6 +60,7 @@ public final class Engine implements AutoCloseable {
     this.backend = backend;
     this.activity = activity;
     this.choice = choice;
+    requireGate();
     this.model = Model.load(store, Kernels.best(), precision);
     try {
       this.columnNorms = columnNorms(store);
@@ -67,6 +69,20 @@ public final class Engine implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       close();
       throw e;
+    }
+  }
+
+  private void requireGate() {
+    if (choice.kind() != PredictorChoice.Kind.GATE) {
+      return;
+    }
+    if (!store.spec().hasResidentGate()) {
+      throw new BadInputException(store.folder(), "its gate is not resident",
+          "bundle it with --resident-gate, or choose another predictor");
+    }
+    if (activity.rule() == ActiveRule.OUTPUT) {
+      throw new BadInputException("--predictor gate", "the output rule needs more than the gate",
+          "use --rule gate");
     }
   }
 
@@ -145,7 +161,10 @@ public final class Engine implements AutoCloseable {
 
   /** A sweep over {@code stream} in blocks of {@code blockPositions}. */
   public Sweep sweep(LayerStream stream, int blockPositions) {
-    return new Sweep(model, stream, workers, blockPositions);
+    Optional<float[][]> compared =
+        store.blobKeys().contains(StoreKeys.COLUMN_NORMS) ? Optional.of(columnNorms)
+            : Optional.empty();
+    return new Sweep(model, stream, workers, blockPositions, compared);
   }
 
   Sweep promptSweep(LayerStream stream) {
@@ -158,8 +177,8 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
-   * The predictor for blocks of positions, where weights are streamed whole. An oracle is {@code all} here: what it names
-   * is what the rule leaves.
+   * The predictor for blocks of positions, where weights are streamed whole. An oracle is {@code all} here, and so is the
+   * gate: what they name is what the rule leaves.
    */
   public ActivePredictor blockPredictor() {
     return blockPredictor;
@@ -169,9 +188,11 @@ public final class Engine implements AutoCloseable {
   public synchronized ActivePredictor tokenPredictor() {
     if (tokenPredictor == null) {
       tokenPredictor =
-          choice.kind() == PredictorChoice.Kind.ORACLE
-              ? new OraclePredictor(store, model, activity, columnNorms, openReader())
-              : blockPredictor;
+          switch (choice.kind()) {
+            case ORACLE -> new OraclePredictor(store, model, activity, columnNorms, openReader());
+            case GATE -> new GatePredictor(model, activity, workers);
+            default -> blockPredictor;
+          };
     }
     return tokenPredictor;
   }

@@ -6,7 +6,6 @@ import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.KvCache;
-import dev.sluice.engine.session.PredictorChoice.Kind;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.cache.WindowCache;
@@ -111,8 +110,11 @@ public record MemoryNeeds(
 
   /** What the store keeps of a predictor is what it takes in memory, to a few bytes. An oracle is a bound, not a method. */
   private static long predictorBytes(Store store, PredictorChoice choice) {
-    if (choice.kind() == Kind.ALL || choice.kind() == Kind.ORACLE) {
-      return 0;
+    switch (choice.kind()) {
+      case ALL, ORACLE, GATE -> {
+        return 0;
+      }
+      default -> {}
     }
     long bytes = 0;
     for (String key : store.blobKeys()) {

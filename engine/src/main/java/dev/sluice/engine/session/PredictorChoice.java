@@ -19,6 +19,9 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
   public static final PredictorChoice ALL = new PredictorChoice(Kind.ALL, 0, 0);
   public static final PredictorChoice ORACLE = new PredictorChoice(Kind.ORACLE, 0, 0);
 
+  /** Resident gate rows decide, see {@link dev.sluice.engine.ffn.GatePredictor}. */
+  public static final PredictorChoice GATE = new PredictorChoice(Kind.GATE, 0, 0);
+
   private static final Pattern NUMBERED = Pattern
       .compile("(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
 
@@ -26,6 +29,7 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
   public enum Kind {
     ALL,
     ORACLE,
+    GATE,
     QUANTISED,
     LOW_RANK,
     TRAINED,
@@ -40,7 +44,7 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
   }
 
   /**
-   * Reads {@code all}, {@code oracle}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
+   * Reads {@code all}, {@code oracle}, {@code gate}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
    * trained-RANK}, {@code trained-RANK-top} (which names equally many at each position), {@code trained-relu-RANK} or
    * {@code cascade-RANK-BITS}.
    *
@@ -52,6 +56,9 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
     }
     if (text.equals("oracle")) {
       return ORACLE;
+    }
+    if (text.equals("gate")) {
+      return GATE;
     }
     if (text.equals("quantised")) {
       return quantised(4);
@@ -76,7 +83,7 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
     throw new BadInputException(
         "--predictor " + text,
         "there is no such predictor",
-        "use all, oracle, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
+        "use all, oracle, gate, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
             + "trained-relu-RANK or cascade-RANK-BITS");
   }
 
@@ -93,6 +100,7 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
     return switch (kind) {
       case ALL -> "all";
       case ORACLE -> "oracle";
+      case GATE -> "gate";
       case QUANTISED -> "quantised-" + bits;
       case LOW_RANK -> "low-rank-" + rank;
       case TRAINED, TRAINED_TOP -> "trained-" + rank;
@@ -111,9 +119,12 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
             : "bundle it with --predictors " + stored());
   }
 
-  /** Those that a store has, by name; {@code all} among them, which needs nothing. */
+  /** Those that a store has, by name; {@code all} among them, which needs nothing, and {@code gate} where it is resident. */
   public static List<PredictorChoice> of(Store store) {
     List<PredictorChoice> choices = new ArrayList<>(List.of(ALL));
+    if (store.spec().hasResidentGate()) {
+      choices.add(GATE);
+    }
     StoreKeys.predictors(store).forEach(name -> choices.add(parse(name)));
     return List.copyOf(choices);
   }

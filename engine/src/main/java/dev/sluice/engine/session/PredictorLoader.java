@@ -27,14 +27,14 @@ record PredictorLoader(
     Arena arena) {
 
   /**
-   * The predictor for blocks of positions; an oracle's is {@code all}.
+   * The predictor for blocks of positions; an oracle's and the gate's is {@code all}.
    *
    * @throws BadInputException if the store lacks it, or holds one that does not fit
    */
   ActivePredictor load(PredictorChoice choice) {
     try {
       return switch (choice.kind()) {
-        case ALL, ORACLE -> new AllNeurons(store.spec().feedForward());
+        case ALL, ORACLE, GATE -> new AllNeurons(store.spec().feedForward());
         case QUANTISED -> quantised(choice);
         case LOW_RANK, TRAINED, TRAINED_RELU -> lowRank(choice);
         case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),

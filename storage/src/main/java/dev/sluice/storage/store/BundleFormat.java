@@ -15,8 +15,52 @@ import dev.sluice.storage.tensor.TensorType;
  * @param up type of up rows
  * @param down type of down columns
  * @param blockNeurons neurons that share a scale; 0 when columns bring their own
+ * @param gatePlace where gate rows are, if there are any
  */
-public record BundleFormat(TensorType gate, TensorType up, TensorType down, int blockNeurons) {
+public record BundleFormat(
+    TensorType gate, TensorType up, TensorType down, int blockNeurons, GatePlace gatePlace) {
+
+  /** Where gate rows are kept. Codes are part of the format. */
+  public enum GatePlace {
+    /** In the bundles. */
+    BUNDLE(1),
+    /** Resident, as dense tensors of shape [d_ff, hidden] in neuron order: bundles are up | down only. */
+    RESIDENT(2);
+
+    private final int code;
+
+    GatePlace(int code) {
+      this.code = code;
+    }
+
+    /** The number that stands for this place on disk. */
+    public int code() {
+      return code;
+    }
+
+    /**
+     * The place with this on-disk code.
+     *
+     * @throws IllegalArgumentException if none has it
+     */
+    public static GatePlace ofCode(int code) {
+      return switch (code) {
+        case 1 -> BUNDLE;
+        case 2 -> RESIDENT;
+        default -> throw new IllegalArgumentException("unknown place of gate rows, code " + code);
+      };
+    }
+  }
+
+  /** With gate rows, if there are any, in the bundles. */
+  public BundleFormat(TensorType gate, TensorType up, TensorType down, int blockNeurons) {
+    this(gate, up, down, blockNeurons, GatePlace.BUNDLE);
+  }
+
+  /** Name of the dense tensor of a layer's resident gate rows. */
+  public static String gateTensor(int layer) {
+    return "layers." + layer + ".ffn.gate.weight";
+  }
 
   public BundleFormat {
     boolean scaled =
@@ -57,7 +101,7 @@ public record BundleFormat(TensorType gate, TensorType up, TensorType down, int 
 
   /** Where the up row begins in a bundle. */
   public int upOffsetBytes(FfnForm form, int hidden) {
-    return form == FfnForm.GATED ? gateBytes(hidden) : 0;
+    return form == FfnForm.GATED && gatePlace == GatePlace.BUNDLE ? gateBytes(hidden) : 0;
   }
 
   /** Where the down column begins in a bundle. */

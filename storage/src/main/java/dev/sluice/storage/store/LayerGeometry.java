@@ -1,7 +1,6 @@
 package dev.sluice.storage.store;
 
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +26,7 @@ record LayerGeometry(List<FfnLayout.Part> parts, int neurons, long bodyBytes) {
     return switch (arrangement) {
       case BUNDLED -> new int[] {0, spec.bundleBytes()};
       case SPLIT ->
-          spec.form() == FfnForm.GATED ? new int[] {0, up, down, spec.bundleBytes()}
+          up > 0 ? new int[] {0, up, down, spec.bundleBytes()}
               : new int[] {0, down, spec.bundleBytes()};
     };
   }

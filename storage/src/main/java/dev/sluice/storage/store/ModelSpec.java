@@ -190,6 +190,11 @@ public record ModelSpec(
     return form == FfnForm.GATED ? 3 : 2;
   }
 
+  /** Whether gate rows stay resident and bundles have none. */
+  public boolean hasResidentGate() {
+    return bundle.gatePlace() == BundleFormat.GatePlace.RESIDENT;
+  }
+
   /** Bytes of one neuron's bundle without padding: its rows and its column, {@code hidden} elements each. */
   public int bundleBytes() {
     return bundle.bundleBytes(form, hidden);

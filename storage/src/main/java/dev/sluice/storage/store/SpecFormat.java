@@ -1,6 +1,7 @@
 package dev.sluice.storage.store;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.BundleFormat.GatePlace;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.AttentionForm;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -20,7 +21,7 @@ import tools.jackson.databind.node.ObjectNode;
  * enums are numbers: norm 1 RMS, 2 LAYER; activation 1 RELU, 2 RELU2, 3 SILU, 4 GELU_TANH; form 1 GATED, 2 UNGATED; head 1
  * TIED, 2 SEPARATE; scaling kind 0 NONE, 1 LINEAR, 2 LLAMA3, 3 YARN; types as {@link TensorType#code()}. Version 1 had no
  * {@code attention}, {@code scales} and {@code attention_factor}: what is absent is plain; and {@code weight_type} for all
- * rows and columns in place of {@code bundle}.
+ * rows and columns in place of {@code bundle}. Versions 1 and 2 had no {@code gate_place}: gate rows are in bundles.
  */
 final class SpecFormat {
   static final int MAX_LAYERS = 4096;
@@ -56,6 +57,7 @@ final class SpecFormat {
     bundle.put("up", spec.bundle().up().code());
     bundle.put("down", spec.bundle().down().code());
     bundle.put("block_neurons", spec.bundle().blockNeurons());
+    bundle.put("gate_place", spec.bundle().gatePlace().code());
     spec.endOfTextIds().forEach(json.putArray("end_of_text_ids")::add);
     ObjectNode attention = json.putObject("attention");
     attention.put("score_scale", (double) spec.attention().scoreScale());
@@ -126,7 +128,10 @@ final class SpecFormat {
         TensorType.ofCode(bundle.intIn("gate", 0, 255)),
         TensorType.ofCode(bundle.intIn("up", 0, 255)),
         TensorType.ofCode(bundle.intIn("down", 0, 255)),
-        bundle.intIn("block_neurons", 0, MAX_FEED_FORWARD));
+        bundle.intIn("block_neurons", 0, MAX_FEED_FORWARD),
+        bundle.has("gate_place")
+            ? GatePlace.ofCode(bundle.intIn("gate_place", 0, 255))
+            : GatePlace.BUNDLE);
   }
 
   private static AttentionForm attention(JsonFields json) {
@@ -191,6 +196,9 @@ final class SpecFormat {
       if (spec.hidden() % type.blockElements() != 0) {
         throw unusable(where, "rows of " + spec.hidden() + " elements cannot have type " + type);
       }
+    }
+    if (spec.hasResidentGate() && spec.form() != FfnForm.GATED) {
+      throw unusable(where, "gate rows are resident where there are none");
     }
     if (!(spec.normEpsilon() >= 0) || !Float.isFinite(spec.normEpsilon())) {
       throw unusable(where, "norm epsilon is " + spec.normEpsilon());

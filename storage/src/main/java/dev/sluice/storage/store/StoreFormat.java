@@ -4,7 +4,7 @@ import dev.sluice.storage.BadInputException;
 import java.util.regex.Pattern;
 
 /**
- * The store on disk, version 2: a flat folder {@code NAME.sluice/} of four files. All numbers are little-endian, all
+ * The store on disk, version 3: a flat folder {@code NAME.sluice/} of four files. All numbers are little-endian, all
  * enum codes explicit. A page is 4096 bytes.
  *
  * <p><b>MANIFEST</b>, read and verified before anything else is opened: one ASCII line of 44 bytes, then JSON in UTF-8.
@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
  *   offset  bytes  content
  *        0     12  "SLUICE STORE"
  *       12      1  space
- *       13      4  format version, decimal, zero-padded: "0002"
+ *       13      4  format version, decimal, zero-padded: "0003"
  *       17      1  space
  *       18      8  length of the JSON in bytes, decimal, zero-padded
  *       26      1  space
@@ -48,7 +48,7 @@ public final class StoreFormat {
   public static final String MAGIC = "SLUICE STORE";
 
   /** Version that is written. */
-  public static final int VERSION = 2;
+  public static final int VERSION = 3;
 
   /** Oldest version that can be read. */
   public static final int OLDEST_READABLE_VERSION = 1;

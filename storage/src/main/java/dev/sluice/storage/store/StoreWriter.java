@@ -522,6 +522,9 @@ public final class StoreWriter implements AutoCloseable {
     double elementBytes = (double) spec.bundleBytes() / spec.rowsPerNeuron() / spec.hidden();
     long dense =
         (long) (elementBytes * (layers * attention + heads * spec.vocabulary() * spec.hidden()));
+    if (spec.hasResidentGate()) {
+      dense += layers * spec.feedForward() * spec.bundle().gateBytes(spec.hidden());
+    }
     long ffn = layers * geometry.bodyBytes();
     long orders = layers * spec.feedForward() * Integer.BYTES;
     long checksums = (dense + ffn) / StoreFormat.PAGE_BYTES * Integer.BYTES;

@@ -1,7 +1,5 @@
 package dev.sluice.storage.store;
 
-import dev.sluice.storage.store.ModelSpec.FfnForm;
-import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -43,7 +41,7 @@ final class FrozenExamples {
   private static Path write(Path target, Container container) {
     return StoreFixtures.write(
         target,
-        StoreFixtures.temperedSpec(FfnForm.GATED, TensorType.F16),
+        StoreFixtures.residentGateSpec(),
         new StoreWriter.Options(container, Arrangement.BUNDLED, 0, Existing.REFUSE),
         SEED);
   }

@@ -32,14 +32,18 @@ class FrozenStoreTest {
     "1, file.sluice, FILE, e9d9ef9709fa07c375a31cc4fe5e6d0d9493d50e012a8ab0d45e912f647ca0dc",
     "1, lmdb.sluice, LMDB, 3f3cf4363fa4813fb5ab45af4549db64a9904d63a4967bcf912feaa346606e3f",
     "2, file.sluice, FILE, 4c98741bc04e7b466f04c94a1f2e64c1a3fd49e0bc09bce4ef87d59e37b02fa2",
-    "2, lmdb.sluice, LMDB, b717fbd3f7b1f8393dbe2eda3f0c026a05037b14b8c6f2d5b47ce61d8f9d5264"
+    "2, lmdb.sluice, LMDB, b717fbd3f7b1f8393dbe2eda3f0c026a05037b14b8c6f2d5b47ce61d8f9d5264",
+    "3, file.sluice, FILE, f00c7b4b18cee5351cb850dcb1a38a425bff7422b17b83bd5ecf4f1dc8fa4a6f",
+    "3, lmdb.sluice, LMDB, 81a12f323b0fe15149239bad98df6b701bc949428e6c0d58a2e134b513c18c04"
   })
   void validExamplesOpen(int version, String name, Container container, String digest)
       throws IOException {
     ModelSpec spec =
-        version == 1
-            ? StoreFixtures.spec(FfnForm.GATED, TensorType.F16)
-            : StoreFixtures.temperedSpec(FfnForm.GATED, TensorType.F16);
+        switch (version) {
+          case 1 -> StoreFixtures.spec(FfnForm.GATED, TensorType.F16);
+          case 2 -> StoreFixtures.temperedSpec(FfnForm.GATED, TensorType.F16);
+          default -> StoreFixtures.residentGateSpec();
+        };
     Path folder = examples(version).resolve(name);
     List<Path> before = StoreFixtures.list(folder);
     try (Store store = Store.open(folder);
@@ -111,11 +115,17 @@ class FrozenStoreTest {
         "1 | dense-missing | dense.bin: is missing",
         "1 | ffn-cut | ffn.mdb: has 20480 bytes instead of 45056",
         "2 | manifest-cut | MANIFEST: holds 156 bytes of JSON instead of 533",
-        "2 | manifest-newer | MANIFEST: format version 3, this program reads versions 1 to 2; use a newer sluice",
+        "2 | manifest-newer | MANIFEST: 'version' is not a whole number from 3 to 3",
         "2 | manifest-other-magic | MANIFEST: not the manifest of a store",
         "2 | catalog-cut | catalog.mdb: has 8192 bytes instead of 12288",
         "2 | dense-missing | dense.bin: is missing",
-        "2 | ffn-cut | ffn.mdb: has 20480 bytes instead of 45056"
+        "2 | ffn-cut | ffn.mdb: has 20480 bytes instead of 45056",
+        "3 | manifest-cut | MANIFEST: holds 156 bytes of JSON instead of 533",
+        "3 | manifest-newer | MANIFEST: format version 4, this program reads versions 1 to 3; use a newer sluice",
+        "3 | manifest-other-magic | MANIFEST: not the manifest of a store",
+        "3 | catalog-cut | catalog.mdb: has 8192 bytes instead of 12288",
+        "3 | dense-missing | dense.bin: is missing",
+        "3 | ffn-cut | ffn.mdb: has 20480 bytes instead of 45056"
       })
   void openRefuses(int version, String name, String words) {
     BadInputException refusal =

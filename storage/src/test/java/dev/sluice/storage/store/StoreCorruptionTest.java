@@ -145,18 +145,18 @@ class StoreCorruptionTest {
     Path folder = StoreFixtures.write(scratch.resolve("tiny.sluice"), Container.FILE, 6);
     Path file = folder.resolve(StoreFormat.MANIFEST);
     String good = Files.readString(file);
-    assertTrue(good.startsWith("SLUICE STORE 0002 "), good);
+    assertTrue(good.startsWith("SLUICE STORE 0003 "), good);
     assertBadInput(folder, file, good.replace("SLUICE STORE", "SLUICE TRACE"), "not the manifest");
     assertBadInput(folder, file, "PK\u0003\u0004", "not the manifest");
     assertBadInput(
         folder,
         file,
-        good.replace("STORE 0002", "STORE 0003"),
-        "format version 3, this program reads versions 1 to 2; use a newer sluice");
+        good.replace("STORE 0003", "STORE 0004"),
+        "format version 4, this program reads versions 1 to 3; use a newer sluice");
     assertBadInput(
-        folder, file, good.replace("STORE 0002", "STORE 0001"), "not a whole number from 1 to 1");
-    assertBadInput(folder, file, good.replace("STORE 0002", "STORE 0000"), "format version 0");
-    assertBadInput(folder, file, good.replace("STORE 0002", "STORE one!"), "header line");
+        folder, file, good.replace("STORE 0003", "STORE 0001"), "not a whole number from 1 to 1");
+    assertBadInput(folder, file, good.replace("STORE 0003", "STORE 0000"), "format version 0");
+    assertBadInput(folder, file, good.replace("STORE 0003", "STORE one!"), "header line");
   }
 
   private static void assertBadInput(Path folder, Path file, String content, String words)

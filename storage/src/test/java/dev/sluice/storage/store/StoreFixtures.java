@@ -84,6 +84,14 @@ final class StoreFixtures {
         new Scales(4.5f, 0.25f, 30));
   }
 
+  /** The same with gate rows outside the bundles, which version 3 brought. */
+  static ModelSpec residentGateSpec() {
+    return temperedSpec(FfnForm.GATED, TensorType.F16)
+        .withBundle(
+            new BundleFormat(TensorType.F16, TensorType.F32, TensorType.F32, 0,
+                BundleFormat.GatePlace.RESIDENT));
+  }
+
   /** Writes all of a tiny store but does not publish it. */
   static void fill(StoreWriter writer, ModelSpec spec, long seed) {
     writer.tokenizerJson(TOKENIZER);
