@@ -168,7 +168,17 @@ public final class FfnStream implements AutoCloseable {
     return whole ? neurons : Math.min(neurons, asked);
   }
 
-  /** Bytes on disk of one bundle with its padding: what a slot is charged at. */
+  /**
+   * What a slot is charged at: a bundle's bytes, or where they are padded by more than to fill a page, its width on disk, since
+   * such a store stands for a wider model.
+   */
+  public static long slotBytes(Store store) {
+    long bytes = store.spec().bundleBytes();
+    long width = widthBytes(store.ffn());
+    return width - bytes < width / 16 ? bytes : width;
+  }
+
+  /** Bytes on disk of one bundle with its padding. */
   public static long widthBytes(FfnLayout layout) {
     return widthOf(layout.layers().getFirst());
   }

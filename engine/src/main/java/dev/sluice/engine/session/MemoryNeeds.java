@@ -92,19 +92,21 @@ public record MemoryNeeds(
   }
 
   /**
-   * A predictor leaves most neurons out, and most of those that it names are resident: places for a quarter of a layer are
+   * Most predictors leave most neurons out, and most of those that it names are resident: places for a quarter of a layer are
    * many more than it needs, and where they are not, the layer is done in parts.
    */
   private static int spillPlaces(Store store, PredictorChoice predictor) {
     int neurons = store.spec().feedForward();
-    int asked = predictor.kind() == Kind.ALL ? neurons
-        : Math.max(Residency.LEAST_SPILL_PLACES, Math.ceilDiv(neurons, 4));
+    int asked = switch (predictor.kind()) {
+      case ALL, GATE -> neurons;
+      default -> Math.max(Residency.LEAST_SPILL_PLACES, Math.ceilDiv(neurons, 4));
+    };
     return FfnStream.spillPlaces(store, asked);
   }
 
   /** A predictor's bytes as they would be beside bundles as wide as the store's padding makes them. */
   static long padded(Store store, long predictorBytes) {
-    double ratio = (double) FfnStream.widthBytes(store.ffn()) / store.spec().bundleBytes();
+    double ratio = (double) FfnStream.slotBytes(store) / store.spec().bundleBytes();
     return Math.round(predictorBytes * ratio);
   }
 

@@ -5,8 +5,8 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.Store;
 
 /**
- * How a RAM budget is split. Slots are charged at the bundle's width on disk, and a predictor's matrices at the same ratio,
- * so that a padded store is budgeted like the wider model that it stands for.
+ * How a RAM budget is split. Slots of a store that is padded to stand for a wider model are charged at the bundle's width on
+ * disk, and a predictor's matrices at the same ratio.
  *
  * @param budgetBytes what was to be split; for slots and predictor alone in {@link #ofFfn}
  * @param needs what is taken beside slots
@@ -96,7 +96,7 @@ public record MemoryPlan(
 
   private static MemoryPlan split(Store store, MemoryNeeds needs, long budget, long left) {
     int all = Math.multiplyExact(store.spec().layers(), store.spec().feedForward());
-    long slot = FfnStream.widthBytes(store.ffn());
+    long slot = FfnStream.slotBytes(store);
     // The huge page that slots end in is theirs as a whole.
     long fit = Math.max(0, left) / slot;
     return new MemoryPlan(budget, needs, spillBytes(store, needs),
