@@ -24,7 +24,6 @@ public final class ImposedPredictor implements ActivePredictor {
   private final Rates rates;
   private final float[][] frequency; // layer, then neuron: share of recorded tokens at which it fires
   private final float[] highest; // of a layer's frequencies
-  private final byte[] names; // of the token and layer last predicted or foreseen
   private int token;
   private int read = -1; // the token whose row the firings have
 
@@ -61,7 +60,6 @@ public final class ImposedPredictor implements ActivePredictor {
     this.layers = spec.layers();
     this.firstToken = firstToken;
     this.rates = rates;
-    names = new byte[neurons];
     frequency = new float[layers][neurons];
     highest = new float[layers];
     for (int t = 0; t < firings.tokens(); t++) {
@@ -103,8 +101,7 @@ public final class ImposedPredictor implements ActivePredictor {
       throw new IllegalArgumentException("imposed names are for single tokens");
     }
     real.predict(layer, normed, offset, count, predicted, scratch);
-    name(layer);
-    System.arraycopy(names, 0, predicted, 0, neurons);
+    name(layer, predicted);
     if (layer == layers - 1) {
       token++;
     }
@@ -115,13 +112,12 @@ public final class ImposedPredictor implements ActivePredictor {
   public void foresee(int layer, float[] almostNormed, byte[] predicted,
       PredictorScratch scratch) {
     real.foresee(layer, almostNormed, predicted, scratch);
-    name(layer);
-    System.arraycopy(names, 0, predicted, 0, neurons);
+    name(layer, predicted);
     draw(layer, rates.unforeseen, rates.foreseenInVain, ~rates.seed, predicted);
   }
 
   /** Draws the token's names of one layer. */
-  private void name(int layer) {
+  private void name(int layer, byte[] names) {
     if (read != token) {
       firings.go(firstToken + token);
       read = token;
@@ -146,11 +142,8 @@ public final class ImposedPredictor implements ActivePredictor {
         new SplittableRandom(seed ^ ((long) token * layers + layer) * 0x9E3779B97F4A7C15L);
     int marked = 0;
     for (int i = 0; i < neurons; i++) {
-      marked += marks[i];
-    }
-    for (int i = 0, left = marked; left > 0; i++) {
-      if (marks[i] == 1) {
-        left--;
+      if (marks[i] != 0) {
+        marked++;
         marks[i] = random.nextDouble() < leftOut ? LEFT_OUT : 1;
       }
     }

@@ -28,7 +28,7 @@ public final class DownColumns {
   private final int groupNeurons;
   private final Optional<ResidentMatrix> scales;
   private final Optional<ResidentMatrix> mins;
-  private final Optional<BlockScales> scalesAlone; // where no minimums go with them
+  private final Optional<BlockScales> scalesAlone; // where neither minimums nor a zero go with them
   private final FfnOutput output;
 
   private DownColumns(Model model, int layer) {
@@ -46,7 +46,7 @@ public final class DownColumns {
       int blocks = Math.ceilDiv(spec.feedForward(), blockNeurons);
       scales = Optional.of(model.requiredMatrix(prefix + "scales", blocks, hidden));
       mins = model.matrix(prefix + "mins", blocks, hidden);
-      scalesAlone = mins.isPresent() ? Optional.empty() : scales.map(this::ofBlocks);
+      scalesAlone = mins.isPresent() || zero != 0 ? Optional.empty() : scales.map(this::ofBlocks);
     } else {
       groupNeurons = groupNeurons(spec, 1);
       blockNeurons = groupNeurons;

@@ -165,7 +165,13 @@ public final class FfnStream implements AutoCloseable {
     int neurons = store.spec().feedForward();
     boolean whole = store.denseTensors().stream()
         .anyMatch(tensor -> tensor.name().endsWith(".ffn.sub_norm.weight"));
-    return whole ? neurons : Math.min(neurons, asked);
+    return whole ? neurons : Math.min(neurons, Math.max(asked, partNeurons(store.spec())));
+  }
+
+  /** Parts of a layer begin at multiples of so many neurons: whole blocks, so that their scales apply once. */
+  private static int partNeurons(ModelSpec spec) {
+    int block = Math.max(1, spec.bundle().blockNeurons());
+    return Math.ceilDiv(Residency.LEAST_SPILL_PLACES, block) * block;
   }
 
   /**
@@ -366,7 +372,7 @@ public final class FfnStream implements AutoCloseable {
     int taken = 0;
     int next = from;
     while (next < neurons) {
-      int end = Math.min(neurons, next + Residency.LEAST_SPILL_PLACES);
+      int end = Math.min(neurons, next + partNeurons(spec));
       int absent = 0;
       for (int i = next; i < end; i++) {
         absent += isSet(misses, positions[i]) ? 1 : 0;

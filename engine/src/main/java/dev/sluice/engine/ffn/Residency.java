@@ -15,7 +15,7 @@ import dev.sluice.storage.cache.Window;
  */
 public record Residency(
     int slots, int pinned, Pinning pinning, Window window, int segmentBundles, int spillPlaces) {
-  /** Parts of a layer begin at multiples of this many neurons, so that scales of a block apply once. */
+  /** A part of a layer has at least so many neurons. */
   public static final int LEAST_SPILL_PLACES = 256;
 
   /** Which bundles are pinned. */

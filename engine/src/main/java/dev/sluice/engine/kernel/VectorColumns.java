@@ -43,6 +43,8 @@ final class VectorColumns {
           .with(TensorType.BF16, "brains4")
           .with(TensorType.I8, "bytes4");
 
+  private static final int NIBBLE_TILE = 32;
+
   private static final VectorShuffle<Float> EVENS =
       VectorShuffle.fromValues(FLOATS, 0, 2, 4, 6, -8, -6, -4, -2);
   private static final VectorShuffle<Float> ODDS =
@@ -73,6 +75,14 @@ final class VectorColumns {
       TensorType type, float[] a, int ao, long base, long[] offsets, int first, int count,
       float[] y, int yo, int n) {
     int c = 0;
+    if (type == TensorType.U4 && n % NIBBLE_TILE == 0) {
+      for (; c < count; c += ScatteredRows.GROUP) {
+        int some = Math.min(ScatteredRows.GROUP, count - c);
+        ScatteredRows.fetch(base, offsets, first + c, some, type.bytes(n));
+        nibbles(base, offsets, first + c, some, a, ao + c, y, yo, n);
+      }
+      return;
+    }
     if (FOUR.have(type)) {
       for (; c + 4 <= count; c += 4) {
         four(type, base, offsets, first + c, a, ao + c, y, yo, n);
@@ -188,6 +198,32 @@ final class VectorColumns {
       store(VectorQuants.low(q).fma(bv, low), y, yo + i);
       FloatVector high = VectorQuants.high(p).fma(av, load(y, yo + i + 8));
       store(VectorQuants.high(q).fma(bv, high), y, yo + i + 8);
+    }
+  }
+
+  /** Any number of columns; a tile of outputs stays in registers. A larger one is boxed by the compiler, 3 times as slow. */
+  static void nibbles(long base, long[] offsets, int first, int count, float[] a, int ao, float[] y,
+      int yo, int n) {
+    for (int i = 0; i < n; i += NIBBLE_TILE) {
+      int at = yo + i;
+      FloatVector s = load(y, at);
+      FloatVector t = load(y, at + 8);
+      FloatVector u = load(y, at + 16);
+      FloatVector v = load(y, at + 24);
+      for (int c = 0; c < count; c++) {
+        long w = NativeMemory.bounded(base + offsets[first + c]) + (i >> 1);
+        FloatVector factor = factor(a[ao + c]);
+        IntVector p = VectorQuants.unsigned(w);
+        s = VectorQuants.low(p).fma(factor, s);
+        t = VectorQuants.high(p).fma(factor, t);
+        IntVector q = VectorQuants.unsigned(w + 8);
+        u = VectorQuants.low(q).fma(factor, u);
+        v = VectorQuants.high(q).fma(factor, v);
+      }
+      store(s, y, at);
+      store(t, y, at + 8);
+      store(u, y, at + 16);
+      store(v, y, at + 24);
     }
   }
 
