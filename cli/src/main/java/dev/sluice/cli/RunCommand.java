@@ -114,7 +114,8 @@ final class RunCommand implements Callable<Integer> {
       names = "--look-ahead",
       paramLabel = "on|off",
       defaultValue = "off",
-      description = "Ask each layer's predictor one layer early and read what it names meanwhile. Default: ${DEFAULT-VALUE}.")
+      description = "Ask each layer's predictor before its attention too, and read what it names meanwhile: fewer waits, more "
+          + "requests. Default: ${DEFAULT-VALUE}.")
   private String lookAhead;
 
   @Option(

@@ -159,7 +159,7 @@ final class BundleFetch implements AutoCloseable {
    *
    * @return false if all have been taken; the last may still be on their way home by other threads' hands
    */
-  boolean landOne(Landing landing) {
+  private boolean landOne(Landing landing) {
     long waiting = System.nanoTime();
     int request;
     synchronized (reader) {
@@ -194,6 +194,13 @@ final class BundleFetch implements AutoCloseable {
       }
     }
     return true;
+  }
+
+  /** Takes requests until there are none left to take. */
+  void landAll(Landing landing) {
+    while (landOne(landing)) {
+      // each call takes one
+    }
   }
 
   /** Counts what {@link #start} started, when all of it has landed. */

@@ -20,7 +20,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
 /**
@@ -46,8 +45,6 @@ public final class FfnStream implements AutoCloseable {
   /** Both. */
   public static final int STAGING_ALL_BYTES = STAGING_BYTES + AHEAD_STAGING_BYTES;
 
-  private static final int CHUNK_NEURONS = 64;
-
   /** Whether bundles are read before their layer's own input is known. */
   public enum LookAhead {
     NONE,
@@ -56,11 +53,9 @@ public final class FfnStream implements AutoCloseable {
   }
 
   private final ModelSpec spec;
-  private final Model model;
   private final FfnLayout layout;
   private final ActivePredictor predictor;
-  private final int[][] positionOf;
-  private final int[][] neuronAt;
+  private final DiskOrder order;
   private final WindowCache cache;
   private final Workers workers;
   private final Ledger ledger;
@@ -79,8 +74,8 @@ public final class FfnStream implements AutoCloseable {
   private final long[] hits;
   private final long[] misses;
   private final PredictorScratch predictorScratch = new PredictorScratch();
-  private final Foresight foresight;
-  private final Round round = new Round();
+  private final Foresight foresight; // null without look-ahead
+  private final LayerRound round;
   private final int spillPlaces;
   private int spilled; // places taken
   private final MemorySegment homes; // slots, then places for a layer's spilled bundles
@@ -98,7 +93,6 @@ public final class FfnStream implements AutoCloseable {
       Residency residency, int[] hotBundles, ReadPlanner.Limits limits, LookAhead lookAhead,
       Workers workers, Ledger ledger) {
     this.spec = store.spec();
-    this.model = model;
     this.layout = store.ffn();
     this.predictor = predictor;
     this.workers = workers;
@@ -107,23 +101,16 @@ public final class FfnStream implements AutoCloseable {
     this.bundleBytes = spec.bundleBytes();
     int neurons = spec.feedForward();
     int layers = spec.layers();
-    positionOf = new int[layers][];
-    neuronAt = new int[layers][];
-    for (int layer = 0; layer < layers; layer++) {
-      neuronAt[layer] = store.order(layer);
-      positionOf[layer] = LayerStream.inverse(neuronAt[layer]);
-    }
+    order = new DiskOrder(store);
     cache =
         new WindowCache(
             new WindowCache.Shape(layers, neurons), residency.segmentBundles(), slots,
             residency.window());
-    int words = (neurons + 63) / 64;
     predicted = new byte[neurons];
-    named = new long[words];
-    wanted = new long[words];
-    hits = new long[words];
-    misses = new long[words];
-    foresight = new Foresight(words);
+    named = order.bitmap();
+    wanted = order.bitmap();
+    hits = order.bitmap();
+    misses = order.bitmap();
     spillPlaces = spillPlaces(store, residency.spillPlaces());
     hot = Arrays.copyOf(hotBundles, Math.min(residency.pinned(), hotBundles.length));
     try {
@@ -132,6 +119,9 @@ public final class FfnStream implements AutoCloseable {
       demand = fetch(store, readers, limits, STAGING_BYTES, homes);
       ahead = lookAhead == LookAhead.NONE ? null
           : fetch(store, readers, limits, AHEAD_STAGING_BYTES, homes);
+      foresight = ahead == null ? null
+          : new Foresight(model, predictor, order, cache, ahead, ledger);
+      round = new LayerRound(pass, demand, ahead, foresight, workers, ledger);
     } catch (RuntimeException | Error e) {
       close();
       throw e;
@@ -203,7 +193,7 @@ public final class FfnStream implements AutoCloseable {
       Arrays.fill(misses, 0);
       for (int bundle : hot) {
         if (bundle / neurons == layer) {
-          set(misses, bundle % neurons);
+          DiskOrder.set(misses, bundle % neurons);
         }
       }
       demand.plan(layer, misses);
@@ -211,7 +201,7 @@ public final class FfnStream implements AutoCloseable {
         demand.home(m, homeOffsetBytes(cache.pin(layer, demand.position(m))));
       }
       while (demand.start()) {
-        workers.parallelFor(workers.threads(), _ -> takeAll(demand, PINNED));
+        workers.parallelFor(workers.threads(), _ -> demand.landAll(PINNED));
         demand.ended();
       }
     }
@@ -221,12 +211,6 @@ public final class FfnStream implements AutoCloseable {
 
   private static final BundleFetch.Landing PINNED = (_, _) -> {};
 
-  private static void takeAll(BundleFetch fetch, BundleFetch.Landing landing) {
-    while (fetch.landOne(landing)) {
-      // each call takes one
-    }
-  }
-
   /**
    * Begins to read what a layer is likely to name, judged by its block's input, on a thread of the team; does nothing without
    * look-ahead. To be followed by {@link #apply} of that layer.
@@ -235,86 +219,9 @@ public final class FfnStream implements AutoCloseable {
    */
   public void foresee(int layer, float[] x) {
     if (ahead != null) {
-      foresight.layer = layer;
-      foresight.claimed = false;
-      foresight.queued = false;
-      System.arraycopy(x, 0, foresight.x, 0, spec.hidden());
+      foresight.about(layer, x);
       workers.beside(foresight);
     }
-  }
-
-  /** What a thread of the team does while the caller computes attention. */
-  private final class Foresight implements Runnable {
-    private final float[] x = new float[spec.hidden()];
-    private final float[] normed = new float[spec.hidden()];
-    private final byte[] predicted = new byte[spec.feedForward()];
-    private final long[] wanted;
-    private final long[] absent;
-    private final PredictorScratch scratch = new PredictorScratch();
-    private final int[] place = new int[spec.feedForward()]; // in the queue, of each bundle on its way; −1 in vain
-    private int layer;
-    private boolean claimed;
-    private boolean queued;
-    private long startNanos;
-    private long endNanos;
-
-    Foresight(int words) {
-      wanted = new long[words];
-      absent = new long[words];
-    }
-
-    @Override
-    public void run() {
-      startNanos = System.nanoTime();
-      model.normFfn(layer, x, 0, 1, normed, 0);
-      predictor.foresee(layer, normed, predicted, scratch);
-      toDiskOrder(layer, predicted, wanted);
-      long predictedAt = System.nanoTime();
-      cache.absent(layer, wanted, absent);
-      ahead.plan(layer, absent);
-      ledger.spent(layer, Quantity.PREDICT_NANOS, startNanos, predictedAt);
-      ledger.spent(layer, Quantity.CACHE_NANOS, predictedAt, System.nanoTime());
-      ahead.start();
-      endNanos = System.nanoTime();
-    }
-
-    /** Gives those that are wanted a home, and takes them out of the misses. */
-    private void claim() {
-      int known = 0;
-      int vain = 0;
-      if (claimed) {
-        return; // a layer in parts has the first part's alone
-      }
-      claimed = true;
-      for (int m = 0; m < ahead.count() && ahead.isStarted(m); m++) {
-        int position = ahead.position(m);
-        place[m] = -1;
-        if (isSet(misses, position)) {
-          misses[position >>> 6] &= ~(1L << position);
-          ahead.home(m, admit(layer, position));
-          known++;
-        } else {
-          vain++;
-        }
-      }
-      ledger.add(layer, Quantity.FORESEEN, known);
-      ledger.add(layer, Quantity.READ_IN_VAIN, vain);
-    }
-
-    /** Queues what was claimed. */
-    private void queue() {
-      for (int m = 0; !queued && m < ahead.count() && ahead.isStarted(m); m++) {
-        if (ahead.home(m) != BundleFetch.NOWHERE) {
-          place[m] = pass.add(neuronAt[layer][ahead.position(m)], ahead.home(m));
-        }
-      }
-      queued = true;
-    }
-  }
-
-  /** Nanoseconds of the team's time that went into look-ahead since the last {@link #apply}, while attention ran. */
-  private long foresightShareNanos() {
-    return (foresight.endNanos - foresight.startNanos) / workers.threads();
   }
 
   /**
@@ -333,7 +240,8 @@ public final class FfnStream implements AutoCloseable {
     whole = false;
     if (ahead != null) {
       workers.awaitBeside();
-      ledger.add(layer, Quantity.ATTENTION_NANOS, -foresightShareNanos());
+      // Attention was booked as the whole team's, of which one thread did this.
+      ledger.add(layer, Quantity.ATTENTION_NANOS, -foresight.nanos() / workers.threads());
     }
     predict(layer, normed);
     pass.begin(layer, normed);
@@ -349,7 +257,7 @@ public final class FfnStream implements AutoCloseable {
   private void predict(int layer, float[] normed) {
     long start = System.nanoTime();
     predictor.predict(layer, normed, 0, 1, predicted, predictorScratch);
-    int count = toDiskOrder(layer, predicted, named);
+    int count = order.mark(layer, predicted, named);
     ledger.spentByAll(layer, Quantity.PREDICT_NANOS, start, System.nanoTime());
     ledger.add(layer, Quantity.PREDICTED, count);
   }
@@ -363,26 +271,25 @@ public final class FfnStream implements AutoCloseable {
   private int takePart(int layer, int from) {
     int neurons = spec.feedForward();
     cache.absent(layer, named, misses);
-    if (from == 0 && count(misses) <= spillPlaces) {
+    if (from == 0 && DiskOrder.count(misses) <= spillPlaces) {
       System.arraycopy(named, 0, wanted, 0, wanted.length);
       return neurons;
     }
     Arrays.fill(wanted, 0);
-    int[] positions = positionOf[layer];
     int taken = 0;
     int next = from;
     while (next < neurons) {
       int end = Math.min(neurons, next + partNeurons(spec));
       int absent = 0;
       for (int i = next; i < end; i++) {
-        absent += isSet(misses, positions[i]) ? 1 : 0;
+        absent += DiskOrder.isSet(misses, order.positionOf(layer, i)) ? 1 : 0;
       }
       if (taken + absent > spillPlaces) {
         break;
       }
       for (int i = next; i < end; i++) {
-        if (isSet(named, positions[i])) {
-          set(wanted, positions[i]);
+        if (DiskOrder.isSet(named, order.positionOf(layer, i))) {
+          DiskOrder.set(wanted, order.positionOf(layer, i));
         }
       }
       taken += absent;
@@ -397,16 +304,14 @@ public final class FfnStream implements AutoCloseable {
     queueHits(layer);
     int resident = pass.queued();
     if (ahead != null) {
-      foresight.queue();
+      foresight.queue(pass);
     }
     int asked = pass.queued();
     for (int m = 0; m < demand.count(); m++) {
-      pass.add(neuronAt[layer][demand.position(m)], demand.home(m));
+      pass.add(order.neuronAt(layer, demand.position(m)), demand.home(m));
     }
     round.begin(resident, asked);
-    do {
-      round.run();
-    } while (round.readsOn);
+    round.run();
     ledger.add(layer, Quantity.BYTES_USED_OF_READ,
         pass.fired(resident, pass.queued()) * widthOf(layout.layers().get(layer)));
     long started = System.nanoTime();
@@ -421,112 +326,22 @@ public final class FfnStream implements AutoCloseable {
     long start = System.nanoTime();
     cache.split(layer, wanted, hits, misses);
     spilled = 0;
-    int missing = count(misses);
+    int missing = DiskOrder.count(misses);
     if (ahead != null) {
-      foresight.claim();
+      foresight.claim(misses, position -> admit(layer, position));
     }
     demand.plan(layer, misses);
     for (int m = 0; m < demand.count(); m++) {
       demand.home(m, admit(layer, demand.position(m)));
     }
     ledger.spentByAll(layer, Quantity.CACHE_NANOS, start, System.nanoTime());
-    ledger.add(layer, Quantity.HITS, count(hits));
+    ledger.add(layer, Quantity.HITS, DiskOrder.count(hits));
     ledger.add(layer, Quantity.MISSES, missing);
   }
 
   private long admit(int layer, int position) {
     int slot = cache.admit(layer, position);
     return homeOffsetBytes(slot >= 0 ? slot : slots + spilled++);
-  }
-
-  /**
-   * One layer's work for the team: ask for what is missing, compute what is resident, then take and compute what lands. Which
-   * thread does what is left to chance and leaves no trace in the result.
-   */
-  private final class Round implements IntConsumer {
-    private final BundleFetch.Landing ofAhead = this::foreseenLanded;
-    private final BundleFetch.Landing ofDemand = this::landed;
-    private int resident; // places in the queue before this are
-    private int asked; // those from here on are read on demand
-    private int chunks;
-    private boolean readsOn; // staging could not take all
-    private volatile boolean isAsked;
-
-    void begin(int resident, int asked) {
-      this.resident = resident;
-      this.asked = asked;
-      chunks = Math.ceilDiv(resident, CHUNK_NEURONS);
-    }
-
-    void run() {
-      isAsked = false;
-      int tasks = 1 + chunks + workers.threads();
-      if (pass.isShared(pass.queued())) {
-        workers.parallelFor(tasks, this);
-      } else {
-        for (int task = 0; task < tasks; task++) {
-          accept(task);
-        }
-      }
-      chunks = 0;
-      demand.ended();
-      if (ahead != null) {
-        ahead.ended();
-      }
-    }
-
-    @Override
-    public void accept(int task) {
-      if (task == 0) {
-        ask();
-      } else if (task <= chunks) {
-        int from = (task - 1) * CHUNK_NEURONS;
-        compute(from, Math.min(resident, from + CHUNK_NEURONS));
-      } else {
-        take();
-      }
-    }
-
-    private void ask() {
-      try {
-        readsOn = demand.start();
-      } finally {
-        isAsked = true;
-      }
-    }
-
-    private void take() {
-      if (ahead != null) {
-        takeAll(ahead, ofAhead);
-      }
-      while (!isAsked) {
-        Thread.onSpinWait();
-      }
-      takeAll(demand, ofDemand);
-    }
-
-    private void foreseenLanded(int first, int count) {
-      int[] place = foresight.place;
-      for (int m = first; m < first + count; m++) {
-        if (place[m] >= 0) {
-          int from = m;
-          while (m + 1 < first + count && place[m + 1] == place[m] + 1) {
-            m++;
-          }
-          compute(place[from], place[m] + 1);
-        }
-      }
-    }
-
-    private void landed(int first, int count) {
-      compute(asked + first, asked + first + count);
-    }
-
-    private void compute(int from, int to) {
-      long started = System.nanoTime();
-      pass.compute(from, to);
-      ledger.spent(demand.layer(), Quantity.COMPUTE_NANOS, started, System.nanoTime());
-    }
   }
 
   /** Token boundary: slots may change hands. */
@@ -537,40 +352,11 @@ public final class FfnStream implements AutoCloseable {
     ledger.spentByAll(spec.layers() - 1, Quantity.CACHE_NANOS, started, System.nanoTime());
   }
 
-  private int toDiskOrder(int layer, byte[] named, long[] bitmap) {
-    Arrays.fill(bitmap, 0);
-    int count = 0;
-    int[] positions = positionOf[layer];
-    for (int i = 0; i < positions.length; i++) {
-      if (named[i] != 0) {
-        set(bitmap, positions[i]);
-        count++;
-      }
-    }
-    return count;
-  }
-
-  private static void set(long[] bitmap, int bit) {
-    bitmap[bit >>> 6] |= 1L << bit;
-  }
-
-  private static boolean isSet(long[] bitmap, int bit) {
-    return (bitmap[bit >>> 6] >>> bit & 1) != 0;
-  }
-
-  private static int count(long[] bitmap) {
-    int count = 0;
-    for (long word : bitmap) {
-      count += Long.bitCount(word);
-    }
-    return count;
-  }
-
   private void queueHits(int layer) {
     for (int w = 0; w < hits.length; w++) {
       for (long bits = hits[w]; bits != 0; bits &= bits - 1) {
         int position = w * 64 + Long.numberOfTrailingZeros(bits);
-        pass.add(neuronAt[layer][position], homeOffsetBytes(cache.slotOf(layer, position)));
+        pass.add(order.neuronAt(layer, position), homeOffsetBytes(cache.slotOf(layer, position)));
       }
     }
   }

@@ -17,9 +17,9 @@ import java.util.function.IntConsumer;
  */
 public final class Workers implements AutoCloseable {
   /**
-   * About 20 µs of looking for work before sleeping: the usual pause between two jobs of one token.
+   * About 80 µs of looking for work before sleeping: the usual pause between two jobs of one token.
    */
-  private static final int SPINS = 1_000;
+  private static final int SPINS = 4_000;
 
   /**
    * Job number in the upper half, tasks not yet taken in the lower, so that a late thread cannot

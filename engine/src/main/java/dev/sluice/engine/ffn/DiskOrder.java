@@ -1,0 +1,75 @@
+package dev.sluice.engine.ffn;
+
+import dev.sluice.storage.store.Store;
+import java.util.Arrays;
+
+/** Where each layer's neurons lie on disk, and bitmaps over those places: place p in bit p % 64 of word p / 64. Immutable. */
+final class DiskOrder {
+  private final int neurons;
+  private final int[][] neuronAt;
+  private final int[][] positionOf;
+
+  DiskOrder(Store store) {
+    neurons = store.spec().feedForward();
+    int layers = store.spec().layers();
+    neuronAt = new int[layers][];
+    positionOf = new int[layers][];
+    for (int layer = 0; layer < layers; layer++) {
+      neuronAt[layer] = store.order(layer);
+      positionOf[layer] = LayerStream.inverse(neuronAt[layer]);
+    }
+  }
+
+  int neuronAt(int layer, int position) {
+    return neuronAt[layer][position];
+  }
+
+  int positionOf(int layer, int neuron) {
+    return positionOf[layer][neuron];
+  }
+
+  /** An empty bitmap. */
+  long[] bitmap() {
+    return new long[(neurons + 63) / 64];
+  }
+
+  /**
+   * The places of a layer's named neurons.
+   *
+   * @param named 1 or 0 for each neuron
+   * @param bitmap is overwritten
+   * @return how many they are
+   */
+  int mark(int layer, byte[] named, long[] bitmap) {
+    Arrays.fill(bitmap, 0);
+    int count = 0;
+    int[] positions = positionOf[layer];
+    for (int i = 0; i < neurons; i++) {
+      if (named[i] != 0) {
+        set(bitmap, positions[i]);
+        count++;
+      }
+    }
+    return count;
+  }
+
+  static void set(long[] bitmap, int position) {
+    bitmap[position >>> 6] |= 1L << position;
+  }
+
+  static void clear(long[] bitmap, int position) {
+    bitmap[position >>> 6] &= ~(1L << position);
+  }
+
+  static boolean isSet(long[] bitmap, int position) {
+    return (bitmap[position >>> 6] >>> position & 1) != 0;
+  }
+
+  static int count(long[] bitmap) {
+    int count = 0;
+    for (long word : bitmap) {
+      count += Long.bitCount(word);
+    }
+    return count;
+  }
+}
