@@ -44,7 +44,7 @@ final class TokenFigure {
       if (result.tokenTime() != null && !result.tokenTime().whole().threads().isEmpty()) {
         String title = result.rival() + ", " + PeerTables.title(point);
         html.append("<figure class=\"token\">\n<figcaption>").append(HtmlTable.escape(title))
-            .append("</figcaption>\n").append(svg(result.tokenTime().whole(), "the whole token"))
+            .append("</figcaption>\n").append(svg(result.tokenTime().whole(), "token, ms"))
             .append(svg(result.tokenTime().ofLayer(), "layer " + result.tokenTime().layer()))
             .append("<p>").append(HtmlTable.escape(sentence(result.tokenTime())))
             .append("</p>\n</figure>\n");
@@ -109,9 +109,10 @@ final class TokenFigure {
       svg.append(String.format(Locale.ROOT,
           "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>%n",
           LEFT + (WIDTH - LEFT) * tick / (double) TICKS, height - 6, anchor,
-          Digits.three(lanes.fromMillis() + millis * tick / TICKS)
-              + (tick == TICKS ? " ms, " + what : "")));
+          Digits.three(lanes.fromMillis() + millis * tick / TICKS)));
     }
+    svg.append("<text class=\"tick\" x=\"0\" y=\"").append(height - 6).append("\">").append(what)
+        .append("</text>\n");
     return svg.append("</svg>\n").toString();
   }
 }
