@@ -17,9 +17,17 @@ final class ImposeOptions implements AutoCloseable {
       names = "--impose",
       paramLabel = "FILE",
       description = "For synthetic weights, with --force-ids: name the neurons that a dense run of the same tokens, recorded in "
-          + "FILE (made if it is not there), found active, less 5 %% and with 7 %% false alarms, as published for LLM in a "
+          + "FILE (made if it is not there), found active, less 5 %% and with false alarms, as published for LLM in a "
           + "flash. The chosen predictor runs as ever, so that its time and memory count.")
   private Path file;
+
+  @Option(
+      names = "--impose-alarms",
+      paramLabel = "SHARE",
+      defaultValue = "7%",
+      description = "False alarms of --impose, as a share of the active neurons; an early predictor has more. Default: "
+          + "${DEFAULT-VALUE}.")
+  private String falseAlarms;
 
   private DenseFirings firings; // open from predictor() to close()
 
@@ -48,7 +56,9 @@ final class ImposeOptions implements AutoCloseable {
           DenseFirings.of(file, engine, ids,
               (done, total) -> bar.report("recording the dense run", done, total));
       return new ImposedPredictor(firings, engine.store().spec(), prompt.length,
-          Rates.published(seed), engine.tokenPredictor());
+          Rates.published(seed).withFalseAlarms(
+              MemoryOptions.share("--impose-alarms", falseAlarms)),
+          engine.tokenPredictor());
     }
   }
 

@@ -65,8 +65,6 @@ final class LedgerText {
     object.put("active_neurons_per_token", s.activePerToken());
     object.put("predicted_neurons_per_token", s.predictedPerToken());
     object.put("misses_per_token", s.missesPerToken());
-    object.put("foreseen_per_token", s.foreseenPerToken());
-    object.put("read_in_vain_per_token", s.readInVainPerToken());
     return object;
   }
 

@@ -1,7 +1,6 @@
 package dev.sluice.cli;
 
 import dev.sluice.engine.ffn.Activity;
-import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.ledger.Ledger;
@@ -111,14 +110,6 @@ final class RunCommand implements Callable<Integer> {
   private String activations;
 
   @Option(
-      names = "--look-ahead",
-      paramLabel = "on|off",
-      defaultValue = "off",
-      description = "Ask each layer's predictor before its attention too, and read what it names meanwhile: fewer waits, more "
-          + "requests. Default: ${DEFAULT-VALUE}.")
-  private String lookAhead;
-
-  @Option(
       names = "--merge-gap",
       paramLabel = "SIZE",
       converter = Bytes.Converter.class,
@@ -182,7 +173,7 @@ final class RunCommand implements Callable<Integer> {
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
         try (Session session =
-            new Session(engine, positions, residency, limits, named, lookAhead())) {
+            new Session(engine, positions, residency, limits, named)) {
           generate(session, engine, plan, tokenizer, ids, given, sampling);
         }
       }
@@ -246,15 +237,6 @@ final class RunCommand implements Callable<Integer> {
           "shorten it");
     }
     return (int) wanted;
-  }
-
-  private LookAhead lookAhead() {
-    return switch (lookAhead) {
-      case "off" -> LookAhead.NONE;
-      case "on" -> LookAhead.BLOCK_INPUT;
-      default -> throw new BadInputException("--look-ahead " + lookAhead, "is neither on nor off",
-          "write on or off");
-    };
   }
 
   private ActivationPrecision precision() {

@@ -11,7 +11,6 @@ import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.engine.ffn.Activity;
-import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Residency;
@@ -55,13 +54,14 @@ class SameBitsTest {
   private static final long SEED = 20_26;
 
   private static final List<PredictorChoice> PREDICTORS =
-      List.of(PredictorChoice.ORACLE, PredictorChoice.quantised(4), PredictorChoice.ALL);
+      List.of(PredictorChoice.ORACLE, PredictorChoice.quantised(4), PredictorChoice.ALL,
+          PredictorChoice.parse(Twin.EARLY));
   private static final List<Backend> BACKENDS =
       List.of(Backend.IO_URING, Backend.PREAD, Backend.MMAP);
   private static final List<String> ORDERS = List.of("identity", "ripple", "random");
   private static final List<Window> WINDOWS =
       List.of(Window.fixed(0), Window.fixed(2), Window.auto());
-  private static final int[] LEVELS = {3, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2};
+  private static final int[] LEVELS = {4, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 2};
 
   @TempDir
   static Path folder;
@@ -83,7 +83,7 @@ class SameBitsTest {
       PredictorChoice predictor, Container container, Arrangement arrangement, String order,
       Backend backend,
       Window window, int slotLevel, int pinnedLevel, ReadPlanner.Limits limits, int threads,
-      int segmentBundles, int spillPlaces, LookAhead lookAhead) {
+      int segmentBundles, int spillPlaces) {
 
     static Way of(int[] row) {
       ReadPlanner.Limits merged = new ReadPlanner.Limits(4096, 16_384, 128 * 1024);
@@ -99,8 +99,7 @@ class SameBitsTest {
           row[8] == 0 ? merged : merged.unmerged(),
           row[9] + 1,
           row[10] == 0 ? 64 : 4,
-          row[11] == 0 ? Integer.MAX_VALUE : Residency.LEAST_SPILL_PLACES,
-          row[12] == 0 ? LookAhead.NONE : LookAhead.BLOCK_INPUT);
+          row[11] == 0 ? Integer.MAX_VALUE : Residency.LEAST_SPILL_PLACES);
     }
 
     int tokens() {
@@ -132,6 +131,7 @@ class SameBitsTest {
     assertFalse(
         Arrays.deepEquals(expected.get(0), expected.get(1)),
         "a predictor that misses nothing at all would make this test weaker than it looks");
+    assertFalse(Arrays.deepEquals(expected.get(0), expected.get(3)), "and so would one early");
     List<int[]> rows = Pairwise.rows(LEVELS, COMBINATIONS, SEED);
     assertTrue(rows.size() >= COMBINATIONS);
     for (int[] row : rows) {
@@ -142,7 +142,8 @@ class SameBitsTest {
 
   /** Prompts are swept layer by layer in blocks, tokens go one by one: the same bits. */
   @ParameterizedTest
-  @CsvSource({"relu2,oracle", "relu2,quantised-4", "swiglu,all", "swiglu,quantised-4"})
+  @CsvSource({"relu2,oracle", "relu2,quantised-4", "swiglu,all", "swiglu,quantised-4",
+    "relu2," + Twin.EARLY, "swiglu," + Twin.EARLY})
   void whetherSweptOrSteppedAndHoweverThePromptIsCut(String name, String predictor) {
     int[] tokens = prompt(name);
     PredictorChoice choice = PredictorChoice.parse(predictor);
@@ -269,7 +270,7 @@ class SameBitsTest {
         Engine engine = engine(store, way.backend, way.predictor, way.threads)) {
       int bundles = store.spec().layers() * store.spec().feedForward();
       try (Session session = new Session(engine, TOKENS, way.residency(bundles), way.limits,
-          engine.tokenPredictor(), way.lookAhead)) {
+          engine.tokenPredictor())) {
         float[][] logits = new float[way.tokens()][];
         for (int t = 0; t < logits.length; t++) {
           logits[t] = session.step(tokens[t]).clone();

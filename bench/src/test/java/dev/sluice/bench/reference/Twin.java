@@ -32,6 +32,9 @@ import tools.jackson.databind.JsonNode;
  * from the reference instead of being searched: the search has a test of its own.
  */
 final class Twin {
+  /** A predictor that looks at the block's input, as stores for tests have it. */
+  static final String EARLY = "early-low-rank-16";
+
   static final int WINDOW_TOKENS = 256;
   static final int CALIBRATION_TOKENS = 8_192;
   static final int SEARCH_TOKENS = 16_384;
@@ -81,7 +84,8 @@ final class Twin {
 
   /** Writes a bundled store in some order, with a 4-bit predictor. */
   void bundle(Path target, String order) {
-    bundle(target, order, List.of(PredictorRecipe.parse("quantised-4")),
+    bundle(target, order,
+        List.of(PredictorRecipe.parse("quantised-4"), PredictorRecipe.parse(EARLY)),
         QuantisedFit.DEFAULT_RECALL);
   }
 

@@ -138,7 +138,7 @@ final class SampleComparison {
             dense ? 24 : 192, bytes, used, requests, request, bytes / 1e3 / millis,
             bytes / 1e3 / millis * (dense ? made.active : 0.6), millis, millis + 3.4, hit,
             hit - 0.11,
-            6 * made.neurons * made.active, 6 * made.neurons * made.active * 1.18, 120, 0, 0,
+            6 * made.neurons * made.active, 6 * made.neurons * made.active * 1.18, 120,
             dense ? 0 : 0.42,
             0.11, 0.08, 1.9, 0.7, 0.2);
     return new Rung(

@@ -84,6 +84,7 @@ public final class Bundler {
       ProgressListener progress) {
     ModelSpec spec = store.spec();
     requireFit(store, trace, traceFile);
+    requireInputs(trace, traceFile, request.predictors);
     ActiveRule rule = ActiveRule.ofKey(trace.header().rule());
     Map<ActiveRule, List<CettCurve>> curves = curves(trace, spec);
     if (request.cett > 0 && !curves.containsKey(rule)) {
@@ -128,7 +129,8 @@ public final class Bundler {
           int[] order = LayerOrder.arrange(request.order, counts, read, fitted.residentShare);
           writer.ffnLayer(layer, order, weights::copyBundle);
           if (!fits.isEmpty()) {
-            QuantisedFit.LayerData data = layerData(spec, trace, layer, weights, resident);
+            QuantisedFit.LayerData data = layerData(spec, trace, layer, weights, resident,
+                request.predictors);
             fits.forEach(fit -> fit.addLayer(data));
           }
         }
@@ -154,6 +156,17 @@ public final class Bundler {
           traceFile, "it was not recorded from " + store.folder(),
           "trace that store again, or name the right one");
     }
+  }
+
+  private static void requireInputs(TraceReader trace, Path traceFile,
+      List<PredictorRecipe> predictors) {
+    boolean recorded = trace.blob(TraceKeys.blockInputs(0)).isPresent();
+    predictors.stream().filter(recipe -> recipe.needsBlockInputs() && !recorded).findFirst()
+        .ifPresent(recipe -> {
+          throw new BadInputException(traceFile,
+              "it has no block inputs, which " + recipe + " is fitted to",
+              "trace the store again; older versions did not record them");
+        });
   }
 
   private static Map<ActiveRule, List<CettCurve>> curves(TraceReader trace, ModelSpec spec) {
@@ -207,7 +220,7 @@ public final class Bundler {
 
   private static QuantisedFit.LayerData layerData(
       ModelSpec spec, TraceReader trace, int layer, BundleDecoder weights,
-      ResidentTensors resident) {
+      ResidentTensors resident, List<PredictorRecipe> predictors) {
     boolean gated = spec.form() == FfnForm.GATED;
     float[] upBias = resident.floats("layers." + layer + ".ffn.up.bias");
     return new QuantisedFit.LayerData(
@@ -216,7 +229,10 @@ public final class Bundler {
         gated ? resident.floats("layers." + layer + ".ffn.gate.bias") : upBias,
         gated ? upBias : new float[0],
         Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow()),
-        inputs(trace, layer));
+        inputs(trace, layer),
+        predictors.stream().anyMatch(PredictorRecipe::needsBlockInputs)
+            ? Floats.fromBytes(trace.blob(TraceKeys.blockInputs(layer)).orElseThrow())
+            : new float[0]);
   }
 
   private static float[] inputs(TraceReader trace, int layer) {

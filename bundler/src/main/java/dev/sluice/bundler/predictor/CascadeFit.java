@@ -5,6 +5,7 @@ import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.predictor.PackedRows;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.StoreKeys;
 import java.lang.foreign.Arena;
@@ -48,7 +49,7 @@ public final class CascadeFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    LayerSamples samples = LayerSamples.heldOut(spec, data);
+    LayerSamples samples = LayerSamples.heldOut(spec, data, PredictorInput.FFN);
     try (Arena arena = Arena.ofShared()) {
       LowRankMatrices matrices = LowRankMatrices.of(samples, rank, seed + layer, arena);
       LowRankMatrices.Estimates estimates = matrices.estimates(samples, rank);
@@ -59,9 +60,10 @@ public final class CascadeFit implements PredictorFit {
       for (QuantisedFit.Target target : targets) {
         calibrate(samples, target, estimates, mixture, first, mixed);
       }
-      LowRankLayer low = new LowRankLayer(Middle.LINEAR, samples.centre(), samples.sharpness(),
-          matrices.inward(), new float[rank], matrices.outward(), estimates.offsets(), first,
-          recallTarget);
+      LowRankLayer low =
+          new LowRankLayer(Middle.LINEAR, samples.inputs().centre(), samples.inputs().sharpness(),
+              matrices.inward(), new float[rank], matrices.outward(), estimates.offsets(), first,
+              recallTarget);
       blobs.put(StoreKeys.predictorLayer(name, layer),
           new CascadeLayer(low, copy, mixture.offsets, mixture.weights, mixed).encode());
     }

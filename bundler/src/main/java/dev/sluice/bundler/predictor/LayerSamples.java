@@ -1,5 +1,6 @@
 package dev.sluice.bundler.predictor;
 
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -8,7 +9,7 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * What one layer does at the sampled positions: inputs standardised by the mean and deviation of those that are fitted
+ * What one layer does at the sampled positions, and what a predictor sees of it: inputs standardised by the mean and deviation of those that are fitted
  * to, and neurons' exact pre-activations at some or all of them. The first positions are fitted to; the rest, later text, are held out for
  * offsets, cuts and early stopping. Immutable.
  */
@@ -18,43 +19,45 @@ final class LayerSamples {
 
   private final ModelSpec spec;
   private final QuantisedFit.LayerData data;
+  private final PredictorInput input;
   private final int positions;
   private final int first;
   private final int fitted;
-  private final float[] centre;
-  private final float[] sharpness;
-  private final float[] spread;
-  private final float[] standard; // positions × hidden
+  private final Standardised ffnInputs;
+  private final Standardised inputs;
   private final float[] inner; // neurons × positions from first on
   private final float[] partner; // the same; empty when ungated
 
   /** Knows what neurons do at the held-out positions only: at a wide layer, the rest takes longer than a whole fit. */
-  static LayerSamples heldOut(ModelSpec spec, QuantisedFit.LayerData data) {
+  static LayerSamples heldOut(ModelSpec spec, QuantisedFit.LayerData data,
+      PredictorInput input) {
     int positions = data.inputs().length / spec.hidden();
-    return new LayerSamples(spec, data, positions, fittedOf(positions));
+    return new LayerSamples(spec, data, input, positions, fittedOf(positions));
   }
 
   /** Knows what neurons do at every position. */
-  static LayerSamples whole(ModelSpec spec, QuantisedFit.LayerData data) {
-    return new LayerSamples(spec, data, data.inputs().length / spec.hidden(), 0);
+  static LayerSamples whole(ModelSpec spec, QuantisedFit.LayerData data, PredictorInput input) {
+    return new LayerSamples(spec, data, input, data.inputs().length / spec.hidden(), 0);
   }
 
   private static int fittedOf(int positions) {
     return Math.max(1, (int) (positions * FITTED_SHARE));
   }
 
-  private LayerSamples(ModelSpec spec, QuantisedFit.LayerData data, int positions, int first) {
+  private LayerSamples(ModelSpec spec, QuantisedFit.LayerData data, PredictorInput input,
+      int positions, int first) {
     this.spec = spec;
     this.data = data;
+    this.input = input;
     int hidden = spec.hidden();
     this.positions = positions;
     this.first = first;
     fitted = fittedOf(positions);
-    centre = new float[hidden];
-    sharpness = new float[hidden];
-    spread = new float[hidden];
-    standard = new float[positions * hidden];
-    standardise();
+    ffnInputs = Standardised.of(data.inputs(), hidden, fitted);
+    inputs = switch (input) {
+      case FFN -> ffnInputs;
+      case BLOCK -> Standardised.of(data.blockInputs(), hidden, fitted);
+    };
     int known = positions - first;
     float[] columns = Products.transpose(
         Arrays.copyOfRange(data.inputs(), first * hidden, positions * hidden), known, hidden);
@@ -64,34 +67,6 @@ final class LayerSamples {
         ? withBias(Products.of(data.up(), spec.feedForward(), hidden, columns, known),
             data.upBias())
         : new float[0];
-  }
-
-  private void standardise() {
-    int hidden = spec.hidden();
-    double[] sums = new double[hidden];
-    double[] squares = new double[hidden];
-    for (int t = 0; t < fitted; t++) {
-      for (int j = 0; j < hidden; j++) {
-        sums[j] += data.inputs()[t * hidden + j];
-      }
-    }
-    for (int t = 0; t < fitted; t++) {
-      for (int j = 0; j < hidden; j++) {
-        double off = data.inputs()[t * hidden + j] - sums[j] / fitted;
-        squares[j] += off * off;
-      }
-    }
-    for (int j = 0; j < hidden; j++) {
-      centre[j] = (float) (sums[j] / fitted);
-      spread[j] = (float) Math.sqrt(squares[j] / fitted);
-      sharpness[j] = spread[j] > 1e-12f ? 1 / spread[j] : 0;
-    }
-    for (int t = 0; t < positions; t++) {
-      for (int j = 0; j < hidden; j++) {
-        int at = t * hidden + j;
-        standard[at] = (data.inputs()[at] - centre[j]) * sharpness[j];
-      }
-    }
   }
 
   private float[] withBias(float[] values, float[] bias) {
@@ -126,30 +101,24 @@ final class LayerSamples {
     return fitted;
   }
 
-  float[] centre() {
-    return centre;
+  /** What the predictor sees. */
+  PredictorInput input() {
+    return input;
   }
 
-  /** One over the inputs' deviation; 0 where there is none. */
-  float[] sharpness() {
-    return sharpness;
+  /** That, standardised. */
+  Standardised inputs() {
+    return inputs;
   }
 
-  /** Standardised inputs, positions × hidden. */
-  float[] standard() {
-    return standard;
+  /** The FFN's own inputs, standardised. */
+  Standardised ffnInputs() {
+    return ffnInputs;
   }
 
-  /** The rows that feed the activation function, for standardised inputs; neurons × hidden. */
-  float[] standardRows() {
-    int hidden = spec.hidden();
-    float[] rows = new float[data.inner().length];
-    IntStream.range(0, neurons()).parallel().forEach(i -> {
-      for (int j = 0; j < hidden; j++) {
-        rows[i * hidden + j] = data.inner()[i * hidden + j] * spread[j];
-      }
-    });
-    return rows;
+  /** The rows that feed the activation function; neurons × hidden. */
+  float[] innerRows() {
+    return data.inner();
   }
 
   /** Pre-activation: of gate when gated, of up otherwise; bias included. */

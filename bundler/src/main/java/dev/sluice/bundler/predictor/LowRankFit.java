@@ -4,6 +4,7 @@ import dev.sluice.storage.predictor.ActivityCuts;
 import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.StoreKeys;
 import java.lang.foreign.Arena;
@@ -25,6 +26,7 @@ public final class LowRankFit implements PredictorFit {
 
   private final ModelSpec spec;
   private final String name;
+  private final PredictorInput input;
   private final int meanRank;
   private final double recallTarget;
   private final List<QuantisedFit.Target> targets;
@@ -41,7 +43,7 @@ public final class LowRankFit implements PredictorFit {
       double predictedShare) {}
 
   /**
-   * @param name under which the store keeps it
+   * @param name under which the store keeps it; by it, what the predictor sees
    * @param meanRank over layers
    * @param recallTarget share of active magnitude that cuts must keep on held-out positions
    * @param targets at least one
@@ -52,6 +54,7 @@ public final class LowRankFit implements PredictorFit {
       List<QuantisedFit.Target> targets, int chosenTarget, long seed, Arena arena) {
     this.spec = spec;
     this.name = name;
+    this.input = PredictorInput.of(name);
     this.meanRank = meanRank;
     this.recallTarget = recallTarget;
     this.targets = List.copyOf(targets);
@@ -62,7 +65,7 @@ public final class LowRankFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    addLayer(LayerSamples.heldOut(spec, data));
+    addLayer(LayerSamples.heldOut(spec, data, input));
   }
 
   private void addLayer(LayerSamples samples) {
@@ -73,7 +76,7 @@ public final class LowRankFit implements PredictorFit {
     for (int rank : ranks) {
       candidates.add(candidate(samples, matrices, rank));
     }
-    layers.add(new Layer(samples.centre(), samples.sharpness(), matrices.inward(),
+    layers.add(new Layer(samples.inputs().centre(), samples.inputs().sharpness(), matrices.inward(),
         matrices.outward(), candidates));
   }
 

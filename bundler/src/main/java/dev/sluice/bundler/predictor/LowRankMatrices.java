@@ -21,35 +21,16 @@ record LowRankMatrices(Int8Rows inward, Int8Rows outward) {
   record Estimates(float[] offsets, float[] scores, float[] errors) {}
 
   static LowRankMatrices of(LayerSamples samples, int rank, long seed, Arena arena) {
-    int neurons = samples.neurons();
-    int hidden = samples.hidden();
-    float[] rows = samples.standardRows();
-    float[] covariance =
-        OutputSubspace.covariance(samples.standard(), samples.fitted(), hidden);
-    OutputSubspace subspace =
-        OutputSubspace.of(rows, neurons, hidden, covariance, rank, seed);
-    float[] vectors = subspace.vectors();
-    float[] inward =
-        Products.of(Products.transpose(vectors, neurons, rank), rank, neurons, rows, hidden);
-    float[] outward = new float[neurons * rank];
-    for (int k = 0; k < rank; k++) {
-      float deviation = Math.max(subspace.deviations()[k], 1e-20f);
-      for (int j = 0; j < hidden; j++) {
-        inward[k * hidden + j] /= deviation;
-      }
-      for (int i = 0; i < neurons; i++) {
-        outward[i * rank + k] = vectors[i * rank + k] * deviation;
-      }
-    }
-    return new LowRankMatrices(Int8Rows.pack(inward, rank, hidden, arena),
-        Int8Rows.pack(outward, neurons, rank, arena));
+    ThinMap map = ThinMap.of(samples, rank, seed);
+    return new LowRankMatrices(Int8Rows.pack(map.inward(), rank, samples.hidden(), arena),
+        Int8Rows.pack(map.outward(), samples.neurons(), rank, arena));
   }
 
   Estimates estimates(LayerSamples samples, int rank) {
     int from = samples.fitted();
     int held = samples.positions() - from;
     int neurons = samples.neurons();
-    float[] middles = LowRankScores.middles(samples.standard(), from, held, inward,
+    float[] middles = LowRankScores.middles(samples.inputs().values(), from, held, inward,
         new float[rank], rank, Middle.LINEAR);
     float[] offsets = new float[neurons];
     float[] errors = new float[neurons];

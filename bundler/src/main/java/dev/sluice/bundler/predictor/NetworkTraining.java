@@ -181,7 +181,7 @@ final class NetworkTraining {
     int count = batch.length;
     float[] inputs = new float[count * hidden];
     for (int b = 0; b < count; b++) {
-      System.arraycopy(samples.standard(), batch[b] * hidden, inputs, b * hidden, hidden);
+      System.arraycopy(samples.inputs().values(), batch[b] * hidden, inputs, b * hidden, hidden);
     }
     float[] middles = network.middles(inputs, count);
     float[] slopes = network.logits(middles, count);
@@ -230,7 +230,7 @@ final class NetworkTraining {
     double total = 0;
     for (int first = 0; first < held; first += BATCH) {
       int count = Math.min(BATCH, held - first);
-      float[] inputs = Arrays.copyOfRange(samples.standard(), (from + first) * hidden,
+      float[] inputs = Arrays.copyOfRange(samples.inputs().values(), (from + first) * hidden,
           (from + first + count) * hidden);
       float[] logits = network.logits(network.middles(inputs, count), count);
       double[] byPosition = new double[count];

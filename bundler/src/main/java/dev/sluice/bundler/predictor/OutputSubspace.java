@@ -118,7 +118,13 @@ record OutputSubspace(float[] vectors, float[] deviations) {
     throw new IllegalArgumentException("weights or inputs of a layer are no finite numbers");
   }
 
-  private static OutputSubspace rotate(float[] basis, int neurons, int width, float[] small,
+  /**
+   * Of a basis with orthonormal columns, the directions in which what {@code small} describes varies most.
+   *
+   * @param basis neurons × width
+   * @param small covariance of the basis's coordinates, width × width
+   */
+  static OutputSubspace rotate(float[] basis, int neurons, int width, float[] small,
       int rank) {
     EigenDecomposition_F64<DMatrixRMaj> eigen = DecompositionFactory_DDRM.eig(width, true, true);
     if (!eigen.decompose(symmetric(small, width))) {

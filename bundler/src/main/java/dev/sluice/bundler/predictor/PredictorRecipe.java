@@ -2,6 +2,7 @@ package dev.sluice.bundler.predictor;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -10,14 +11,16 @@ import java.util.regex.Pattern;
 
 /**
  * A predictor to be fitted, as a user names it: {@code quantised-BITS}, {@code low-rank-RANK}, {@code trained-RANK}, {@code
- * trained-relu-RANK} or {@code cascade-RANK-BITS}.
+ * trained-relu-RANK} or {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} before them.
  *
+ * @param input what it sees
  * @param rank mean rank over layers; 0 where there are no thin matrices
  * @param bits of a low-bit copy; 0 where there is none
  */
-public record PredictorRecipe(Kind kind, int rank, int bits) {
+public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bits) {
   private static final Pattern FORM =
-      Pattern.compile("(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?");
+      Pattern.compile(
+          "(?:early-)?(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?");
   private static final int MIN_RANK = 4;
   private static final int MAX_RANK = 4096;
 
@@ -45,12 +48,13 @@ public record PredictorRecipe(Kind kind, int rank, int bits) {
     if (matcher.matches()) {
       int first = Integer.parseInt(matcher.group(2));
       int second = matcher.group(3) == null ? 0 : Integer.parseInt(matcher.group(3));
+      PredictorInput input = PredictorInput.of(name);
       PredictorRecipe recipe = switch (matcher.group(1)) {
-        case "quantised" -> new PredictorRecipe(Kind.QUANTISED, 0, first);
-        case "low-rank" -> new PredictorRecipe(Kind.LOW_RANK, first, second);
-        case "trained" -> new PredictorRecipe(Kind.TRAINED, first, second);
-        case "trained-relu" -> new PredictorRecipe(Kind.TRAINED_RELU, first, second);
-        default -> new PredictorRecipe(Kind.CASCADE, first, second);
+        case "quantised" -> new PredictorRecipe(Kind.QUANTISED, input, 0, first);
+        case "low-rank" -> new PredictorRecipe(Kind.LOW_RANK, input, first, second);
+        case "trained" -> new PredictorRecipe(Kind.TRAINED, input, first, second);
+        case "trained-relu" -> new PredictorRecipe(Kind.TRAINED_RELU, input, first, second);
+        default -> new PredictorRecipe(Kind.CASCADE, input, first, second);
       };
       if (recipe.isPossible() && recipe.toString().equals(name)) {
         return recipe;
@@ -58,7 +62,8 @@ public record PredictorRecipe(Kind kind, int rank, int bits) {
     }
     throw new BadInputException(
         "predictor " + name, "cannot be fitted",
-        "use quantised-BITS, low-rank-RANK, trained-RANK, trained-relu-RANK or cascade-RANK-BITS, with 1, 2, "
+        "use quantised-BITS, low-rank-RANK, trained-RANK, trained-relu-RANK or cascade-RANK-BITS, the "
+            + "middle three also with early- before, with 1, 2, "
             + "4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK);
   }
 
@@ -67,7 +72,13 @@ public record PredictorRecipe(Kind kind, int rank, int bits) {
     boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
         ? List.of(1, 2, 4, 8).contains(bits)
         : bits == 0;
-    return ranked && copied;
+    boolean seen = input == PredictorInput.FFN || bits == 0;
+    return ranked && copied && seen;
+  }
+
+  /** Whether it looks at the trace's block inputs. */
+  public boolean needsBlockInputs() {
+    return input == PredictorInput.BLOCK;
   }
 
   /**
@@ -82,17 +93,18 @@ public record PredictorRecipe(Kind kind, int rank, int bits) {
       case QUANTISED -> new QuantisedFit(spec, bits, recallTarget, targets, arena);
       case LOW_RANK -> new LowRankFit(spec, toString(), rank, recallTarget, targets, chosenTarget,
           seed, arena);
-      case TRAINED -> new TrainedFit(spec, Middle.LINEAR, rank, recallTarget, targets,
+      case TRAINED -> new TrainedFit(spec, toString(), Middle.LINEAR, rank, recallTarget, targets,
           chosenTarget, seed);
-      case TRAINED_RELU -> new TrainedFit(spec, Middle.RELU, rank, recallTarget, targets,
-          chosenTarget, seed);
+      case TRAINED_RELU ->
+          new TrainedFit(spec, toString(), Middle.RELU, rank, recallTarget, targets,
+              chosenTarget, seed);
       case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, seed);
     };
   }
 
   @Override
   public String toString() {
-    return switch (kind) {
+    return input.prefix() + switch (kind) {
       case QUANTISED -> "quantised-" + bits;
       case LOW_RANK -> "low-rank-" + rank;
       case TRAINED -> "trained-" + rank;

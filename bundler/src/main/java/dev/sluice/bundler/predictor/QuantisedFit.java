@@ -54,10 +54,11 @@ public final class QuantisedFit implements PredictorFit {
    * @param upBias one per neuron when gated and biased, or empty
    * @param columnNorms one per neuron
    * @param inputs sampled FFN inputs, positions × hidden
+   * @param blockInputs hidden states before attention at the same positions, normed likewise, or empty if nobody looks at them
    */
   public record LayerData(
       float[] inner, float[] up, float[] innerBias, float[] upBias, float[] columnNorms,
-      float[] inputs) {}
+      float[] inputs, float[] blockInputs) {}
 
   /** Matrices live in {@code arena}. */
   public QuantisedFit(ModelSpec spec, int bits, double recallTarget, List<Target> targets,
@@ -154,7 +155,7 @@ public final class QuantisedFit implements PredictorFit {
       System.arraycopy(data.inputs, t * stride * hidden, inputs, t * hidden, hidden);
     }
     return new LayerData(data.inner, data.up, data.innerBias, data.upBias, data.columnNorms,
-        inputs);
+        inputs, new float[0]);
   }
 
   private double[][] calibrateNeuron(

@@ -4,6 +4,7 @@ import dev.sluice.storage.predictor.ActivityCuts;
 import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.StoreKeys;
 import java.lang.foreign.Arena;
@@ -21,6 +22,7 @@ public final class TrainedFit implements PredictorFit {
   private final ModelSpec spec;
   private final Middle middle;
   private final String name;
+  private final PredictorInput input;
   private final int rank;
   private final double recallTarget;
   private final List<QuantisedFit.Target> targets;
@@ -30,16 +32,18 @@ public final class TrainedFit implements PredictorFit {
   private int layer;
 
   /**
+   * @param name under which the store keeps it; by it, what the predictor sees
    * @param middle LINEAR starts from the untrained map, RELU from nothing
    * @param recallTarget share of active magnitude that cuts must keep on held-out positions
    * @param targets at least one
    * @param chosenTarget index of the target that is trained for
    */
-  public TrainedFit(ModelSpec spec, Middle middle, int rank, double recallTarget,
+  public TrainedFit(ModelSpec spec, String name, Middle middle, int rank, double recallTarget,
       List<QuantisedFit.Target> targets, int chosenTarget, long seed) {
     this.spec = spec;
     this.middle = middle;
-    this.name = (middle == Middle.RELU ? "trained-relu-" : "trained-") + rank;
+    this.name = name;
+    this.input = PredictorInput.of(name);
     this.rank = Math.min(rank, Math.min(spec.hidden(), spec.feedForward()));
     this.recallTarget = recallTarget;
     this.targets = List.copyOf(targets);
@@ -49,7 +53,7 @@ public final class TrainedFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    LayerSamples samples = LayerSamples.whole(spec, data);
+    LayerSamples samples = LayerSamples.whole(spec, data, input);
     QuantisedFit.Target chosen = targets.get(chosenTarget);
     Network network = NetworkTraining.train(
         samples, chosen, chosen.thresholds()[layer], rank, middle, seed + layer);
@@ -62,14 +66,14 @@ public final class TrainedFit implements PredictorFit {
   private LowRankLayer rounded(LayerSamples samples, Network network, Arena arena) {
     int neurons = samples.neurons();
     int hidden = samples.hidden();
-    network.balance(samples.standard(), samples.fitted());
+    network.balance(samples.inputs().values(), samples.fitted());
     Int8Rows inward = Int8Rows.pack(
         Products.transpose(network.inward(), hidden, rank), rank, hidden, arena);
     Int8Rows outward = Int8Rows.pack(
         Products.transpose(network.outward(), rank, neurons), neurons, rank, arena);
     int from = samples.fitted();
     int held = samples.positions() - from;
-    float[] middles = LowRankScores.middles(samples.standard(), from, held, inward,
+    float[] middles = LowRankScores.middles(samples.inputs().values(), from, held, inward,
         network.inwardOffsets(), rank, network.middle());
     float[] scores =
         LowRankScores.scores(middles, held, outward, network.outwardOffsets(), rank);
@@ -78,7 +82,8 @@ public final class TrainedFit implements PredictorFit {
       cuts.add(CutCalibration.calibrate(samples, target, target.thresholds()[layer], scores,
           new LogitWorth(), recallTarget).cuts());
     }
-    return new LowRankLayer(network.middle(), samples.centre(), samples.sharpness(), inward,
+    return new LowRankLayer(network.middle(), samples.inputs().centre(),
+        samples.inputs().sharpness(), inward,
         network.inwardOffsets(), outward, network.outwardOffsets(), cuts, recallTarget);
   }
 

@@ -12,7 +12,6 @@ import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 
@@ -23,9 +22,6 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
  */
 final class BundleFetch implements AutoCloseable {
   private static final int PAGE = PageChecksums.PAGE_BYTES;
-
-  /** The home of a bundle that is read in vain. */
-  static final long NOWHERE = -1;
 
   private final Store store;
   private final FfnLayout layout;
@@ -47,7 +43,7 @@ final class BundleFetch implements AutoCloseable {
 
   /** Hears of bundles that have landed whole, from each thread that takes requests. */
   interface Landing {
-    /** Bundles {@code first} to {@code first + count} − 1 are at their homes, or were read in vain if they have none. */
+    /** Bundles {@code first} to {@code first + count} − 1 are at their homes. */
     void bundles(int first, int count);
   }
 
@@ -83,7 +79,7 @@ final class BundleFetch implements AutoCloseable {
   }
 
   /**
-   * Wants the bundles of a bitmap in disk order; none of them has a home yet, and whoever has none is read in vain.
+   * Wants the bundles of a bitmap in disk order; each is to be given a home before it lands.
    *
    * @return how many they are
    */
@@ -106,7 +102,6 @@ final class BundleFetch implements AutoCloseable {
     for (int m = 0; m < Math.min(count, pending.length()); m++) {
       pending.set(m, parts.size());
     }
-    Arrays.fill(home, 0, count, NOWHERE);
     return count;
   }
 
@@ -122,12 +117,6 @@ final class BundleFetch implements AutoCloseable {
   /** Disk position of the index-th bundle. */
   int position(int index) {
     return position[index];
-  }
-
-  /** Whether all of a bundle is among what was started so far. */
-  boolean isStarted(int index) {
-    int parts = layout.layers().get(layer).size();
-    return (parts - 1) * count + index < planner.planned();
   }
 
   /** Gives a bundle its place in the homes; to be known before the bundle lands. */
@@ -229,10 +218,8 @@ final class BundleFetch implements AutoCloseable {
   private void bringHome(List<Part> parts, int range) {
     Part part = parts.get(range / count);
     int m = range % count;
-    if (home[m] != NOWHERE) {
-      MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes,
-          home[m] + part.offsetInBundleBytes(), part.bytes());
-    }
+    MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes,
+        home[m] + part.offsetInBundleBytes(), part.bytes());
   }
 
   /** One line about the reader, for a person. */

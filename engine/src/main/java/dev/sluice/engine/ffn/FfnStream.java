@@ -11,26 +11,23 @@ import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Supplier;
 
 /**
  * One token's FFN from flash: predict, look up, read what is missing while the rest is computed, compute what lands, then sum
  * columns in neuron order. h of each neuron is computed where its bundle lies, the sum comes last and in a fixed order,
  * so the result depends on the active set alone: not on container, backend, order, window, cache size or arrival.
  *
- * <p>With look-ahead, the predictor is also asked before the layer's attention, with the block's input in place of its own,
- * and what it names and is not resident is read while attention is computed (Deja Vu's predictors take that input too; here
- * it only says what to read). What was read so and is named again needs no more waiting; what is not, was read in vain and
- * leaves no trace in the cache.
+ * <p>A predictor that looks at the block's input is asked before the layer's attention ({@link #begin}), and what it names and
+ * is not resident is read while attention is computed. Any other is asked when attention is done.
  *
  * <p>A bundle's home is a slot (it stays) or a spill place (it is forgotten with the layer). One thread calls, and
  * the team helps it; owns its readers and its memory until closed; a read in flight is drained before memory goes.
@@ -39,20 +36,8 @@ public final class FfnStream implements AutoCloseable {
   /** Memory in which reads land before their bundles are moved home. */
   public static final int STAGING_BYTES = 8 << 20;
 
-  /** The same for what look-ahead reads. */
-  public static final int AHEAD_STAGING_BYTES = 8 << 20;
-
-  /** Both. */
-  public static final int STAGING_ALL_BYTES = STAGING_BYTES + AHEAD_STAGING_BYTES;
-
-  /** Whether bundles are read before their layer's own input is known. */
-  public enum LookAhead {
-    NONE,
-    /** As soon as the input of the layer's block is. */
-    BLOCK_INPUT
-  }
-
   private final ModelSpec spec;
+  private final Model model;
   private final FfnLayout layout;
   private final ActivePredictor predictor;
   private final DiskOrder order;
@@ -61,9 +46,7 @@ public final class FfnStream implements AutoCloseable {
   private final Ledger ledger;
 
   private final Arena arena = Arena.ofShared();
-  private final List<BundleFetch> fetches = new ArrayList<>();
   private final BundleFetch demand;
-  private final BundleFetch ahead; // null without look-ahead
   private final NeuronPass pass;
   private final int slots;
   private final int bundleBytes;
@@ -74,8 +57,12 @@ public final class FfnStream implements AutoCloseable {
   private final long[] hits;
   private final long[] misses;
   private final PredictorScratch predictorScratch = new PredictorScratch();
-  private final Foresight foresight; // null without look-ahead
+  private final float[] blockNormed;
   private final LayerRound round;
+  private final Runnable asking;
+  private boolean begun; // the layer's first part is looked up and asked for
+  private long askingNanos;
+  private int next; // first neuron of the part after the one looked up
   private final int spillPlaces;
   private int spilled; // places taken
   private final MemorySegment homes; // slots, then places for a layer's spilled bundles
@@ -84,15 +71,15 @@ public final class FfnStream implements AutoCloseable {
 
   /**
    * @param columnNorms layer × neuron; may be zeros with the exact and gate rules
-   * @param readers opens readers on the store's FFN file
+   * @param reader open on the store's FFN file; taken over
    * @param hotBundles layer · feedForward + disk position; the first of them, as many as {@code residency} says, are pinned
    */
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
-      Supplier<BlockReader> readers,
-      Residency residency, int[] hotBundles, ReadPlanner.Limits limits, LookAhead lookAhead,
+      BlockReader reader, Residency residency, int[] hotBundles, ReadPlanner.Limits limits,
       Workers workers, Ledger ledger) {
     this.spec = store.spec();
+    this.model = model;
     this.layout = store.ffn();
     this.predictor = predictor;
     this.workers = workers;
@@ -112,32 +99,17 @@ public final class FfnStream implements AutoCloseable {
     hits = order.bitmap();
     misses = order.bitmap();
     spillPlaces = spillPlaces(store, residency.spillPlaces());
+    blockNormed = new float[spec.hidden()];
     hot = Arrays.copyOf(hotBundles, Math.min(residency.pinned(), hotBundles.length));
     try {
       homes = AnonymousMemory.map(((long) slots + spillPlaces) * bundleBytes, arena);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
-      demand = fetch(store, readers, limits, STAGING_BYTES, homes);
-      ahead = lookAhead == LookAhead.NONE ? null
-          : fetch(store, readers, limits, AHEAD_STAGING_BYTES, homes);
-      foresight = ahead == null ? null
-          : new Foresight(model, predictor, order, cache, ahead, ledger);
-      round = new LayerRound(pass, demand, ahead, foresight, workers, ledger);
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
-    }
-  }
-
-  private BundleFetch fetch(Store store, Supplier<BlockReader> readers, ReadPlanner.Limits limits,
-      int stagingBytes, MemorySegment homes) {
-    BlockReader reader = readers.get();
-    try {
-      BundleFetch fetch =
-          new BundleFetch(store, reader, limits, stagingBytes, homes, arena, ledger);
-      fetches.add(fetch);
-      return fetch;
+      demand = new BundleFetch(store, reader, limits, STAGING_BYTES, homes, arena, ledger);
+      round = new LayerRound(pass, demand, workers, ledger);
+      asking = this::ask;
     } catch (RuntimeException | Error e) {
       reader.close();
+      arena.close();
       throw e;
     }
   }
@@ -212,16 +184,30 @@ public final class FfnStream implements AutoCloseable {
   private static final BundleFetch.Landing PINNED = (_, _) -> {};
 
   /**
-   * Begins to read what a layer is likely to name, judged by its block's input, on a thread of the team; does nothing without
-   * look-ahead. To be followed by {@link #apply} of that layer.
+   * Names what a layer needs and begins to read what is missing, if the predictor looks at the block's input; does nothing
+   * otherwise. To be followed by {@link #apply} of that layer.
    *
    * @param x the hidden state before the layer's attention; may change when this returns
+   * @throws FaultException if a read failed before
    */
-  public void foresee(int layer, float[] x) {
-    if (ahead != null) {
-      foresight.about(layer, x);
-      workers.beside(foresight);
+  public void begin(int layer, float[] x) {
+    requireWhole();
+    if (predictor.input() != PredictorInput.BLOCK) {
+      return;
     }
+    whole = false;
+    model.normFfn(layer, x, 0, 1, blockNormed, 0);
+    predict(layer, blockNormed);
+    next = takePart(layer, 0);
+    lookUp(layer);
+    begun = true;
+    workers.beside(asking);
+  }
+
+  private void ask() {
+    long started = System.nanoTime();
+    round.ask();
+    askingNanos = System.nanoTime() - started;
   }
 
   /**
@@ -232,26 +218,35 @@ public final class FfnStream implements AutoCloseable {
    * @throws FaultException if a read fails or a page does not match its checksum, and at every call after that
    */
   public void apply(int layer, float[] normed, float[] x) {
+    if (begun) {
+      begun = false;
+      workers.awaitBeside();
+      // Attention was booked as the whole team's, of which one thread did this.
+      ledger.add(layer, Quantity.ATTENTION_NANOS, -askingNanos / workers.threads());
+    } else {
+      requireWhole();
+      whole = false;
+      predict(layer, normed);
+      next = takePart(layer, 0);
+      lookUp(layer);
+    }
+    pass.begin(layer, normed);
+    applyPart(layer);
+    while (next < spec.feedForward()) {
+      next = takePart(layer, next);
+      lookUp(layer);
+      applyPart(layer);
+    }
+    pass.finish(x);
+    whole = true;
+  }
+
+  private void requireWhole() {
     if (!whole) {
       throw new FaultException(
           layout.file(), "an earlier read of it failed, so what is cached is not whole",
           "start again");
     }
-    whole = false;
-    if (ahead != null) {
-      workers.awaitBeside();
-      // Attention was booked as the whole team's, of which one thread did this.
-      ledger.add(layer, Quantity.ATTENTION_NANOS, -foresight.nanos() / workers.threads());
-    }
-    predict(layer, normed);
-    pass.begin(layer, normed);
-    int from = 0;
-    do {
-      from = takePart(layer, from);
-      applyPart(layer);
-    } while (from < spec.feedForward());
-    pass.finish(x);
-    whole = true;
   }
 
   private void predict(int layer, float[] normed) {
@@ -298,19 +293,14 @@ public final class FfnStream implements AutoCloseable {
     return next;
   }
 
-  /** Reads, computes and sums what is wanted. */
+  /** Reads, computes and sums what was looked up. */
   private void applyPart(int layer) {
-    lookUp(layer);
     queueHits(layer);
     int resident = pass.queued();
-    if (ahead != null) {
-      foresight.queue(pass);
-    }
-    int asked = pass.queued();
     for (int m = 0; m < demand.count(); m++) {
       pass.add(order.neuronAt(layer, demand.position(m)), demand.home(m));
     }
-    round.begin(resident, asked);
+    round.begin(resident);
     round.run();
     ledger.add(layer, Quantity.BYTES_USED_OF_READ,
         pass.fired(resident, pass.queued()) * widthOf(layout.layers().get(layer)));
@@ -321,22 +311,18 @@ public final class FfnStream implements AutoCloseable {
     ledger.spentByAll(layer, Quantity.COMPUTE_NANOS, started, System.nanoTime());
   }
 
-  /** Parts what is wanted into resident, foreseen (on its way or there) and what must be read. */
+  /** Parts what is wanted into what is resident and what must be read. */
   private void lookUp(int layer) {
     long start = System.nanoTime();
     cache.split(layer, wanted, hits, misses);
     spilled = 0;
-    int missing = DiskOrder.count(misses);
-    if (ahead != null) {
-      foresight.claim(misses, position -> admit(layer, position));
-    }
     demand.plan(layer, misses);
     for (int m = 0; m < demand.count(); m++) {
       demand.home(m, admit(layer, demand.position(m)));
     }
     ledger.spentByAll(layer, Quantity.CACHE_NANOS, start, System.nanoTime());
     ledger.add(layer, Quantity.HITS, DiskOrder.count(hits));
-    ledger.add(layer, Quantity.MISSES, missing);
+    ledger.add(layer, Quantity.MISSES, demand.count());
   }
 
   private long admit(int layer, int position) {
@@ -385,7 +371,7 @@ public final class FfnStream implements AutoCloseable {
     } catch (RuntimeException e) {
       // It was of a token that nobody waits for any more.
     }
-    fetches.forEach(BundleFetch::close);
+    demand.close();
     arena.close();
   }
 }

@@ -32,14 +32,15 @@ public interface LayerObserver {
    * @param firstToken the block's first token within its sequence
    * @param count positions
    * @param normed the FFN's input, count × hidden
+   * @param blockNormed the hidden state before the layer's attention, normed likewise; count × hidden
    * @param inner act(gate) or act(up), neurons × count
    * @param outputs h, neurons × count
    * @param verdicts per neuron and position the bits {@link Sweep#ACTIVE} and {@link Sweep#PREDICTED}
    */
   record Block(
       LayerWeights weights, float[] columnNorms, int sequence, int firstToken, int count,
-      float[] normed, float[] inner,
-      float[] outputs, byte[] verdicts) {}
+      float[] normed, float[] blockNormed, float[] inner, float[] outputs,
+      byte[] verdicts) {}
 
   /** Before any block of the layer; called by one thread. */
   void layerStarts(LayerWeights weights, float[] columnNorms);

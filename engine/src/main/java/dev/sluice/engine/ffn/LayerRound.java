@@ -14,42 +14,42 @@ final class LayerRound implements IntConsumer {
 
   private final NeuronPass pass;
   private final BundleFetch demand;
-  private final BundleFetch ahead; // null without look-ahead
-  private final Foresight foresight; // null without look-ahead
   private final Workers workers;
   private final Ledger ledger;
-  private final BundleFetch.Landing ofAhead = this::foreseenLanded;
-  private final BundleFetch.Landing ofDemand = this::landed;
-  private int resident; // places in the queue before this are
-  private int asked; // those from here on are read on demand
+  private final BundleFetch.Landing landing = this::landed;
+  private int resident; // places in the queue before this are; those from here on are read
   private int chunks;
   private boolean readsOn; // staging could not take all
   private volatile boolean isAsked;
 
-  LayerRound(NeuronPass pass, BundleFetch demand, BundleFetch ahead, Foresight foresight,
-      Workers workers, Ledger ledger) {
+  LayerRound(NeuronPass pass, BundleFetch demand, Workers workers, Ledger ledger) {
     this.pass = pass;
     this.demand = demand;
-    this.ahead = ahead;
-    this.foresight = foresight;
     this.workers = workers;
     this.ledger = ledger;
   }
 
   /**
-   * Says what is queued: neurons in places before {@code resident} need no reading, those up to {@code asked} look-ahead has asked
-   * for, those behind are to be asked for, in the order of {@code demand}.
+   * Says what is queued: neurons in places before {@code resident} need no reading, those behind do, in the order of {@code
+   * demand}.
    */
-  void begin(int resident, int asked) {
+  void begin(int resident) {
     this.resident = resident;
-    this.asked = asked;
     chunks = Math.ceilDiv(resident, CHUNK_NEURONS);
+  }
+
+  /** Asks for what is to be read before {@link #run} would; once a round, by any thread. */
+  void ask() {
+    try {
+      readsOn = demand.start();
+    } finally {
+      isAsked = true;
+    }
   }
 
   /** Goes on until all that is queued is computed. */
   void run() {
     do {
-      isAsked = false;
       int tasks = 1 + chunks + workers.threads();
       if (pass.isShared(pass.queued())) {
         workers.parallelFor(tasks, this);
@@ -59,17 +59,17 @@ final class LayerRound implements IntConsumer {
         }
       }
       chunks = 0;
+      isAsked = false;
       demand.ended();
-      if (ahead != null) {
-        ahead.ended();
-      }
     } while (readsOn);
   }
 
   @Override
   public void accept(int task) {
     if (task == 0) {
-      ask();
+      if (!isAsked) {
+        ask();
+      }
     } else if (task <= chunks) {
       int from = (task - 1) * CHUNK_NEURONS;
       compute(from, Math.min(resident, from + CHUNK_NEURONS));
@@ -78,40 +78,15 @@ final class LayerRound implements IntConsumer {
     }
   }
 
-  private void ask() {
-    try {
-      readsOn = demand.start();
-    } finally {
-      isAsked = true;
-    }
-  }
-
   private void take() {
-    if (ahead != null) {
-      ahead.landAll(ofAhead);
-    }
     while (!isAsked) {
       Thread.onSpinWait();
     }
-    demand.landAll(ofDemand);
-  }
-
-  private void foreseenLanded(int first, int count) {
-    for (int m = first; m < first + count; m++) {
-      int from = foresight.place(m);
-      if (from != Foresight.NOT_QUEUED) {
-        int to = from + 1;
-        while (m + 1 < first + count && foresight.place(m + 1) == to) {
-          to++;
-          m++;
-        }
-        compute(from, to);
-      }
-    }
+    demand.landAll(landing);
   }
 
   private void landed(int first, int count) {
-    compute(asked + first, asked + first + count);
+    compute(resident + first, resident + first + count);
   }
 
   private void compute(int from, int to) {

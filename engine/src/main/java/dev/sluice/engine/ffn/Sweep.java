@@ -6,6 +6,7 @@ import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.ArrayList;
@@ -66,8 +67,8 @@ public final class Sweep {
     long perThread =
         BlockFfn.heapElements(spec, block)
             + HeadMixer.heapElements(spec, context, block)
-            // Normed, arranged, keys, values and projections of a block, in the widest of their shapes.
-            + 8L * block * Math.max(spec.hidden(), querySize);
+            // Normed twice, arranged, keys, values and projections of a block, in the widest of their shapes.
+            + 9L * block * Math.max(spec.hidden(), querySize);
     long verdicts = (long) block * spec.feedForward();
     long orders = (long) Integer.BYTES * spec.layers() * spec.feedForward();
     return Float.BYTES * (positions + threads * perThread) + threads * verdicts + orders;
@@ -170,6 +171,8 @@ public final class Sweep {
     int layer = weights.layer();
     int count = task.count;
     int at = task.from * spec.hidden();
+    float[] blockNormed = buffers.blockNormed(count * spec.hidden());
+    model.normFfn(layer, sequence.hidden, at, count, blockNormed, 0);
     model.mixAttention(
         layer,
         sequence.queries,
@@ -186,12 +189,13 @@ public final class Sweep {
     BlockFfn ffn = buffers.ffn;
     ffn.activate(weights, normed, 0, count);
     byte[] verdicts = buffers.verdicts(spec.feedForward() * count);
-    predictor.predict(layer, normed, 0, count, verdicts, buffers.predictor);
+    float[] seen = predictor.input() == PredictorInput.BLOCK ? blockNormed : normed;
+    predictor.predict(layer, seen, 0, count, verdicts, buffers.predictor);
     judge(layer, ffn, ruleNorms, activity, verdicts);
     observer.observe(
         new LayerObserver.Block(
-            weights, columnNorms, task.index, task.from, count, normed, ffn.inner(), ffn.outputs(),
-            verdicts));
+            weights, columnNorms, task.index, task.from, count, normed, blockNormed, ffn.inner(),
+            ffn.outputs(), verdicts));
     silence(ffn.outputs(), verdicts, spec.feedForward() * count);
     ffn.accumulate(weights, sequence.hidden, at);
   }
@@ -219,6 +223,7 @@ public final class Sweep {
     final PredictorScratch predictor = new PredictorScratch();
     final BlockFfn ffn;
     private float[] normed = {};
+    private float[] blockNormed = {};
     private byte[] verdicts = {};
 
     Buffers(Model model) {
@@ -227,6 +232,10 @@ public final class Sweep {
 
     float[] normed(int size) {
       return normed = normed.length >= size ? normed : new float[size];
+    }
+
+    float[] blockNormed(int size) {
+      return blockNormed = blockNormed.length >= size ? blockNormed : new float[size];
     }
 
     byte[] verdicts(int size) {

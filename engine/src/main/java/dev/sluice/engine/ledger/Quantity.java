@@ -14,10 +14,6 @@ public enum Quantity {
   HITS,
   /** Predicted bundles that had to be read. */
   MISSES,
-  /** Of the misses, those that look-ahead had begun to read. */
-  FORESEEN,
-  /** Bundles that look-ahead read and that were not named at their layer. */
-  READ_IN_VAIN,
   /** Neurons that the predictor named. */
   PREDICTED,
   /** Neurons that were named and for which the rule holds. */

@@ -7,8 +7,6 @@ import java.util.Arrays;
  * reads went on behind computation.
  *
  * @param hitRate hits / (hits + misses) over the whole run; 1 when nothing was looked up
- * @param foreseenPerToken misses that look-ahead had begun to read
- * @param readInVainPerToken bundles that look-ahead read for nothing
  * @param hitRateP99 the hit rate that 99 % of tokens reach or exceed
  * @param effectiveMegabytesPerSecond bytes of active neurons among what was read, per second of I/O
  */
@@ -27,8 +25,6 @@ public record Summary(
     double activePerToken,
     double predictedPerToken,
     double missesPerToken,
-    double foreseenPerToken,
-    double readInVainPerToken,
     double predictMillisPerToken,
     double cacheMillisPerToken,
     double memoryMillisPerToken,
@@ -70,8 +66,6 @@ public record Summary(
         ledger.total(Quantity.ACTIVE) / each,
         ledger.total(Quantity.PREDICTED) / each,
         ledger.total(Quantity.MISSES) / each,
-        ledger.total(Quantity.FORESEEN) / each,
-        ledger.total(Quantity.READ_IN_VAIN) / each,
         millis(ledger, Quantity.PREDICT_NANOS, each),
         millis(ledger, Quantity.CACHE_NANOS, each),
         millis(ledger, Quantity.MEMORY_NANOS, each),

@@ -1,5 +1,7 @@
 package dev.sluice.engine.predict;
 
+import dev.sluice.storage.predictor.PredictorInput;
+
 /**
  * Names the neurons that may be active. Implementations are immutable after construction and thread-safe; working memory
  * comes from the caller. The same input gives the same answer alone or in a block.
@@ -11,24 +13,17 @@ public interface ActivePredictor {
   /** Memory that stays resident for it, in bytes, by the sizes of its matrices. */
   long residentBytes();
 
+  /** What {@link #predict} is to be given. */
+  default PredictorInput input() {
+    return PredictorInput.FFN;
+  }
+
   /**
    * Predicts for {@code count} positions.
    *
-   * @param normed the FFN's input, count × hidden, from {@code offset}
+   * @param normed its {@link #input}, count × hidden, from {@code offset}
    * @param predicted receives 1 (may be active) or 0 for neuron i at position t in element i·count + t
    */
   void predict(int layer, float[] normed, int offset, int count, byte[] predicted,
       PredictorScratch scratch);
-
-  /**
-   * Names neurons of one token that are likely enough to be named at their layer to be read before it, from an input that
-   * lacks what the layer before adds.
-   *
-   * @param almostNormed the FFN's input as it would be if the layer before added nothing, hidden elements
-   * @param predicted receives 1 or 0 for each neuron
-   */
-  default void foresee(int layer, float[] almostNormed, byte[] predicted,
-      PredictorScratch scratch) {
-    predict(layer, almostNormed, 0, 1, predicted, scratch);
-  }
 }

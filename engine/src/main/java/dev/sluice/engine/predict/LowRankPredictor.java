@@ -5,6 +5,7 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.predictor.ActivityCuts;
 import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -58,6 +59,11 @@ public final class LowRankPredictor implements ActivePredictor {
   @Override
   public String name() {
     return name;
+  }
+
+  @Override
+  public PredictorInput input() {
+    return PredictorInput.of(name);
   }
 
   @Override

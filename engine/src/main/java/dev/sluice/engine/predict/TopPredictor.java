@@ -4,6 +4,7 @@ import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.Arrays;
 import java.util.List;
@@ -39,6 +40,11 @@ public final class TopPredictor implements ActivePredictor {
   @Override
   public String name() {
     return name;
+  }
+
+  @Override
+  public PredictorInput input() {
+    return PredictorInput.of(name);
   }
 
   @Override

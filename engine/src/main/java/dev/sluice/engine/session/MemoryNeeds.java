@@ -70,7 +70,7 @@ public record MemoryNeeds(
         scales,
         keyValues,
         padded(store, predictorBytes(store, predictor)),
-        FfnStream.STAGING_ALL_BYTES,
+        FfnStream.STAGING_BYTES,
         LayerStream.bufferBytes(store),
         promptHeap,
         index,

@@ -1,6 +1,7 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import java.util.ArrayList;
@@ -12,18 +13,22 @@ import java.util.regex.Pattern;
  * A predictor as a user names it.
  *
  * @param kind which one
+ * @param input what it looks at
  * @param rank mean rank of a predictor with thin matrices; 0 for the others
  * @param bits bits per element of a quantised copy; 0 where there is none
  */
-public record PredictorChoice(Kind kind, int rank, int bits) {
-  public static final PredictorChoice ALL = new PredictorChoice(Kind.ALL, 0, 0);
-  public static final PredictorChoice ORACLE = new PredictorChoice(Kind.ORACLE, 0, 0);
+public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bits) {
+  public static final PredictorChoice ALL = new PredictorChoice(Kind.ALL, PredictorInput.FFN, 0, 0);
+  public static final PredictorChoice ORACLE =
+      new PredictorChoice(Kind.ORACLE, PredictorInput.FFN, 0, 0);
 
   /** Resident gate rows decide, see {@link dev.sluice.engine.ffn.GatePredictor}. */
-  public static final PredictorChoice GATE = new PredictorChoice(Kind.GATE, 0, 0);
+  public static final PredictorChoice GATE =
+      new PredictorChoice(Kind.GATE, PredictorInput.FFN, 0, 0);
 
   private static final Pattern NUMBERED = Pattern
-      .compile("(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
+      .compile(
+          "(?:early-)?(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
 
   /** The predictors that the engine has. */
   public enum Kind {
@@ -40,13 +45,13 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
 
   /** The quantised copy with this many bits. */
   public static PredictorChoice quantised(int bits) {
-    return new PredictorChoice(Kind.QUANTISED, 0, bits);
+    return new PredictorChoice(Kind.QUANTISED, PredictorInput.FFN, 0, bits);
   }
 
   /**
    * Reads {@code all}, {@code oracle}, {@code gate}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
    * trained-RANK}, {@code trained-RANK-top} (which names equally many at each position), {@code trained-relu-RANK} or
-   * {@code cascade-RANK-BITS}.
+   * {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} before them.
    *
    * @throws BadInputException if it is none of these
    */
@@ -68,13 +73,14 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
       int first = Integer.parseInt(matcher.group(2));
       int second = matcher.group(3) == null ? 0 : Integer.parseInt(matcher.group(3));
       boolean top = matcher.group(4) != null;
+      PredictorInput input = PredictorInput.of(text);
       PredictorChoice choice = switch (matcher.group(1)) {
         case "quantised" -> quantised(first);
-        case "low-rank" -> new PredictorChoice(Kind.LOW_RANK, first, second);
+        case "low-rank" -> new PredictorChoice(Kind.LOW_RANK, input, first, second);
         case "trained" ->
-            new PredictorChoice(top ? Kind.TRAINED_TOP : Kind.TRAINED, first, second);
-        case "trained-relu" -> new PredictorChoice(Kind.TRAINED_RELU, first, second);
-        default -> new PredictorChoice(Kind.CASCADE, first, second);
+            new PredictorChoice(top ? Kind.TRAINED_TOP : Kind.TRAINED, input, first, second);
+        case "trained-relu" -> new PredictorChoice(Kind.TRAINED_RELU, input, first, second);
+        default -> new PredictorChoice(Kind.CASCADE, input, first, second);
       };
       if (choice.isPossible() && choice.toString().equals(text)) {
         return choice;
@@ -84,7 +90,7 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
         "--predictor " + text,
         "there is no such predictor",
         "use all, oracle, gate, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
-            + "trained-relu-RANK or cascade-RANK-BITS");
+            + "trained-relu-RANK or cascade-RANK-BITS; the four before the last also with early- before them");
   }
 
   private boolean isPossible() {
@@ -92,12 +98,13 @@ public record PredictorChoice(Kind kind, int rank, int bits) {
     boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
         ? List.of(1, 2, 4, 8).contains(bits)
         : bits == 0;
-    return ranked && copied;
+    boolean seen = input == PredictorInput.FFN || bits == 0 && kind != Kind.QUANTISED;
+    return ranked && copied && seen;
   }
 
   /** The name under which a store keeps it; where stores keep none, the name itself. */
   String stored() {
-    return switch (kind) {
+    return input.prefix() + switch (kind) {
       case ALL -> "all";
       case ORACLE -> "oracle";
       case GATE -> "gate";

@@ -1,7 +1,6 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.engine.ffn.FfnStream;
-import dev.sluice.engine.ffn.FfnStream.LookAhead;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.ffn.Residency;
@@ -52,16 +51,16 @@ public final class Session implements AutoCloseable {
    * @param limits how reads are merged
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits) {
-    this(engine, context, residency, limits, engine.tokenPredictor(), LookAhead.NONE);
+    this(engine, context, residency, limits, engine.tokenPredictor());
   }
 
   /**
-   * The same with a predictor for single tokens that need not be the engine's, and with look-ahead or without.
+   * The same with a predictor for single tokens that need not be the engine's.
    *
    * @param predictor stays the caller's
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits,
-      ActivePredictor predictor, LookAhead lookAhead) {
+      ActivePredictor predictor) {
     this.engine = engine;
     this.model = engine.model();
     this.spec = model.spec();
@@ -79,11 +78,10 @@ public final class Session implements AutoCloseable {
             predictor,
             engine.activity(),
             engine.columnNorms(),
-            engine::openReader,
+            engine.openReader(),
             residency,
             hot,
             limits,
-            lookAhead,
             engine.workers(),
             ledger);
   }
@@ -191,7 +189,7 @@ public final class Session implements AutoCloseable {
     model.embed(token, position, hidden, 0, scratch);
     for (int layer = 0; layer < spec.layers(); layer++) {
       KvCache.Layer kv = keyValues.layer(layer);
-      ffn.foresee(layer, hidden);
+      ffn.begin(layer, hidden);
       long attending = System.nanoTime();
       model.projectAttention(layer, hidden, 0, position, 1, queries, 0, kv, engine.workers(),
           scratch);

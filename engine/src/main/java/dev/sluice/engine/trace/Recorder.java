@@ -25,7 +25,7 @@ import java.util.TreeMap;
  * inputs. Sums are merged in window order, so a trace does not depend on the number of threads.
  */
 final class Recorder implements LayerObserver {
-  /** FFN inputs that are kept for fitting predictors: all positions where they fit, otherwise evenly spread ones. */
+  /** FFN inputs, and as many block inputs, that are kept for fitting predictors: all positions where they fit, otherwise evenly spread ones. */
   private static final int INPUT_BYTES_PER_LAYER = 32 << 20;
 
   // Activations without exact zeros: outputs below this share of the token's largest are not worth recording.
@@ -45,6 +45,7 @@ final class Recorder implements LayerObserver {
   private final Deque<TraceChunk> spare = new ArrayDeque<>();
   private CettMeter.Sums[][] sums; // sequence, meter
   private float[] inputs;
+  private float[] blockInputs;
   private float[] columnNorms;
   private int nextWindow;
 
@@ -78,6 +79,7 @@ final class Recorder implements LayerObserver {
     progress.progress(weights.layer(), spec.layers());
     sums = new CettMeter.Sums[sequences.size()][meters.size()];
     inputs = new float[samples * spec.hidden()];
+    blockInputs = new float[inputs.length];
     columnNorms = norms;
     nextWindow = 0;
   }
@@ -101,8 +103,9 @@ final class Recorder implements LayerObserver {
     int first = block.sequence() * request.windowTokens();
     for (int t = 0; t < block.count(); t++) {
       if ((first + t) % sampleStride == 0) {
-        System.arraycopy(block.normed(), t * hidden, inputs, (first + t) / sampleStride * hidden,
-            hidden);
+        int at = (first + t) / sampleStride * hidden;
+        System.arraycopy(block.normed(), t * hidden, inputs, at, hidden);
+        System.arraycopy(block.blockNormed(), t * hidden, blockInputs, at, hidden);
       }
     }
   }
@@ -171,6 +174,7 @@ final class Recorder implements LayerObserver {
     }
     writer.blob(TraceKeys.columnNorms(layer), Floats.toBytes(columnNorms));
     writer.blob(TraceKeys.inputs(layer), Floats.toBytes(inputs));
+    writer.blob(TraceKeys.blockInputs(layer), Floats.toBytes(blockInputs));
     writer.endLayer(layer, Tracer.state(sequences));
     progress.progress(layer + 1, spec.layers());
   }

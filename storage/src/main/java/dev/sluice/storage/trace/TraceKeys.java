@@ -23,4 +23,12 @@ public final class TraceKeys {
   public static String inputs(int layer) {
     return "inputs/" + layer;
   }
+
+  /**
+   * {@code block-inputs/LAYER}: at the same positions, the hidden state before the layer's attention, normed as the FFN's input
+   * is; positions × hidden, little-endian float32.
+   */
+  public static String blockInputs(int layer) {
+    return "block-inputs/" + layer;
+  }
 }
