@@ -84,7 +84,8 @@ final class BundleCommand implements Callable<Integer> {
       split = ",",
       description = "Further predictors to fit: quantised-BITS, low-rank-RANK (two thin int8 matrices, without training), "
           + "trained-RANK (the same shape, trained), trained-relu-RANK, cascade-RANK-BITS (a low-bit copy looks again "
-          + "at what a low rank names). Ranks are means over layers.")
+          + "at what a low rank names); early- before the three middle ones: they look at the block's input, so that what "
+          + "they name is read while attention is computed. Ranks are means over layers.")
   private List<String> predictors = List.of();
 
   @Option(

@@ -38,7 +38,7 @@ final class SparsityOptions {
       description = {
         "Who says what to read: all, oracle (computes everything from a copy in memory; a bound, not charged to any "
             + "budget), gate (where `bundle --resident-gate` keeps it; with the gate rule), quantised or quantised-{1,2,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
-            + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK, cascade-RANK-BITS.",
+            + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK (each also with early- before it), cascade-RANK-BITS.",
         "Default: gate where it is resident, the store's 4-bit copy where it has one, otherwise the first other that it has, otherwise all."
       })
   private String predictor;
