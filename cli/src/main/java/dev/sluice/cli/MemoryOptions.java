@@ -9,6 +9,7 @@ import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.posix.MemoryLimit;
 import dev.sluice.storage.store.Store;
 import java.util.Optional;
+import java.util.OptionalLong;
 import picocli.CommandLine.Option;
 
 /** How much RAM a run may use and what stays in it. */
@@ -55,9 +56,10 @@ final class MemoryOptions {
     return Optional.of(plan);
   }
 
-  /** Whether the whole process has a ceiling. */
-  boolean hasCeiling() {
-    return ram != null;
+  /** The ceiling of the whole process, if it has one. */
+  OptionalLong ceilingBytes() {
+    return ram == null ? OptionalLong.empty()
+        : OptionalLong.of(RamCeiling.bytes(ram, MemoryLimit.now()));
   }
 
   /** The split of what is for FFN bundles and predictor alone. */

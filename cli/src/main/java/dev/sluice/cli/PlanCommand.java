@@ -9,12 +9,13 @@ import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.ReadForecast;
 import dev.sluice.engine.session.RunShape;
+import dev.sluice.engine.session.TokenForecast;
+import dev.sluice.engine.session.TokenForecast.Speeds;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.BlockReaders;
 import dev.sluice.storage.plan.DeviceModel;
 import dev.sluice.storage.plan.DeviceProbe;
-import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.MemoryLimit;
 import dev.sluice.storage.store.Store;
 import java.io.PrintWriter;
@@ -23,7 +24,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -73,10 +73,6 @@ final class PlanCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
-  /** One predictor's plan; no plan when the ceiling is below its floor. */
-  private record Line(PredictorChoice predictor, MemoryNeeds needs, Optional<MemoryPlan> plan,
-      Optional<ReadForecast> forecast) {}
-
   @Override
   public Integer call() {
     try (Store opened = store.open();
@@ -85,13 +81,13 @@ final class PlanCommand implements Callable<Integer> {
       long bytes = RamCeiling.bytes(ram, limit);
       RunShape shape = shape(opened, workers.threads());
       PredictorChoice chosen = predictor != null ? PredictorChoice.parse(predictor)
-          : SparsityOptions.defaultPredictor(opened);
+          : SparsityOptions.quickest(opened, shape, bytes);
       MemoryPlan plan = MemoryPlan.ofProcess(opened, chosen, shape, bytes);
-      List<Line> lines = new ArrayList<>();
-      lines.add(line(opened, chosen, shape, bytes));
+      List<TokenForecast> lines = new ArrayList<>();
+      lines.add(forecast(opened, chosen, shape, bytes));
       for (PredictorChoice other : PredictorChoice.of(opened)) {
         if (!other.equals(chosen)) {
-          lines.add(line(opened, other, shape, bytes));
+          lines.add(forecast(opened, other, shape, bytes));
         }
       }
       Rates rates = measured(opened, workers);
@@ -106,14 +102,14 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   /** Speeds of this machine. */
-  private record Rates(DeviceModel device, String reader, double weightBytesPerSecond) {}
+  private record Rates(Speeds speeds, String reader) {}
 
   private Rates measured(Store opened, Workers workers) {
     try (BlockReader reader = BlockReaders.open(opened.ffn().file(), reading.backend())) {
       DeviceModel device = DeviceProbe.measure(reader, opened.ffnFileBytes());
       double weights = WeightSpeed.bytesPerSecond(opened.spec().bundle().up(),
           opened.spec().hidden(), Kernels.best(), workers);
-      return new Rates(device, reader.describe(), weights);
+      return new Rates(new Speeds(device, weights), reader.describe());
     }
   }
 
@@ -132,24 +128,14 @@ final class PlanCommand implements Callable<Integer> {
     return new RunShape(positions, tokens, threads);
   }
 
-  private static Line line(Store opened, PredictorChoice choice, RunShape shape, long bytes) {
-    MemoryNeeds needs = MemoryNeeds.of(opened, choice, shape);
-    if (bytes < MemoryPlan.floorBytes(opened, needs)) {
-      return new Line(choice, needs, Optional.empty(), Optional.empty());
-    }
-    MemoryPlan plan = MemoryPlan.ofProcess(opened, choice, shape, bytes);
-    ReadPlanner.Limits limits = RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES);
-    return new Line(choice, needs, Optional.of(plan),
-        Optional.of(ReadForecast.of(opened, choice, plan.slots(), limits)));
+  private static TokenForecast forecast(Store opened, PredictorChoice choice, RunShape shape,
+      long bytes) {
+    return TokenForecast.of(opened, choice, shape, bytes,
+        RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES));
   }
 
-  /** Weight bytes that a token passes over: everything resident, the predictor, and active bundles. */
-  private static double weightBytes(Store opened, Line line, ReadForecast forecast) {
-    return line.needs().denseBytes() + line.needs().scaleBytes() + line.needs().predictorBytes()
-        + forecast.activeBundles() * opened.spec().bundleBytes();
-  }
-
-  private void print(Store opened, MemoryPlan plan, RunShape shape, List<Line> lines, Rates rates,
+  private void print(Store opened, MemoryPlan plan, RunShape shape, List<TokenForecast> lines,
+      Rates rates,
       MemoryLimit limit) {
     PrintWriter out = spec.commandLine().getOut();
     MemoryNeeds needs = plan.needs();
@@ -180,29 +166,32 @@ final class PlanCommand implements Callable<Integer> {
     out.printf(Locale.ROOT, "%d slots of %d bytes hold %.1f %% of the FFN%n%n", plan.slots(),
         plan.slotBytes(), 100.0 * plan.slots() / plan.allBundles());
     out.printf(Locale.ROOT, "device: %.1f us a request and %.0f MB/s (%s); weights: %.1f GB/s%n",
-        rates.device().requestMicros(), rates.device().bytesPerSecond() / 1e6, rates.reader(),
-        rates.weightBytesPerSecond() / 1e9);
+        rates.speeds().device().requestMicros(), rates.speeds().device().bytesPerSecond() / 1e6,
+        rates.reader(),
+        rates.speeds().weightBytesPerSecond() / 1e9);
     out.println(
         "expected for each token, if all slots hold the most frequent bundles and neurons fire independently:");
-    out.printf("%-18s %9s %7s %9s %9s %9s %9s %9s%n", "predictor", "RAM, MiB", "FFN, %",
-        "active, %", "MB", "requests", "I/O ms", "weight ms");
-    for (Line line : lines) {
-      out.printf(Locale.ROOT, "%-18s %9.1f ", line.predictor(),
+    out.printf("%-22s %8s %6s %6s %6s %8s %8s %8s %8s %8s%n", "predictor", "RAM, MiB", "FFN, %",
+        "active", "named", "MB", "requests", "I/O ms", "work ms", "token ms");
+    for (TokenForecast line : lines) {
+      out.printf(Locale.ROOT, "%-22s %8.1f ", line.predictor(),
           line.needs().predictorBytes() / 1048576.0);
       if (line.plan().isEmpty()) {
         out.printf("  needs --ram %dM%n", MemoryPlan.floorBytes(opened, line.needs()) >> 20);
         continue;
       }
-      ReadForecast forecast = line.forecast().orElseThrow();
+      ReadForecast reads = line.reads().orElseThrow();
       int all = plan.allBundles();
-      out.printf(Locale.ROOT, "%7.1f %9.1f %9.2f %9.1f %9.1f %9.1f%n",
-          100.0 * line.plan().get().slots() / all, 100 * forecast.activeBundles() / all,
-          forecast.reads().bytes() / 1e6, forecast.reads().requests(),
-          rates.device().millis(forecast.reads().requests(), forecast.reads().bytes()),
-          1e3 * weightBytes(opened, line, forecast) / rates.weightBytesPerSecond());
+      out.printf(Locale.ROOT, "%6.1f %6.1f %6.1f %8.2f %8.1f %8.1f %8.1f %8.1f%n",
+          100.0 * line.plan().get().slots() / all, 100 * reads.activeBundles() / all,
+          100 * reads.namedBundles() / all, reads.reads().bytes() / 1e6, reads.reads().requests(),
+          line.ioMillis(rates.speeds()), line.workMillis(rates.speeds()),
+          line.millis(rates.speeds()));
     }
-    out.printf("rates: %s; a token takes between the greater of both times and their sum%n",
-        lines.getFirst().forecast().orElseThrow().source());
+    out.printf("active and named: %% of the FFN's neurons (%s)%n",
+        lines.getFirst().reads().orElseThrow().source());
+    out.println(
+        "token: work, and of I/O what does not pass behind resident bundles, or behind attention where asked early");
   }
 
   private static void split(PrintWriter out, String what, long bytes) {
@@ -221,7 +210,7 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   private static Map<String, Object> object(Store opened, MemoryPlan plan, RunShape shape,
-      List<Line> lines, Rates rates, MemoryLimit limit) {
+      List<TokenForecast> lines, Rates rates, MemoryLimit limit) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("model", opened.folder().toString());
     object.put("context", shape.context());
@@ -233,30 +222,30 @@ final class PlanCommand implements Callable<Integer> {
     limit.availableBytes().ifPresent(bytes -> object.put("available_bytes", bytes));
     object.put("jvm_flags", plan.needs().jvm().flags());
     Map<String, Object> device = new LinkedHashMap<>();
-    device.put("request_us", rates.device().requestMicros());
-    device.put("bytes_per_s", rates.device().bytesPerSecond());
+    device.put("request_us", rates.speeds().device().requestMicros());
+    device.put("bytes_per_s", rates.speeds().device().bytesPerSecond());
     device.put("io", rates.reader());
     object.put("device", device);
-    object.put("weight_bytes_per_s", rates.weightBytesPerSecond());
+    object.put("weight_bytes_per_s", rates.speeds().weightBytesPerSecond());
     List<Map<String, Object>> predictors = new ArrayList<>();
-    for (Line line : lines) {
+    for (TokenForecast line : lines) {
       Map<String, Object> one = new LinkedHashMap<>();
       one.put("predictor", line.predictor().toString());
       one.put("predictor_bytes", line.needs().predictorBytes());
       one.put("floor_bytes", MemoryPlan.floorBytes(opened, line.needs()));
       line.plan().ifPresent(p -> one.put("slots", p.slots()));
       line.plan().ifPresent(p -> one.put("ffn_share", (double) p.slots() / p.allBundles()));
-      line.forecast().ifPresent(
+      line.reads().ifPresent(
           forecast -> {
             one.put("rates", forecast.source().toString());
             one.put("active_neurons_per_token", forecast.activeBundles());
+            one.put("named_neurons_per_token", forecast.namedBundles());
             one.put("expected_misses_per_token", forecast.reads().misses());
             one.put("expected_bytes_read_per_token", forecast.reads().bytes());
             one.put("expected_requests_per_token", forecast.reads().requests());
-            one.put("expected_io_ms_per_token",
-                rates.device().millis(forecast.reads().requests(), forecast.reads().bytes()));
-            one.put("expected_weight_ms_per_token",
-                1e3 * weightBytes(opened, line, forecast) / rates.weightBytesPerSecond());
+            one.put("expected_io_ms_per_token", line.ioMillis(rates.speeds()));
+            one.put("expected_weight_ms_per_token", line.workMillis(rates.speeds()));
+            one.put("expected_ms_per_token", line.millis(rates.speeds()));
           });
       predictors.add(one);
     }

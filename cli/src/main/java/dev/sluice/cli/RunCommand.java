@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -152,9 +153,9 @@ final class RunCommand implements Callable<Integer> {
           opened.tokenizerJson().map(bytes -> Tokenizer.parse(bytes, opened.folder().toString()));
       int[] ids = prompt.ids(opened);
       Activity activity = sparsity.activity(opened);
-      PredictorChoice predictor = sparsity.predictor(opened);
       int positions = positions(opened, ids.length);
       RunShape shape = shape(opened, ids.length, workers.threads());
+      PredictorChoice predictor = predictor(opened, shape);
       Optional<MemoryPlan> ceiling = memory.ceiling(opened, predictor, shape);
       ceiling.ifPresent(this::warnOfLooseHeap);
       try (Engine engine =
@@ -202,15 +203,21 @@ final class RunCommand implements Callable<Integer> {
    * the whole context for it.
    */
   List<String> jvmFlags() {
-    if (!memory.hasCeiling()) {
+    if (memory.ceilingBytes().isEmpty()) {
       return List.of();
     }
     try (Store opened = store.open()) {
       int tokens = prompt.isRepeatable() ? prompt.ids(opened).length
           : context == null ? opened.spec().contextLength() - 1 : context;
-      return MemoryNeeds.of(opened, sparsity.predictor(opened),
-          shape(opened, tokens, reading.threads())).jvm().flags();
+      RunShape shape = shape(opened, tokens, reading.threads());
+      return MemoryNeeds.of(opened, predictor(opened, shape), shape).jvm().flags();
     }
+  }
+
+  private PredictorChoice predictor(Store opened, RunShape shape) {
+    OptionalLong ceilingBytes = memory.ceilingBytes();
+    return ceilingBytes.isPresent()
+        ? sparsity.predictor(opened, shape, ceilingBytes.getAsLong()) : sparsity.predictor(opened);
   }
 
   /** Whoever starts the JVM without the launcher gets another heap than was planned. */

@@ -2,7 +2,9 @@ package dev.sluice.cli;
 
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.RunShape;
 import dev.sluice.engine.session.SparsityChoice;
+import dev.sluice.engine.session.TokenForecast;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.Store;
@@ -39,7 +41,8 @@ final class SparsityOptions {
         "Who says what to read: all, oracle (computes everything from a copy in memory; a bound, not charged to any "
             + "budget), gate (where `bundle --resident-gate` keeps it; with the gate rule), quantised or quantised-{1,2,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
             + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK (each also with early- before it), cascade-RANK-BITS.",
-        "Default: gate where it is resident, the store's 4-bit copy where it has one, otherwise the first other that it has, otherwise all."
+        "Default: with --ram the one with which a token is expected to be quickest (`sluice plan` shows by how much); "
+            + "otherwise gate where it is resident, the store's 4-bit copy, the first other that it has, or all."
       })
   private String predictor;
 
@@ -77,8 +80,19 @@ final class SparsityOptions {
     return defaultPredictor(store);
   }
 
+  /** The same under a ceiling for the whole process: the quickest, where the store knows what its predictors name. */
+  PredictorChoice predictor(Store store, RunShape shape, long ramBytes) {
+    return predictor != null ? PredictorChoice.parse(predictor) : quickest(store, shape, ramBytes);
+  }
+
+  static PredictorChoice quickest(Store store, RunShape shape, long ramBytes) {
+    return TokenForecast.quickest(store, shape, ramBytes,
+        RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES))
+        .orElseGet(() -> defaultPredictor(store));
+  }
+
   /** What runs unless another is named. */
-  static PredictorChoice defaultPredictor(Store store) {
+  private static PredictorChoice defaultPredictor(Store store) {
     if (store.spec().hasResidentGate()) {
       return PredictorChoice.GATE;
     }

@@ -14,8 +14,10 @@ import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.predictor.NamedShares;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -82,6 +84,26 @@ class PredictorQualityTest {
     assertTrue(
         LayerShares.meanPredicted(copy.layers()) < 2 * LayerShares.meanActive(copy.layers()),
         () -> "a predictor that names nearly all is no predictor: " + seen);
+  }
+
+  /** What bundling counted on the calibration text is what is named on another: `plan` and the default rely on it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"quantised-4", Twin.EARLY})
+  void theStoreKnowsWhatItsPredictorsName(String predictor) {
+    Twin twin = Twin.of("relu2");
+    int[] tokens = Arrays.copyOf(twin.tokens("held-out"), 2048);
+    double named = LayerShares.meanPredicted(
+        measure(twin, ActiveRule.OUTPUT, PredictorChoice.parse(predictor), tokens).layers());
+    try (Store store = Store.open(twin.bundled())) {
+      float[] byLayer = NamedShares
+          .decode(store.blob(StoreKeys.NAMED_SHARES).orElseThrow(), store.spec().layers())
+          .of(predictor).orElseThrow();
+      double counted = 0;
+      for (float share : byLayer) {
+        counted += share / byLayer.length;
+      }
+      assertEquals(named, counted, 0.2 * named);
+    }
   }
 
   /** The aim: 95 % of magnitude at 80 % of true sparsity, with less RAM than 15 % of the FFN. */

@@ -10,6 +10,7 @@ import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.bundler.quant.BundleDecoder;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.NamedShares;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -140,7 +141,14 @@ public final class Bundler {
         writer.blob(StoreKeys.QUANTISATION, requantiser.errors().encode());
       }
       copyMeasurements(trace, spec, curves, writer);
-      fits.forEach(fit -> fit.blobs().forEach(writer::blob));
+      Map<String, float[]> named = new TreeMap<>();
+      for (int k = 0; k < fits.size(); k++) {
+        fits.get(k).blobs().forEach(writer::blob);
+        named.put(request.predictors.get(k).toString(), fits.get(k).namedShares());
+      }
+      if (!named.isEmpty()) {
+        writer.blob(StoreKeys.NAMED_SHARES, new NamedShares(named).encode());
+      }
       writer.provenance(provenance(store, trace, request, rule));
       writer.publish();
       progress.progress(spec.layers(), spec.layers());

@@ -31,20 +31,24 @@ public final class CascadeFit implements PredictorFit {
   private final int bits;
   private final double recallTarget;
   private final List<QuantisedFit.Target> targets;
+  private final int chosenTarget;
   private final long seed;
+  private final float[] namedShares;
   private final SortedMap<String, byte[]> blobs = new TreeMap<>();
   private int layer;
 
   /** Parameters as in {@link LowRankFit} and {@link QuantisedFit}. */
   public CascadeFit(ModelSpec spec, int rank, int bits, double recallTarget,
-      List<QuantisedFit.Target> targets, long seed) {
+      List<QuantisedFit.Target> targets, int chosenTarget, long seed) {
     this.spec = spec;
     this.name = "cascade-" + rank + "-" + bits;
     this.rank = Math.min(rank, Math.min(spec.hidden(), spec.feedForward()));
     this.bits = bits;
     this.recallTarget = recallTarget;
     this.targets = List.copyOf(targets);
+    this.chosenTarget = chosenTarget;
     this.seed = seed;
+    this.namedShares = new float[spec.layers()];
   }
 
   @Override
@@ -89,8 +93,12 @@ public final class CascadeFit implements PredictorFit {
       }
     }
     first.add(rough);
-    mixed.add(CutCalibration.calibrate(samples, target, threshold, left, together, recallTarget)
-        .cuts());
+    CutCalibration.Calibrated calibrated =
+        CutCalibration.calibrate(samples, target, threshold, left, together, recallTarget);
+    mixed.add(calibrated.cuts());
+    if (target.equals(targets.get(chosenTarget))) {
+      namedShares[layer] = (float) calibrated.predictedShare();
+    }
   }
 
   private PackedRows pack(float[] rows, Arena arena) {
@@ -118,6 +126,11 @@ public final class CascadeFit implements PredictorFit {
   @Override
   public SortedMap<String, byte[]> blobs() {
     return blobs;
+  }
+
+  @Override
+  public float[] namedShares() {
+    return namedShares.clone();
   }
 
   /** Estimate and product mixed neuron by neuron. */

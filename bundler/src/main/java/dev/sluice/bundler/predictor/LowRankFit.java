@@ -171,6 +171,16 @@ public final class LowRankFit implements PredictorFit {
     }
   }
 
+  @Override
+  public float[] namedShares() {
+    int[] chosen = chooseRanks();
+    float[] shares = new float[chosen.length];
+    for (int layer = 0; layer < shares.length; layer++) {
+      shares[layer] = (float) layers.get(layer).candidates.get(chosen[layer]).predictedShare;
+    }
+    return shares;
+  }
+
   /** Ranks by layer, as chosen. */
   public List<Integer> rankByLayer() {
     int[] chosen = chooseRanks();

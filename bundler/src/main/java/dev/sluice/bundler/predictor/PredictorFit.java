@@ -9,4 +9,7 @@ public sealed interface PredictorFit permits QuantisedFit, LowRankFit, TrainedFi
 
   /** What the store keeps, by key; after the last layer. */
   SortedMap<String, byte[]> blobs();
+
+  /** Share of a layer's neurons that is named at the chosen target, by layer; after the last. */
+  float[] namedShares();
 }

@@ -90,7 +90,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
   public PredictorFit start(ModelSpec spec, double recallTarget, List<QuantisedFit.Target> targets,
       int chosenTarget, long seed, Arena arena) {
     return switch (kind) {
-      case QUANTISED -> new QuantisedFit(spec, bits, recallTarget, targets, arena);
+      case QUANTISED -> new QuantisedFit(spec, bits, recallTarget, targets, chosenTarget, arena);
       case LOW_RANK -> new LowRankFit(spec, toString(), rank, recallTarget, targets, chosenTarget,
           seed, arena);
       case TRAINED -> new TrainedFit(spec, toString(), Middle.LINEAR, rank, recallTarget, targets,
@@ -98,7 +98,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
       case TRAINED_RELU ->
           new TrainedFit(spec, toString(), Middle.RELU, rank, recallTarget, targets,
               chosenTarget, seed);
-      case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, seed);
+      case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, chosenTarget, seed);
     };
   }
 

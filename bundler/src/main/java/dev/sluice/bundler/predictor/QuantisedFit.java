@@ -26,12 +26,15 @@ public final class QuantisedFit implements PredictorFit {
   public static final double DEFAULT_RECALL = 0.997;
 
   private static final int MARGIN_POSITIONS = 512;
+  private static final int COUNTED_POSITIONS = 64; // for the share of neurons that is named
   private static final float KAPPA_STEP = 0.125f;
   private static final int KAPPAS = 49; // 0 .. 6 standard deviations
 
   private final ModelSpec spec;
   private final double recallTarget;
   private final List<Target> targets;
+  private final int chosenTarget;
+  private final float[] namedShares;
   private final List<List<PackedRows>> planes = new ArrayList<>();
   private final List<List<Float>> kappas = new ArrayList<>();
   private final int bits;
@@ -60,13 +63,19 @@ public final class QuantisedFit implements PredictorFit {
       float[] inner, float[] up, float[] innerBias, float[] upBias, float[] columnNorms,
       float[] inputs, float[] blockInputs) {}
 
-  /** Matrices live in {@code arena}. */
+  /**
+   * @param targets at least one
+   * @param chosenTarget index of the target at which {@link #namedShares} are counted
+   * @param arena for the matrices
+   */
   public QuantisedFit(ModelSpec spec, int bits, double recallTarget, List<Target> targets,
-      Arena arena) {
+      int chosenTarget, Arena arena) {
     this.spec = spec;
     this.bits = bits;
     this.recallTarget = recallTarget;
     this.targets = List.copyOf(targets);
+    this.chosenTarget = chosenTarget;
+    this.namedShares = new float[spec.layers()];
     this.arena = arena;
     for (int plane = 0; plane < (spec.form() == FfnForm.GATED ? 2 : 1); plane++) {
       planes.add(new ArrayList<>());
@@ -90,6 +99,7 @@ public final class QuantisedFit implements PredictorFit {
     for (int k = 0; k < targets.size(); k++) {
       kappas.get(k).add(smallestKappa(magnitudeAt[k]));
     }
+    namedShares[layer] = namedShare(layer, data, inner, up);
   }
 
   /** The finished copy. */
@@ -120,14 +130,7 @@ public final class QuantisedFit implements PredictorFit {
     QuantisedCopy judge = new QuantisedCopy(spec.activation(), planes, List.of(), recallTarget);
     int hidden = spec.hidden();
     int samples = data.inputs.length / hidden;
-    float[] inputNorms = new float[samples];
-    for (int s = 0; s < samples; s++) {
-      double squares = 0;
-      for (int j = 0; j < hidden; j++) {
-        squares += (double) data.inputs[s * hidden + j] * data.inputs[s * hidden + j];
-      }
-      inputNorms[s] = (float) Math.sqrt(squares / hidden);
-    }
+    float[] inputNorms = inputNorms(data, samples);
     double[][][] byNeuron =
         IntStream.range(0, spec.feedForward())
             .parallel()
@@ -209,6 +212,52 @@ public final class QuantisedFit implements PredictorFit {
       }
     }
     return result;
+  }
+
+  private float namedShare(int layer, LayerData data, PackedRows inner, PackedRows up) {
+    QuantisedCopy judge = new QuantisedCopy(spec.activation(), planes, List.of(), recallTarget);
+    Target target = targets.get(chosenTarget);
+    float kappa = kappas.get(chosenTarget).get(layer);
+    int hidden = spec.hidden();
+    int samples = data.inputs.length / hidden;
+    float[] inputNorms = inputNorms(data, samples);
+    int stride = Math.max(1, samples / COUNTED_POSITIONS);
+    long named = IntStream.range(0, spec.feedForward()).parallel().mapToLong(i -> {
+      float[] innerRow = new float[hidden];
+      float[] upRow = new float[hidden];
+      inner.unpack(i, innerRow, 0);
+      up.unpack(i, upRow, 0);
+      float innerBias = data.innerBias.length == 0 ? 0 : data.innerBias[i];
+      float upBias = data.upBias.length == 0 ? 0 : data.upBias[i];
+      long count = 0;
+      for (int s = 0; s < samples; s += stride) {
+        float z = dot(innerRow, 0, data.inputs, s * hidden, hidden) + innerBias;
+        float u = dot(upRow, 0, data.inputs, s * hidden, hidden) + upBias;
+        float slack = kappa * inputNorms[s];
+        count += judge.mayBeActive(target.rule, z, slack * inner.errorNorm(i), u,
+            slack * up.errorNorm(i), data.columnNorms[i], target.thresholds[layer]) ? 1 : 0;
+      }
+      return count;
+    }).sum();
+    return (float) (named / ((double) spec.feedForward() * Math.ceilDiv(samples, stride)));
+  }
+
+  @Override
+  public float[] namedShares() {
+    return namedShares.clone();
+  }
+
+  private float[] inputNorms(LayerData data, int samples) {
+    int hidden = spec.hidden();
+    float[] norms = new float[samples];
+    for (int s = 0; s < samples; s++) {
+      double squares = 0;
+      for (int j = 0; j < hidden; j++) {
+        squares += (double) data.inputs[s * hidden + j] * data.inputs[s * hidden + j];
+      }
+      norms[s] = (float) Math.sqrt(squares / hidden);
+    }
+    return norms;
   }
 
   private float smallestKappa(double[] magnitudeAt) {

@@ -29,6 +29,7 @@ public final class TrainedFit implements PredictorFit {
   private final int chosenTarget;
   private final long seed;
   private final SortedMap<String, byte[]> blobs = new TreeMap<>();
+  private final float[] namedShares;
   private int layer;
 
   /**
@@ -49,6 +50,7 @@ public final class TrainedFit implements PredictorFit {
     this.targets = List.copyOf(targets);
     this.chosenTarget = chosenTarget;
     this.seed = seed;
+    this.namedShares = new float[spec.layers()];
   }
 
   @Override
@@ -78,9 +80,14 @@ public final class TrainedFit implements PredictorFit {
     float[] scores =
         LowRankScores.scores(middles, held, outward, network.outwardOffsets(), rank);
     List<ActivityCuts> cuts = new ArrayList<>();
-    for (QuantisedFit.Target target : targets) {
-      cuts.add(CutCalibration.calibrate(samples, target, target.thresholds()[layer], scores,
-          new LogitWorth(), recallTarget).cuts());
+    for (int k = 0; k < targets.size(); k++) {
+      QuantisedFit.Target target = targets.get(k);
+      CutCalibration.Calibrated calibrated = CutCalibration.calibrate(samples, target,
+          target.thresholds()[layer], scores, new LogitWorth(), recallTarget);
+      cuts.add(calibrated.cuts());
+      if (k == chosenTarget) {
+        namedShares[layer] = (float) calibrated.predictedShare();
+      }
     }
     return new LowRankLayer(network.middle(), samples.inputs().centre(),
         samples.inputs().sharpness(), inward,
@@ -90,5 +97,10 @@ public final class TrainedFit implements PredictorFit {
   @Override
   public SortedMap<String, byte[]> blobs() {
     return blobs;
+  }
+
+  @Override
+  public float[] namedShares() {
+    return namedShares.clone();
   }
 }

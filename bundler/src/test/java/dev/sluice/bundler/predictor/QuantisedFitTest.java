@@ -72,7 +72,7 @@ class QuantisedFitTest {
       targets.add(new QuantisedFit.Target(ActiveRule.GATE, 0.1, new float[] {0.3f, 0.5f}));
     }
     try (Arena arena = Arena.ofShared()) {
-      QuantisedFit fit = new QuantisedFit(spec, bits, recall, targets, arena);
+      QuantisedFit fit = new QuantisedFit(spec, bits, recall, targets, 0, arena);
       layers.forEach(fit::addLayer);
       QuantisedCopy copy = fit.result();
       assertEquals(bits, copy.bits());

@@ -1,7 +1,9 @@
 package dev.sluice.engine.session;
 
+import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.ExpectedReads;
 import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.predictor.NamedShares;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
@@ -11,13 +13,15 @@ import java.util.Optional;
 
 /**
  * What a token is expected to read when all slots hold the most frequent bundles: each of the others misses at the rate at
- * which it was active in the trace, as if neurons fired independently and the predictor named just them. A window that
- * follows the text misses less, false alarms add to it.
+ * which it was active in the trace, as if neurons fired independently, and more often by what its layer's predictor names beyond
+ * what is active, where the store knows. A window that follows the text misses less.
  *
- * @param activeBundles that a token computes
+ * @param activeBundles that a token needs
+ * @param namedBundles that a token computes, false alarms included
  * @param source where rates come from
  */
-public record ReadForecast(ExpectedReads reads, double activeBundles, Source source) {
+public record ReadForecast(ExpectedReads reads, double activeBundles, double namedBundles,
+    Source source) {
 
   /** Where rates come from. */
   public enum Source {
@@ -46,12 +50,11 @@ public record ReadForecast(ExpectedReads reads, double activeBundles, Source sou
     Optional<float[]> frequency = Engine.perNeuron(store, StoreKeys.FREQUENCY);
     boolean all = predictor.kind() == PredictorChoice.Kind.ALL;
     float[][] rates = byPosition(store, frequency.filter(_ -> !all));
-    double active = 0;
-    for (float[] layer : rates) {
-      for (float rate : layer) {
-        active += rate;
-      }
+    double active = sum(rates);
+    if (frequency.isPresent() && !all) {
+      namedShares(store, predictor).ifPresent(shares -> addFalseAlarms(rates, shares));
     }
+    double named = sum(rates);
     silenceResident(rates, slots);
     ExpectedReads reads = new ExpectedReads(0, 0, 0);
     for (int layer = 0; layer < rates.length; layer++) {
@@ -66,7 +69,38 @@ public record ReadForecast(ExpectedReads reads, double activeBundles, Source sou
     }
     Source source = all ? Source.EVERY_NEURON
         : frequency.isPresent() ? Source.TRACE : Source.UNTRACED;
-    return new ReadForecast(reads, active, source);
+    return new ReadForecast(reads, active, named, source);
+  }
+
+  private static double sum(float[][] rates) {
+    double sum = 0;
+    for (float[] layer : rates) {
+      for (float rate : layer) {
+        sum += rate;
+      }
+    }
+    return sum;
+  }
+
+  private static Optional<float[]> namedShares(Store store, PredictorChoice predictor) {
+    try {
+      return store.blob(StoreKeys.NAMED_SHARES)
+          .flatMap(json -> NamedShares.decode(json, store.spec().layers())
+              .of(predictor.stored()));
+    } catch (IllegalArgumentException e) {
+      throw new BadInputException(store.folder(), e.getMessage(), "bundle it again", e);
+    }
+  }
+
+  /** Alarms fall on neurons in proportion to how often they fire. */
+  private static void addFalseAlarms(float[][] rates, float[] shares) {
+    for (int layer = 0; layer < rates.length; layer++) {
+      double active = sum(new float[][] {rates[layer]}) / rates[layer].length;
+      float factor = active > 0 ? (float) Math.max(1, shares[layer] / active) : 1;
+      for (int p = 0; p < rates[layer].length; p++) {
+        rates[layer][p] = Math.min(1, rates[layer][p] * factor);
+      }
+    }
   }
 
   private static float[][] byPosition(Store store, Optional<float[]> frequency) {

@@ -7,8 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.KvCache;
+import dev.sluice.engine.session.TokenForecast.Speeds;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.plan.ExpectedReads;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Container;
@@ -19,6 +21,7 @@ import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.store.StoreWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -200,5 +203,29 @@ class MemoryPlanTest {
             assertEquals(rates.length - slots, all.reads().misses(), 1e-6);
           }
         });
+  }
+
+  /** The same reads cost less where they pass behind attention, and nothing costs less than its work. */
+  @Test
+  void aTokenTakesItsWorkAndWhatOfItsReadsDoesNotPassMeanwhile() {
+    Speeds speeds = Speeds.USUAL;
+    ReadForecast reads =
+        new ReadForecast(new ExpectedReads(500, 400, 4e6), 900, 1000, ReadForecast.Source.TRACE);
+    TokenForecast late = forecast(PredictorChoice.parse("low-rank-8"), reads);
+    TokenForecast early = forecast(PredictorChoice.parse("early-low-rank-8"), reads);
+    double work = (10e6 + 1000 * 5000) / 8e9 * 1e3;
+    double io = 400 * 0.020 + 4e6 / 1.5e9 * 1e3;
+    assertEquals(work, late.workMillis(speeds), 1e-9);
+    assertEquals(io, late.ioMillis(speeds), 1e-9);
+    assertEquals(work + io - 500 * 5000 / 8e9 * 1e3, late.millis(speeds), 1e-9);
+    assertEquals(late.millis(speeds) - 6e6 / 8e9 * 1e3, early.millis(speeds), 1e-9);
+    ReadForecast few =
+        new ReadForecast(new ExpectedReads(1, 1, 4096), 900, 1000, ReadForecast.Source.TRACE);
+    assertEquals(work, forecast(PredictorChoice.ALL, few).millis(speeds), 1e-9);
+  }
+
+  private static TokenForecast forecast(PredictorChoice choice, ReadForecast reads) {
+    return new TokenForecast(choice, null, Optional.empty(), Optional.of(reads), 10_000_000,
+        6_000_000, 5000);
   }
 }

@@ -20,6 +20,9 @@ public final class StoreKeys {
   /** {@code quantisation}: {@link QuantisationErrors} of a store whose bundles were encoded anew. */
   public static final String QUANTISATION = "quantisation";
 
+  /** {@code named-shares}: {@link dev.sluice.storage.predictor.NamedShares} of the store's predictors. */
+  public static final String NAMED_SHARES = "named-shares";
+
   private StoreKeys() {}
 
   /** {@code curve/RULE}: the layers' {@link dev.sluice.storage.threshold.CettCurve}s. */
