@@ -32,18 +32,14 @@ import java.util.function.Supplier;
  * it only says what to read). What was read so and is named again needs no more waiting; what is not, was read in vain and
  * leaves no trace in the cache.
  *
+ * <p>A predictor that names every neuron leaves nothing to foresee: reads of the next layer follow those of this one at once.
+ *
  * <p>A bundle's home is a slot (it stays) or a spill place (it is forgotten with the layer). One thread calls, and
  * the team helps it; owns its readers and its memory until closed; a read in flight is drained before memory goes.
  */
 public final class FfnStream implements AutoCloseable {
-  /** Memory in which reads land before their bundles are moved home. */
-  public static final int STAGING_BYTES = 8 << 20;
-
-  /** The same for what look-ahead reads. */
-  public static final int AHEAD_STAGING_BYTES = 8 << 20;
-
-  /** Both. */
-  public static final int STAGING_ALL_BYTES = STAGING_BYTES + AHEAD_STAGING_BYTES;
+  /** Memory in which reads land before their bundles are moved home; with look-ahead half of it is for that. */
+  public static final int STAGING_ALL_BYTES = 16 << 20;
 
   /** Whether bundles are read before their layer's own input is known. */
   public enum LookAhead {
@@ -61,9 +57,11 @@ public final class FfnStream implements AutoCloseable {
   private final Ledger ledger;
 
   private final Arena arena = Arena.ofShared();
-  private final List<BundleFetch> fetches = new ArrayList<>();
-  private final BundleFetch demand;
+  private final List<Lanes> lanes = new ArrayList<>();
   private final BundleFetch ahead; // null without look-ahead
+  private final ReadAhead readAhead; // null unless every neuron is named
+  private BundleFetch demand;
+  private BundleFetch spare; // takes turns with demand while slots are filled
   private final NeuronPass pass;
   private final int slots;
   private final int bundleBytes;
@@ -80,7 +78,7 @@ public final class FfnStream implements AutoCloseable {
   private int spilled; // places taken
   private final MemorySegment homes; // slots, then places for a layer's spilled bundles
   private int[] hot; // bundles to pin before the first token; null once they are
-  private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
+  private boolean whole = true; // false while reads are asked for and taken: a fault between leaves slots unfilled
 
   /**
    * @param columnNorms layer × neuron; may be zeros with the exact and gate rules
@@ -116,30 +114,31 @@ public final class FfnStream implements AutoCloseable {
     try {
       homes = AnonymousMemory.map(((long) slots + spillPlaces) * bundleBytes, arena);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
-      demand = fetch(store, readers, limits, STAGING_BYTES, homes);
-      ahead = lookAhead == LookAhead.NONE ? null
-          : fetch(store, readers, limits, AHEAD_STAGING_BYTES, homes);
+      boolean looksAhead = lookAhead != LookAhead.NONE && !predictor.namesAll();
+      Lanes ofDemand =
+          lanes(readers, looksAhead ? STAGING_ALL_BYTES / 2 : STAGING_ALL_BYTES);
+      demand = new BundleFetch(store, ofDemand, limits, homes, ledger);
+      spare = new BundleFetch(store, ofDemand, limits, homes, ledger);
+      ahead = looksAhead
+          ? new BundleFetch(store, lanes(readers, STAGING_ALL_BYTES / 2), limits, homes, ledger)
+          : null;
       foresight = ahead == null ? null
           : new Foresight(model, predictor, order, cache, ahead, ledger);
-      round = new LayerRound(pass, demand, ahead, foresight, workers, ledger);
+      readAhead = predictor.namesAll()
+          ? new ReadAhead(order, neurons, cache,
+              new BundleFetch(store, ofDemand, limits, homes, ledger), spillPlaces)
+          : null;
+      round = new LayerRound(pass, ahead, foresight, workers, ledger);
     } catch (RuntimeException | Error e) {
       close();
       throw e;
     }
   }
 
-  private BundleFetch fetch(Store store, Supplier<BlockReader> readers, ReadPlanner.Limits limits,
-      int stagingBytes, MemorySegment homes) {
-    BlockReader reader = readers.get();
-    try {
-      BundleFetch fetch =
-          new BundleFetch(store, reader, limits, stagingBytes, homes, arena, ledger);
-      fetches.add(fetch);
-      return fetch;
-    } catch (RuntimeException | Error e) {
-      reader.close();
-      throw e;
-    }
+  private Lanes lanes(Supplier<BlockReader> readers, long stagingBytes) {
+    Lanes some = new Lanes(layout, readers, stagingBytes, arena);
+    lanes.add(some);
+    return some;
   }
 
   /** RAM that slots take with the places for bundles of one layer that find none, before {@link #pin} not yet. */
@@ -187,26 +186,39 @@ public final class FfnStream implements AutoCloseable {
     if (hot == null) {
       return;
     }
+    requireWhole();
+    whole = false;
     AnonymousMemory.populate(homes);
-    int neurons = spec.feedForward();
+    planHot(demand, 0);
+    demand.start();
     for (int layer = 0; layer < spec.layers(); layer++) {
-      Arrays.fill(misses, 0);
-      for (int bundle : hot) {
-        if (bundle / neurons == layer) {
-          DiskOrder.set(misses, bundle % neurons);
-        }
+      BundleFetch current = demand;
+      if (layer + 1 < spec.layers()) {
+        planHot(spare, layer + 1);
+        current.follow(spare);
       }
-      demand.plan(layer, misses);
-      for (int m = 0; m < demand.count(); m++) {
-        demand.home(m, homeOffsetBytes(cache.pin(layer, demand.position(m))));
-      }
-      while (demand.start()) {
-        workers.parallelFor(workers.threads(), _ -> demand.landAll(PINNED));
-        demand.ended();
-      }
+      workers.parallelFor(workers.threads(), _ -> current.landAll(PINNED));
+      current.ended();
+      demand = spare;
+      spare = current;
     }
     hot = null;
     ledger.clear();
+    whole = true;
+  }
+
+  private void planHot(BundleFetch fetch, int layer) {
+    int neurons = spec.feedForward();
+    Arrays.fill(misses, 0);
+    for (int bundle : hot) {
+      if (bundle / neurons == layer) {
+        DiskOrder.set(misses, bundle % neurons);
+      }
+    }
+    fetch.plan(layer, misses);
+    for (int m = 0; m < fetch.count(); m++) {
+      fetch.home(m, homeOffsetBytes(cache.pin(layer, fetch.position(m))));
+    }
   }
 
   private static final BundleFetch.Landing PINNED = (_, _) -> {};
@@ -232,11 +244,7 @@ public final class FfnStream implements AutoCloseable {
    * @throws FaultException if a read fails or a page does not match its checksum, and at every call after that
    */
   public void apply(int layer, float[] normed, float[] x) {
-    if (!whole) {
-      throw new FaultException(
-          layout.file(), "an earlier read of it failed, so what is cached is not whole",
-          "start again");
-    }
+    requireWhole();
     whole = false;
     if (ahead != null) {
       workers.awaitBeside();
@@ -252,6 +260,14 @@ public final class FfnStream implements AutoCloseable {
     } while (from < spec.feedForward());
     pass.finish(x);
     whole = true;
+  }
+
+  private void requireWhole() {
+    if (!whole) {
+      throw new FaultException(
+          layout.file(), "an earlier read of it failed, so what is cached is not whole",
+          "start again");
+    }
   }
 
   private void predict(int layer, float[] normed) {
@@ -310,7 +326,8 @@ public final class FfnStream implements AutoCloseable {
     for (int m = 0; m < demand.count(); m++) {
       pass.add(order.neuronAt(layer, demand.position(m)), demand.home(m));
     }
-    round.begin(resident, asked);
+    boolean readsOn = readAhead != null && layer + 1 < spec.layers();
+    round.begin(resident, asked, demand, readsOn ? readAhead : null);
     round.run();
     ledger.add(layer, Quantity.BYTES_USED_OF_READ,
         pass.fired(resident, pass.queued()) * widthOf(layout.layers().get(layer)));
@@ -328,9 +345,10 @@ public final class FfnStream implements AutoCloseable {
     spilled = 0;
     int missing = DiskOrder.count(misses);
     if (ahead != null) {
+      ahead.dropRest();
       foresight.claim(misses, position -> admit(layer, position));
     }
-    demand.plan(layer, misses);
+    planDemand(layer);
     for (int m = 0; m < demand.count(); m++) {
       demand.home(m, admit(layer, demand.position(m)));
     }
@@ -339,15 +357,28 @@ public final class FfnStream implements AutoCloseable {
     ledger.add(layer, Quantity.MISSES, missing);
   }
 
+  private void planDemand(int layer) {
+    if (readAhead != null && readAhead.isAbout(layer)) {
+      demand = readAhead.take(misses, demand);
+      return;
+    }
+    demand.plan(layer, misses);
+  }
+
   private long admit(int layer, int position) {
     int slot = cache.admit(layer, position);
     return homeOffsetBytes(slot >= 0 ? slot : slots + spilled++);
   }
 
-  /** Token boundary: slots may change hands. */
+  /** Token boundary: slots may change hands. Where every neuron is named, the next token's reads begin. */
   public void endToken() {
     long started = System.nanoTime();
     cache.endToken();
+    if (readAhead != null) {
+      whole = false;
+      readAhead.first();
+      whole = true;
+    }
     // The boundary belongs to no layer; it is booked under the last.
     ledger.spentByAll(spec.layers() - 1, Quantity.CACHE_NANOS, started, System.nanoTime());
   }
@@ -385,7 +416,7 @@ public final class FfnStream implements AutoCloseable {
     } catch (RuntimeException e) {
       // It was of a token that nobody waits for any more.
     }
-    fetches.forEach(BundleFetch::close);
+    lanes.forEach(Lanes::close);
     arena.close();
   }
 }

@@ -13,23 +13,21 @@ final class LayerRound implements IntConsumer {
   private static final int CHUNK_NEURONS = 64;
 
   private final NeuronPass pass;
-  private final BundleFetch demand;
   private final BundleFetch ahead; // null without look-ahead
   private final Foresight foresight; // null without look-ahead
   private final Workers workers;
   private final Ledger ledger;
   private final BundleFetch.Landing ofAhead = this::foreseenLanded;
   private final BundleFetch.Landing ofDemand = this::landed;
+  private BundleFetch demand;
+  private ReadAhead after; // null if what comes next is not known
   private int resident; // places in the queue before this are
   private int asked; // those from here on are read on demand
   private int chunks;
-  private boolean readsOn; // staging could not take all
-  private volatile boolean isAsked;
 
-  LayerRound(NeuronPass pass, BundleFetch demand, BundleFetch ahead, Foresight foresight,
+  LayerRound(NeuronPass pass, BundleFetch ahead, Foresight foresight,
       Workers workers, Ledger ledger) {
     this.pass = pass;
-    this.demand = demand;
     this.ahead = ahead;
     this.foresight = foresight;
     this.workers = workers;
@@ -39,8 +37,12 @@ final class LayerRound implements IntConsumer {
   /**
    * Says what is queued: neurons in places before {@code resident} need no reading, those up to {@code asked} look-ahead has asked
    * for, those behind are to be asked for, in the order of {@code demand}.
+   *
+   * @param after reads the next layer ahead when this one's reads have been started; null if it does not
    */
-  void begin(int resident, int asked) {
+  void begin(int resident, int asked, BundleFetch demand, ReadAhead after) {
+    this.demand = demand;
+    this.after = after;
     this.resident = resident;
     this.asked = asked;
     chunks = Math.ceilDiv(resident, CHUNK_NEURONS);
@@ -48,22 +50,18 @@ final class LayerRound implements IntConsumer {
 
   /** Goes on until all that is queued is computed. */
   void run() {
-    do {
-      isAsked = false;
-      int tasks = 1 + chunks + workers.threads();
-      if (pass.isShared(pass.queued())) {
-        workers.parallelFor(tasks, this);
-      } else {
-        for (int task = 0; task < tasks; task++) {
-          accept(task);
-        }
+    int tasks = 1 + chunks + workers.threads();
+    if (pass.isShared(pass.queued())) {
+      workers.parallelFor(tasks, this);
+    } else {
+      for (int task = 0; task < tasks; task++) {
+        accept(task);
       }
-      chunks = 0;
-      demand.ended();
-      if (ahead != null) {
-        ahead.ended();
-      }
-    } while (readsOn);
+    }
+    demand.ended();
+    if (ahead != null) {
+      ahead.ended();
+    }
   }
 
   @Override
@@ -79,19 +77,15 @@ final class LayerRound implements IntConsumer {
   }
 
   private void ask() {
-    try {
-      readsOn = demand.start();
-    } finally {
-      isAsked = true;
+    demand.start();
+    if (after != null) {
+      after.after(demand, demand.layer() + 1);
     }
   }
 
   private void take() {
     if (ahead != null) {
       ahead.landAll(ofAhead);
-    }
-    while (!isAsked) {
-      Thread.onSpinWait();
     }
     demand.landAll(ofDemand);
   }

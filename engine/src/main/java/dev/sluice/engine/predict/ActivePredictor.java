@@ -31,4 +31,9 @@ public interface ActivePredictor {
       PredictorScratch scratch) {
     predict(layer, almostNormed, 0, 1, predicted, scratch);
   }
+
+  /** Whether every neuron is named whatever the input, so that what a layer will read is known before it. */
+  default boolean namesAll() {
+    return false;
+  }
 }

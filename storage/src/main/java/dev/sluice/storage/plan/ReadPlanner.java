@@ -73,6 +73,11 @@ public final class ReadPlanner {
     return planned;
   }
 
+  /** Wants no range any more that no batch has taken. */
+  public void dropRest() {
+    size = planned;
+  }
+
   /**
    * Fills {@code batch} with requests for the next ranges, as many as its target holds; false when none are left.
    *
