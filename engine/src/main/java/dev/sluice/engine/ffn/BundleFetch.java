@@ -37,6 +37,8 @@ final class BundleFetch {
   private final Object taking = new Object(); // held while a thread waits for a request; before this object's lock
   private final Lane[] inFlight = new Lane[Lanes.COUNT]; // with requests to take, the oldest first; under this object's lock
   private int inFlightCount;
+  private int starting; // lanes that are filled and not yet in flight
+  private volatile boolean isOpen; // there are requests to take, or there will be none; written under this object's lock
   private long requests; // started
   private long bytes;
   private BundleFetch next; // gets what lanes this one no longer needs
@@ -93,6 +95,7 @@ final class BundleFetch {
     }
     Arrays.fill(home, 0, count, NOWHERE);
     next = null;
+    settle();
     return count;
   }
 
@@ -145,38 +148,57 @@ final class BundleFetch {
   /** Starts to read what is left, then what follows, as much as there are free lanes for. */
   void start() {
     long started = System.nanoTime();
-    boolean any = false;
-    BundleFetch then;
-    synchronized (this) {
-      while (!failed && planner.planned() < planner.size()) {
-        Lane lane = lanes.acquire();
-        if (lane == null) {
-          break;
-        }
-        any = true;
+    Lane lane = fillOne();
+    if (lane != null) {
+      do {
         startIn(lane);
-      }
-      then = planner.planned() == planner.size() ? next : null;
-    }
-    if (any) {
+        lane = fillOne();
+      } while (lane != null);
       ledger.spent(layer, Quantity.SUBMIT_NANOS, started, System.nanoTime());
     }
+    BundleFetch then = whatFollows();
     if (then != null) {
       then.start();
     }
   }
 
+  /** A lane filled with what is left; null if nothing is, or no lane is free. */
+  private synchronized Lane fillOne() {
+    Lane lane = failed || isAllPlanned() ? null : lanes.acquire();
+    if (lane != null) {
+      lane.fill(planner);
+      starting++;
+      requests += lane.requests();
+      bytes += lane.bytes();
+    }
+    return lane;
+  }
+
   private void startIn(Lane lane) {
     boolean starts = false;
     try {
-      lane.start(planner);
+      lane.start();
       starts = true;
     } finally {
       failed |= !starts;
     }
-    requests += lane.requests();
-    bytes += lane.bytes();
-    inFlight[inFlightCount++] = lane;
+    synchronized (this) {
+      starting--;
+      inFlight[inFlightCount++] = lane;
+      settle();
+    }
+  }
+
+  private void settle() {
+    isOpen = inFlightCount > 0 || isAllPlanned() && starting == 0;
+  }
+
+  private boolean isAllPlanned() {
+    return planner.planned() == planner.size();
+  }
+
+  private synchronized BundleFetch whatFollows() {
+    return isAllPlanned() ? next : null;
   }
 
   /**
@@ -241,15 +263,14 @@ final class BundleFetch {
   /** The oldest lane with requests to take; null when there will be none. */
   private Lane awaitLane() {
     while (!failed) {
-      synchronized (this) {
-        if (inFlightCount > 0) {
-          return inFlight[0];
-        }
-        if (planner.planned() == planner.size()) {
-          return null;
+      if (isOpen) {
+        synchronized (this) {
+          if (isOpen) {
+            return inFlightCount > 0 ? inFlight[0] : null;
+          }
         }
       }
-      // Others have all lanes in hand, and fill them when they have emptied them.
+      // Others have all lanes in hand, and fill them when they have emptied them; or nobody has started yet.
       Thread.onSpinWait();
     }
     return null;
@@ -258,14 +279,11 @@ final class BundleFetch {
   private synchronized void removeOldest() {
     inFlightCount--;
     System.arraycopy(inFlight, 1, inFlight, 0, inFlightCount);
+    settle();
   }
 
   private void emptied(Lane lane) {
-    boolean empty;
-    synchronized (this) {
-      empty = lane.broughtHome();
-    }
-    if (empty) {
+    if (lane.broughtHome()) {
       lanes.release(lane);
       start();
     }

@@ -41,6 +41,9 @@ public final class FfnStream implements AutoCloseable {
   /** Memory in which reads land before their bundles are moved home; with look-ahead half of it is for that. */
   public static final int STAGING_ALL_BYTES = 16 << 20;
 
+  // Memory is given to the homes in such slices: whole huge pages.
+  private static final long POPULATED_BYTES = 8 << 20;
+
   /** Whether bundles are read before their layer's own input is known. */
   public enum LookAhead {
     NONE,
@@ -188,23 +191,50 @@ public final class FfnStream implements AutoCloseable {
     }
     requireWhole();
     whole = false;
-    AnonymousMemory.populate(homes);
     planHot(demand, 0);
     demand.start();
+    int populated = slices(cache.pinnedBundles());
+    workers.parallelFor(populated, this::populate);
     for (int layer = 0; layer < spec.layers(); layer++) {
-      BundleFetch current = demand;
-      if (layer + 1 < spec.layers()) {
+      boolean last = layer + 1 == spec.layers();
+      if (!last) {
         planHot(spare, layer + 1);
-        current.follow(spare);
+        demand.follow(spare);
       }
-      workers.parallelFor(workers.threads(), _ -> current.landAll(PINNED));
-      current.ended();
+      int next = slices(last ? slots + spillPlaces : cache.pinnedBundles());
+      landHot(demand, populated, next);
+      populated = next;
+      BundleFetch ended = demand;
       demand = spare;
-      spare = current;
+      spare = ended;
     }
     hot = null;
     ledger.clear();
     whole = true;
+  }
+
+  /** One thread takes what has been read home, the others first give memory to slices {@code from} to {@code to} of the homes. */
+  private void landHot(BundleFetch fetch, int from, int to) {
+    int some = to - from;
+    workers.parallelFor(some + workers.threads(), task -> {
+      if (task > 0 && task <= some) {
+        populate(from + task - 1);
+      } else {
+        fetch.landAll(PINNED);
+      }
+    });
+    fetch.ended();
+  }
+
+  /** Slices of the homes that cover so many of them. */
+  private int slices(int places) {
+    return Math.toIntExact(Math.ceilDiv((long) places * bundleBytes, POPULATED_BYTES));
+  }
+
+  private void populate(int slice) {
+    long from = slice * POPULATED_BYTES;
+    AnonymousMemory.populate(
+        homes.asSlice(from, Math.min(POPULATED_BYTES, homes.byteSize() - from)));
   }
 
   private void planHot(BundleFetch fetch, int layer) {

@@ -4,11 +4,12 @@ import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.plan.ReadPlanner;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * One batch of reads on its way: a part of the staging memory with a reader of its own. Who fills it says which of a planner's
- * ranges it carries; it is free again when all that it brought has been taken home. Guarded by the {@link BundleFetch} that
- * has it; only {@link #target} and the batch's places may be read by several at once.
+ * ranges it carries; it is free again when all that it brought has been taken home. One thread fills and starts it, one at a
+ * time takes requests, and several may bring home what they took.
  */
 final class Lane implements AutoCloseable {
   private final BlockReader reader;
@@ -16,20 +17,24 @@ final class Lane implements AutoCloseable {
   private int firstRange;
   private int endRange;
   private int taken;
-  private int home;
+  private final AtomicInteger home = new AtomicInteger(); // requests that are
 
   Lane(BlockReader reader, MemorySegment staging) {
     this.reader = reader;
     batch = new ReadBatch(staging);
   }
 
-  /** Starts to read as many of the planner's ranges as fit, of which there is at least one left. */
-  void start(ReadPlanner planner) {
+  /** Takes as many of the planner's ranges as fit, of which there is at least one left. */
+  void fill(ReadPlanner planner) {
     firstRange = planner.planned();
     planner.fill(batch);
     endRange = planner.planned();
     taken = 0;
-    home = 0;
+    home.set(0);
+  }
+
+  /** Starts to read them. */
+  void start() {
     reader.start(batch);
   }
 
@@ -60,7 +65,7 @@ final class Lane implements AutoCloseable {
 
   /** Notes that what one request brought is at home; true with the last. */
   boolean broughtHome() {
-    return ++home == batch.size();
+    return home.incrementAndGet() == batch.size();
   }
 
   ReadBatch batch() {
