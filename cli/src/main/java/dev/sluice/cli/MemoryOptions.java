@@ -1,13 +1,17 @@
 package dev.sluice.cli;
 
+import dev.sluice.engine.ffn.Residency;
+import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.Window;
+import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.posix.MemoryLimit;
 import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreKeys;
 import java.util.Optional;
 import java.util.OptionalLong;
 import picocli.CommandLine.Option;
@@ -15,6 +19,7 @@ import picocli.CommandLine.Option;
 /** How much RAM a run may use and what stays in it. */
 final class MemoryOptions {
   private static final int LONGEST_WINDOW_TOKENS = 1024;
+  private static final double DEFAULT_PINNED_SHARE = 0.9;
 
   @Option(
       names = "--ram",
@@ -41,8 +46,8 @@ final class MemoryOptions {
   @Option(
       names = "--pin",
       paramLabel = "SHARE",
-      defaultValue = "90%",
-      description = "Share of the slots that hold the most frequent bundles for good, where the store knows them. Default: ${DEFAULT-VALUE}.")
+      description = "Share of the slots that hold bundles for good: the most frequent, where the store knows them; the first of "
+          + "every layer where all are read. Default: 90%, and 100% where all are read.")
   private String pin;
 
   /** The split of a ceiling for the whole process, if one was given; before anything large is loaded. */
@@ -80,11 +85,21 @@ final class MemoryOptions {
     }
   }
 
-  int pinned(int slots) {
-    return (int) Math.round(share("--pin", pin) * slots);
+  /** How slots are used by single tokens whose neurons {@code predictor} names. */
+  Residency residency(MemoryPlan plan, Store store, ActivePredictor predictor) {
+    boolean all = predictor.namesAll();
+    boolean hot = store.blobBytes(StoreKeys.FREQUENCY).isPresent();
+    double share = pin != null ? share("--pin", pin) : all ? 1 : DEFAULT_PINNED_SHARE;
+    return new Residency(
+        plan.slots(),
+        all || hot ? (int) Math.round(share * plan.slots()) : 0,
+        all ? Residency.Pinning.FIRST : Residency.Pinning.MOST_FREQUENT,
+        window(),
+        WindowCache.DEFAULT_SEGMENT_BUNDLES,
+        plan.needs().spillPlaces());
   }
 
-  Window window() {
+  private Window window() {
     if (window.equals("auto")) {
       return Window.auto();
     }

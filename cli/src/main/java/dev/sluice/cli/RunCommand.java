@@ -18,11 +18,9 @@ import dev.sluice.engine.session.Session;
 import dev.sluice.engine.text.Tokenizer;
 import dev.sluice.engine.text.Utf8Stream;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
-import dev.sluice.storage.store.StoreKeys;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -161,18 +159,10 @@ final class RunCommand implements Callable<Integer> {
       try (Engine engine =
           new Engine(opened, workers, reading.backend(), activity, predictor, precision())) {
         MemoryPlan plan = ceiling.orElseGet(() -> memory.share(engine, shape));
-        boolean hot = opened.blobBytes(StoreKeys.FREQUENCY).isPresent();
-        Residency residency =
-            new Residency(
-                plan.slots(),
-                hot ? memory.pinned(plan.slots()) : 0,
-                Residency.Pinning.MOST_FREQUENT,
-                memory.window(),
-                WindowCache.DEFAULT_SEGMENT_BUNDLES,
-                plan.needs().spillPlaces());
         ReadPlanner.Limits limits = readLimits();
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
+        Residency residency = memory.residency(plan, opened, named);
         try (Session session =
             new Session(engine, positions, residency, limits, named)) {
           generate(session, engine, plan, tokenizer, ids, given, sampling);

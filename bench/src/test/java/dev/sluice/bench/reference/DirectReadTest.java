@@ -33,6 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The ledger against the kernel's count of what this process read from the disk, and against itself. */
 class DirectReadTest {
@@ -198,6 +199,38 @@ class DirectReadTest {
         session.step(tokens[1]);
         assertEquals(1000, session.ledger().ofToken(0, Quantity.HITS));
         assertEquals(1000, session.ledger().ofToken(1, Quantity.HITS));
+      }
+    }
+  }
+
+  /** Reads that run ahead into the next layer and the next token are counted where they are used, each once. */
+  @ParameterizedTest
+  @EnumSource(value = Backend.class, names = {"IO_URING", "PREAD", "MMAP"})
+  void aDenseTokenReadsWhatIsNotPinnedInWholeRuns(Backend backend) {
+    Twin twin = Twin.of("relu2");
+    int[] tokens = twin.tokens("held-out");
+    for (int threads = 1; threads <= 2; threads++) {
+      try (Workers workers = new Workers(threads);
+          Store store = Store.open(twin.bundled());
+          Engine engine = engine(store, workers, backend, PredictorChoice.ALL)) {
+        int layers = store.spec().layers();
+        int bundles = layers * store.spec().feedForward();
+        int pinned = bundles / 3;
+        Residency residency =
+            new Residency(pinned, pinned, Residency.Pinning.FIRST, Window.fixed(0), 64);
+        try (Session session = new Session(engine, 4, residency, MERGED)) {
+          for (int t = 0; t < 4; t++) {
+            session.step(tokens[t]);
+            Ledger ledger = session.ledger();
+            long bytes = ledger.ofToken(t, Quantity.BYTES_READ);
+            long wanted = (bundles - pinned) * FfnStream.widthBytes(store.ffn());
+            long requests = ledger.ofToken(t, Quantity.REQUESTS);
+            assertEquals(bundles - pinned, ledger.ofToken(t, Quantity.MISSES));
+            assertTrue(bytes >= wanted && bytes <= wanted + requests * 2 * 4096,
+                bytes + " bytes for " + wanted + " in " + requests);
+            assertTrue(requests <= 2L * layers + bytes / (256 * 1024), requests + " requests");
+          }
+        }
       }
     }
   }

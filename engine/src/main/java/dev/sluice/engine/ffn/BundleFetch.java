@@ -2,32 +2,25 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Quantity;
-import dev.sluice.storage.block.BlockReader;
-import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.plan.ReadPlanner;
-import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
-import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
- * Brings bundles of one layer from flash: plans requests, reads them into staging memory, verifies every page, moves
- * bundles home as they land, and counts it all in the ledger. One set of bundles at a time, by one thread; only what lands
- * may be taken by several at once. Owns its reader.
+ * Brings bundles of one layer from flash: plans requests, reads them into lanes of staging memory, verifies every page, moves
+ * bundles home as they land, and counts it all in the ledger. A lane that has been emptied is filled again at once, with what
+ * comes after when nothing is left. One set of bundles at a time, planned by one thread; what lands may be taken by several
+ * at once. Owns nothing.
  */
-final class BundleFetch implements AutoCloseable {
-  private static final int PAGE = PageChecksums.PAGE_BYTES;
-
+final class BundleFetch {
   private final Store store;
   private final FfnLayout layout;
-  private final BlockReader reader;
-  private final ReadPlanner planner;
-  private final ReadBatch batch;
+  private final Lanes lanes;
+  private final ReadPlanner planner; // what of it changes while reads are on, under this object's lock
   private final MemorySegment homes;
   private final Ledger ledger;
 
@@ -36,10 +29,16 @@ final class BundleFetch implements AutoCloseable {
   private final AtomicIntegerArray pending; // parts still to come; unused where there is one
   private int layer = -1;
   private int count;
-  private int firstRange; // of the batch in flight
-  private boolean inFlight; // there are requests that nobody has taken; under the reader's lock while they land
-  private long requestsBefore;
-  private long bytesBefore;
+
+  private final Object taking = new Object(); // held while a thread waits for a request; before this object's lock
+  private final Lane[] inFlight = new Lane[Lanes.COUNT]; // with requests to take, the oldest first; under this object's lock
+  private int inFlightCount;
+  private int starting; // lanes that are filled and not yet in flight
+  private volatile boolean isOpen; // there are requests to take, or there will be none; written under this object's lock
+  private long requests; // started
+  private long bytes;
+  private BundleFetch next; // gets what lanes this one no longer needs
+  private volatile boolean failed;
 
   /** Hears of bundles that have landed whole, from each thread that takes requests. */
   interface Landing {
@@ -48,16 +47,14 @@ final class BundleFetch implements AutoCloseable {
   }
 
   /**
-   * @param reader open on the store's FFN file; taken over
-   * @param staging bytes in which reads land
+   * @param lanes may be shared with another fetch that gives way
    * @param homes where bundles go
-   * @param arena owns the staging memory; must outlive this
    */
-  BundleFetch(Store store, BlockReader reader, ReadPlanner.Limits limits, long stagingBytes,
-      MemorySegment homes, Arena arena, Ledger ledger) {
+  BundleFetch(Store store, Lanes lanes, ReadPlanner.Limits limits, MemorySegment homes,
+      Ledger ledger) {
     this.store = store;
     this.layout = store.ffn();
-    this.reader = reader;
+    this.lanes = lanes;
     this.homes = homes;
     this.ledger = ledger;
     planner = new ReadPlanner(limits);
@@ -65,21 +62,11 @@ final class BundleFetch implements AutoCloseable {
     position = new int[neurons];
     home = new long[neurons];
     pending = new AtomicIntegerArray(layout.layers().getFirst().size() > 1 ? neurons : 0);
-    batch = new ReadBatch(AnonymousMemory.map(Math.max(stagingBytes, widestRead(layout)), arena));
-  }
-
-  private static long widestRead(FfnLayout layout) {
-    long widest = 0;
-    for (List<Part> parts : layout.layers()) {
-      for (Part part : parts) {
-        widest = Math.max(widest, part.strideBytes());
-      }
-    }
-    return (widest / PAGE + 2) * PAGE;
   }
 
   /**
-   * Wants the bundles of a bitmap in disk order; each is to be given a home before it lands.
+   * Wants the bundles of a bitmap in disk order; each is to be given a home before it lands. Nothing comes after them for
+   * now.
    *
    * @return how many they are
    */
@@ -102,6 +89,8 @@ final class BundleFetch implements AutoCloseable {
     for (int m = 0; m < Math.min(count, pending.length()); m++) {
       pending.set(m, parts.size());
     }
+    next = null;
+    settle();
     return count;
   }
 
@@ -128,50 +117,120 @@ final class BundleFetch implements AutoCloseable {
     return home[index];
   }
 
-  /** Starts reading as many of the bundles that are left as staging holds; false if none are. */
-  boolean start() {
-    long started = System.nanoTime();
-    firstRange = planner.planned();
-    requestsBefore = reader.counters().requests();
-    bytesBefore = reader.counters().bytes();
-    inFlight = planner.fill(batch);
-    if (inFlight) {
-      reader.start(batch);
+  /**
+   * Says what is read when all of this has been started; from there on it is.
+   *
+   * @param next planned, and of the same lanes
+   */
+  void follow(BundleFetch next) {
+    synchronized (this) {
+      this.next = next;
     }
-    ledger.spent(layer, Quantity.SUBMIT_NANOS, started, System.nanoTime());
-    return inFlight;
+    start();
+  }
+
+  /** Starts to read what is left, then what follows, as much as there are free lanes for. */
+  void start() {
+    long started = System.nanoTime();
+    Lane lane = fillOne();
+    if (lane != null) {
+      do {
+        startIn(lane);
+        lane = fillOne();
+      } while (lane != null);
+      ledger.spent(layer, Quantity.SUBMIT_NANOS, started, System.nanoTime());
+    }
+    BundleFetch then = whatFollows();
+    if (then != null) {
+      then.start();
+    }
+  }
+
+  /** A lane filled with what is left; null if nothing is, or no lane is free. */
+  private synchronized Lane fillOne() {
+    Lane lane = failed || isAllPlanned() ? null : lanes.acquire();
+    if (lane != null) {
+      lane.fill(planner);
+      starting++;
+      requests += lane.requests();
+      bytes += lane.bytes();
+    }
+    return lane;
+  }
+
+  private void startIn(Lane lane) {
+    boolean starts = false;
+    try {
+      lane.start();
+      starts = true;
+    } finally {
+      failed |= !starts;
+    }
+    synchronized (this) {
+      starting--;
+      inFlight[inFlightCount++] = lane;
+      settle();
+    }
+  }
+
+  private void settle() {
+    isOpen = inFlightCount > 0 || isAllPlanned() && starting == 0;
+  }
+
+  private boolean isAllPlanned() {
+    return planner.planned() == planner.size();
+  }
+
+  private synchronized BundleFetch whatFollows() {
+    return isAllPlanned() ? next : null;
   }
 
   /**
-   * Takes one request of what {@link #start} started, waiting for it if need be, and brings its bundles home. Several threads
-   * may take at once.
+   * Takes one request of what is wanted, waiting for it if need be, and brings its bundles home. Several threads may take at
+   * once; {@link #start} must have been called, or be about to be by another thread.
    *
    * @return false if all have been taken; the last may still be on their way home by other threads' hands
    */
   private boolean landOne(Landing landing) {
+    boolean lands = false;
+    try {
+      boolean landed = land(landing);
+      lands = true;
+      return landed;
+    } finally {
+      failed |= !lands; // others must not wait for what this thread had in hand
+    }
+  }
+
+  private boolean land(Landing landing) {
     long waiting = System.nanoTime();
+    Lane lane;
     int request;
-    synchronized (reader) {
-      request = inFlight ? reader.next() : -1;
-      inFlight = request >= 0;
+    synchronized (taking) {
+      lane = awaitLane();
+      request = lane == null ? -1 : lane.take();
+      if (lane != null && lane.isTaken()) {
+        removeOldest();
+      }
     }
     long landed = System.nanoTime();
     ledger.spent(layer, Quantity.WAIT_NANOS, waiting, landed);
-    if (request < 0) {
+    if (lane == null) {
       return false;
     }
     store
         .ffnChecksums()
         .verify(
-            layout.file(), batch.fileOffsetBytes(request), batch.target(),
-            batch.targetOffsetBytes(request), batch.lengthBytes(request));
+            layout.file(), lane.batch().fileOffsetBytes(request), lane.target(),
+            lane.batch().targetOffsetBytes(request), lane.batch().lengthBytes(request));
     List<Part> parts = layout.layers().get(layer);
-    int from = firstRangeOf(request);
+    int from = lane.firstRangeOf(request, planner);
     int to = from;
-    while (to < planner.planned() && planner.requestOf(to) == request) {
-      bringHome(parts, to++);
+    while (to < lane.endRange() && planner.requestOf(to) == request) {
+      bringHome(lane, parts, to++);
     }
     ledger.spent(layer, Quantity.MEMORY_NANOS, landed, System.nanoTime());
+    emptied(lane);
     if (parts.size() == 1) {
       landing.bundles(from, to - from);
     } else {
@@ -185,6 +244,35 @@ final class BundleFetch implements AutoCloseable {
     return true;
   }
 
+  /** The oldest lane with requests to take; null when there will be none. */
+  private Lane awaitLane() {
+    while (!failed) {
+      if (isOpen) {
+        synchronized (this) {
+          if (isOpen) {
+            return inFlightCount > 0 ? inFlight[0] : null;
+          }
+        }
+      }
+      // Others have all lanes in hand, and fill them when they have emptied them; or nobody has started yet.
+      Thread.onSpinWait();
+    }
+    return null;
+  }
+
+  private synchronized void removeOldest() {
+    inFlightCount--;
+    System.arraycopy(inFlight, 1, inFlight, 0, inFlightCount);
+    settle();
+  }
+
+  private void emptied(Lane lane) {
+    if (lane.broughtHome()) {
+      lanes.release(lane);
+      start();
+    }
+  }
+
   /** Takes requests until there are none left to take. */
   void landAll(Landing landing) {
     while (landOne(landing)) {
@@ -192,44 +280,23 @@ final class BundleFetch implements AutoCloseable {
     }
   }
 
-  /** Counts what {@link #start} started, when all of it has landed. */
+  /** Counts what was started, when all of it has landed. */
   void ended() {
-    ledger.add(layer, Quantity.REQUESTS, reader.counters().requests() - requestsBefore);
-    ledger.add(layer, Quantity.BYTES_READ, reader.counters().bytes() - bytesBefore);
-    requestsBefore = reader.counters().requests();
-    bytesBefore = reader.counters().bytes();
+    ledger.add(layer, Quantity.REQUESTS, requests);
+    ledger.add(layer, Quantity.BYTES_READ, bytes);
+    requests = 0;
+    bytes = 0;
   }
 
-  /** Ranges of a batch lie in request order: the first of a request is found by bisection. */
-  private int firstRangeOf(int request) {
-    int low = firstRange;
-    int high = planner.planned();
-    while (low < high) {
-      int middle = (low + high) >>> 1;
-      if (planner.requestOf(middle) < request) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
-  }
-
-  private void bringHome(List<Part> parts, int range) {
+  private void bringHome(Lane lane, List<Part> parts, int range) {
     Part part = parts.get(range / count);
     int m = range % count;
-    MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes,
+    MemorySegment.copy(lane.target(), planner.targetOffsetBytes(lane.batch(), range), homes,
         home[m] + part.offsetInBundleBytes(), part.bytes());
   }
 
   /** One line about the reader, for a person. */
   String describeReader() {
-    return reader.describe();
-  }
-
-  /** Drains what is in flight. */
-  @Override
-  public void close() {
-    reader.close();
+    return lanes.describeReader();
   }
 }

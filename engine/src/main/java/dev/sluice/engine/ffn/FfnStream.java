@@ -20,6 +20,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * One token's FFN from flash: predict, look up, read what is missing while the rest is computed, compute what lands, then sum
@@ -29,12 +30,17 @@ import java.util.List;
  * <p>A predictor that looks at the block's input is asked before the layer's attention ({@link #begin}), and what it names and
  * is not resident is read while attention is computed. Any other is asked when attention is done.
  *
+ * <p>A predictor that names every neuron leaves nothing to foresee: reads of the next layer follow those of this one at once.
+ *
  * <p>A bundle's home is a slot (it stays) or a spill place (it is forgotten with the layer). One thread calls, and
  * the team helps it; owns its readers and its memory until closed; a read in flight is drained before memory goes.
  */
 public final class FfnStream implements AutoCloseable {
   /** Memory in which reads land before their bundles are moved home. */
-  public static final int STAGING_BYTES = 8 << 20;
+  public static final int STAGING_BYTES = 16 << 20;
+
+  // Memory is given to the homes in such slices: whole huge pages.
+  private static final long POPULATED_BYTES = 8 << 20;
 
   private final ModelSpec spec;
   private final Model model;
@@ -46,7 +52,10 @@ public final class FfnStream implements AutoCloseable {
   private final Ledger ledger;
 
   private final Arena arena = Arena.ofShared();
-  private final BundleFetch demand;
+  private final Lanes lanes;
+  private final ReadAhead readAhead; // null unless every neuron is named
+  private BundleFetch demand;
+  private BundleFetch spare; // takes turns with demand while slots are filled
   private final NeuronPass pass;
   private final int slots;
   private final int bundleBytes;
@@ -59,7 +68,7 @@ public final class FfnStream implements AutoCloseable {
   private final PredictorScratch predictorScratch = new PredictorScratch();
   private final float[] blockNormed;
   private final LayerRound round;
-  private final Runnable asking;
+  private final Runnable asking = this::ask;
   private boolean begun; // the layer's first part is looked up and asked for
   private long askingNanos;
   private int next; // first neuron of the part after the one looked up
@@ -67,17 +76,18 @@ public final class FfnStream implements AutoCloseable {
   private int spilled; // places taken
   private final MemorySegment homes; // slots, then places for a layer's spilled bundles
   private int[] hot; // bundles to pin before the first token; null once they are
-  private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
+  private boolean whole = true; // false while reads are asked for and taken: a fault between leaves slots unfilled
 
   /**
    * @param columnNorms layer × neuron; may be zeros with the exact and gate rules
-   * @param reader open on the store's FFN file; taken over
+   * @param readers opens readers on the store's FFN file
    * @param hotBundles layer · feedForward + disk position; the first of them, as many as {@code residency} says, are pinned
    */
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
-      BlockReader reader, Residency residency, int[] hotBundles, ReadPlanner.Limits limits,
-      Workers workers, Ledger ledger) {
+      Supplier<BlockReader> readers,
+      Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Workers workers,
+      Ledger ledger) {
     this.spec = store.spec();
     this.model = model;
     this.layout = store.ffn();
@@ -104,11 +114,15 @@ public final class FfnStream implements AutoCloseable {
     try {
       homes = AnonymousMemory.map(((long) slots + spillPlaces) * bundleBytes, arena);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
-      demand = new BundleFetch(store, reader, limits, STAGING_BYTES, homes, arena, ledger);
-      round = new LayerRound(pass, demand, workers, ledger);
-      asking = this::ask;
+      lanes = new Lanes(layout, readers, STAGING_BYTES, arena);
+      demand = new BundleFetch(store, lanes, limits, homes, ledger);
+      spare = new BundleFetch(store, lanes, limits, homes, ledger);
+      readAhead = predictor.namesAll()
+          ? new ReadAhead(order, neurons, cache,
+              new BundleFetch(store, lanes, limits, homes, ledger), spillPlaces)
+          : null;
+      round = new LayerRound(pass, workers, ledger);
     } catch (RuntimeException | Error e) {
-      reader.close();
       arena.close();
       throw e;
     }
@@ -159,26 +173,66 @@ public final class FfnStream implements AutoCloseable {
     if (hot == null) {
       return;
     }
-    AnonymousMemory.populate(homes);
-    int neurons = spec.feedForward();
+    requireWhole();
+    whole = false;
+    planHot(demand, 0);
+    demand.start();
+    int populated = slices(cache.pinnedBundles());
+    workers.parallelFor(populated, this::populate);
     for (int layer = 0; layer < spec.layers(); layer++) {
-      Arrays.fill(misses, 0);
-      for (int bundle : hot) {
-        if (bundle / neurons == layer) {
-          DiskOrder.set(misses, bundle % neurons);
-        }
+      boolean last = layer + 1 == spec.layers();
+      if (!last) {
+        planHot(spare, layer + 1);
+        demand.follow(spare);
       }
-      demand.plan(layer, misses);
-      for (int m = 0; m < demand.count(); m++) {
-        demand.home(m, homeOffsetBytes(cache.pin(layer, demand.position(m))));
-      }
-      while (demand.start()) {
-        workers.parallelFor(workers.threads(), _ -> demand.landAll(PINNED));
-        demand.ended();
-      }
+      int next = slices(last ? slots + spillPlaces : cache.pinnedBundles());
+      landHot(demand, populated, next);
+      populated = next;
+      BundleFetch ended = demand;
+      demand = spare;
+      spare = ended;
     }
     hot = null;
     ledger.clear();
+    whole = true;
+  }
+
+  /** One thread takes what has been read home, the others first give memory to slices {@code from} to {@code to} of the homes. */
+  private void landHot(BundleFetch fetch, int from, int to) {
+    int some = to - from;
+    workers.parallelFor(some + workers.threads(), task -> {
+      if (task > 0 && task <= some) {
+        populate(from + task - 1);
+      } else {
+        fetch.landAll(PINNED);
+      }
+    });
+    fetch.ended();
+  }
+
+  /** Slices of the homes that cover so many of them. */
+  private int slices(int places) {
+    return Math.toIntExact(Math.ceilDiv((long) places * bundleBytes, POPULATED_BYTES));
+  }
+
+  private void populate(int slice) {
+    long from = slice * POPULATED_BYTES;
+    AnonymousMemory.populate(
+        homes.asSlice(from, Math.min(POPULATED_BYTES, homes.byteSize() - from)));
+  }
+
+  private void planHot(BundleFetch fetch, int layer) {
+    int neurons = spec.feedForward();
+    Arrays.fill(misses, 0);
+    for (int bundle : hot) {
+      if (bundle / neurons == layer) {
+        DiskOrder.set(misses, bundle % neurons);
+      }
+    }
+    fetch.plan(layer, misses);
+    for (int m = 0; m < fetch.count(); m++) {
+      fetch.home(m, homeOffsetBytes(cache.pin(layer, fetch.position(m))));
+    }
   }
 
   private static final BundleFetch.Landing PINNED = (_, _) -> {};
@@ -197,16 +251,14 @@ public final class FfnStream implements AutoCloseable {
     }
     whole = false;
     model.normFfn(layer, x, 0, 1, blockNormed, 0);
-    predict(layer, blockNormed);
-    next = takePart(layer, 0);
-    lookUp(layer);
+    name(layer, blockNormed);
     begun = true;
     workers.beside(asking);
   }
 
   private void ask() {
     long started = System.nanoTime();
-    round.ask();
+    demand.start();
     askingNanos = System.nanoTime() - started;
   }
 
@@ -226,9 +278,7 @@ public final class FfnStream implements AutoCloseable {
     } else {
       requireWhole();
       whole = false;
-      predict(layer, normed);
-      next = takePart(layer, 0);
-      lookUp(layer);
+      name(layer, normed);
     }
     pass.begin(layer, normed);
     applyPart(layer);
@@ -241,6 +291,13 @@ public final class FfnStream implements AutoCloseable {
     whole = true;
   }
 
+  /** Asks the predictor and looks up the first part of what it names. */
+  private void name(int layer, float[] seen) {
+    predict(layer, seen);
+    next = takePart(layer, 0);
+    lookUp(layer);
+  }
+
   private void requireWhole() {
     if (!whole) {
       throw new FaultException(
@@ -249,9 +306,9 @@ public final class FfnStream implements AutoCloseable {
     }
   }
 
-  private void predict(int layer, float[] normed) {
+  private void predict(int layer, float[] seen) {
     long start = System.nanoTime();
-    predictor.predict(layer, normed, 0, 1, predicted, predictorScratch);
+    predictor.predict(layer, seen, 0, 1, predicted, predictorScratch);
     int count = order.mark(layer, predicted, named);
     ledger.spentByAll(layer, Quantity.PREDICT_NANOS, start, System.nanoTime());
     ledger.add(layer, Quantity.PREDICTED, count);
@@ -300,7 +357,8 @@ public final class FfnStream implements AutoCloseable {
     for (int m = 0; m < demand.count(); m++) {
       pass.add(order.neuronAt(layer, demand.position(m)), demand.home(m));
     }
-    round.begin(resident);
+    boolean readsOn = readAhead != null && layer + 1 < spec.layers();
+    round.begin(resident, demand, readsOn ? readAhead : null);
     round.run();
     ledger.add(layer, Quantity.BYTES_USED_OF_READ,
         pass.fired(resident, pass.queued()) * widthOf(layout.layers().get(layer)));
@@ -316,7 +374,7 @@ public final class FfnStream implements AutoCloseable {
     long start = System.nanoTime();
     cache.split(layer, wanted, hits, misses);
     spilled = 0;
-    demand.plan(layer, misses);
+    planDemand(layer);
     for (int m = 0; m < demand.count(); m++) {
       demand.home(m, admit(layer, demand.position(m)));
     }
@@ -325,15 +383,28 @@ public final class FfnStream implements AutoCloseable {
     ledger.add(layer, Quantity.MISSES, demand.count());
   }
 
+  private void planDemand(int layer) {
+    if (readAhead != null && readAhead.isAbout(layer)) {
+      demand = readAhead.take(misses, demand);
+      return;
+    }
+    demand.plan(layer, misses);
+  }
+
   private long admit(int layer, int position) {
     int slot = cache.admit(layer, position);
     return homeOffsetBytes(slot >= 0 ? slot : slots + spilled++);
   }
 
-  /** Token boundary: slots may change hands. */
+  /** Token boundary: slots may change hands. Where every neuron is named, the next token's reads begin. */
   public void endToken() {
     long started = System.nanoTime();
     cache.endToken();
+    if (readAhead != null) {
+      whole = false;
+      readAhead.first();
+      whole = true;
+    }
     // The boundary belongs to no layer; it is booked under the last.
     ledger.spentByAll(spec.layers() - 1, Quantity.CACHE_NANOS, started, System.nanoTime());
   }
@@ -371,7 +442,7 @@ public final class FfnStream implements AutoCloseable {
     } catch (RuntimeException e) {
       // It was of a token that nobody waits for any more.
     }
-    demand.close();
+    lanes.close();
     arena.close();
   }
 }

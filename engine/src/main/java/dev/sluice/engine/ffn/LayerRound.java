@@ -13,63 +13,50 @@ final class LayerRound implements IntConsumer {
   private static final int CHUNK_NEURONS = 64;
 
   private final NeuronPass pass;
-  private final BundleFetch demand;
   private final Workers workers;
   private final Ledger ledger;
   private final BundleFetch.Landing landing = this::landed;
+  private BundleFetch demand;
+  private ReadAhead after; // null if what comes next is not known
   private int resident; // places in the queue before this are; those from here on are read
   private int chunks;
-  private boolean readsOn; // staging could not take all
-  private volatile boolean isAsked;
 
-  LayerRound(NeuronPass pass, BundleFetch demand, Workers workers, Ledger ledger) {
+  LayerRound(NeuronPass pass, Workers workers, Ledger ledger) {
     this.pass = pass;
-    this.demand = demand;
     this.workers = workers;
     this.ledger = ledger;
   }
 
   /**
    * Says what is queued: neurons in places before {@code resident} need no reading, those behind do, in the order of {@code
-   * demand}.
+   * demand}, of which some or all may have been started.
+   *
+   * @param after reads the next layer ahead when this one's reads have been started; null if it does not
    */
-  void begin(int resident) {
+  void begin(int resident, BundleFetch demand, ReadAhead after) {
+    this.demand = demand;
+    this.after = after;
     this.resident = resident;
     chunks = Math.ceilDiv(resident, CHUNK_NEURONS);
   }
 
-  /** Asks for what is to be read before {@link #run} would; once a round, by any thread. */
-  void ask() {
-    try {
-      readsOn = demand.start();
-    } finally {
-      isAsked = true;
-    }
-  }
-
   /** Goes on until all that is queued is computed. */
   void run() {
-    do {
-      int tasks = 1 + chunks + workers.threads();
-      if (pass.isShared(pass.queued())) {
-        workers.parallelFor(tasks, this);
-      } else {
-        for (int task = 0; task < tasks; task++) {
-          accept(task);
-        }
+    int tasks = 1 + chunks + workers.threads();
+    if (pass.isShared(pass.queued())) {
+      workers.parallelFor(tasks, this);
+    } else {
+      for (int task = 0; task < tasks; task++) {
+        accept(task);
       }
-      chunks = 0;
-      isAsked = false;
-      demand.ended();
-    } while (readsOn);
+    }
+    demand.ended();
   }
 
   @Override
   public void accept(int task) {
     if (task == 0) {
-      if (!isAsked) {
-        ask();
-      }
+      ask();
     } else if (task <= chunks) {
       int from = (task - 1) * CHUNK_NEURONS;
       compute(from, Math.min(resident, from + CHUNK_NEURONS));
@@ -78,10 +65,14 @@ final class LayerRound implements IntConsumer {
     }
   }
 
-  private void take() {
-    while (!isAsked) {
-      Thread.onSpinWait();
+  private void ask() {
+    demand.start();
+    if (after != null) {
+      after.after(demand, demand.layer() + 1);
     }
+  }
+
+  private void take() {
     demand.landAll(landing);
   }
 

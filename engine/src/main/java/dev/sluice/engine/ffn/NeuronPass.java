@@ -16,13 +16,9 @@ import java.util.Optional;
 
 /**
  * One token's arithmetic over bundles that lie anywhere in memory: h of each neuron as its bundle comes, then the sum of
-<<<<<<< HEAD
- * columns in neuron order, so that the result depends on the active set alone. Several threads may compute different
- * neurons at once; columns are shared out among the workers by output. Otherwise mutable, one caller at a time.
-=======
  * columns in neuron order, group by group (see {@link DownColumns}), so that the result depends on the active set alone.
- * Rows are shared out among the workers by neuron, columns by group. Mutable; one caller at a time.
->>>>>>> kernel
+ * Several threads may compute different neurons at once; columns are shared out among the workers by group. Otherwise
+ * mutable, one caller at a time.
  */
 final class NeuronPass {
   // Below this many weight bytes a second thread costs more than it brings.

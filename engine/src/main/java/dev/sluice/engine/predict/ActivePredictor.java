@@ -26,4 +26,9 @@ public interface ActivePredictor {
    */
   void predict(int layer, float[] normed, int offset, int count, byte[] predicted,
       PredictorScratch scratch);
+
+  /** Whether every neuron is named whatever the input, so that what a layer will read is known before it. */
+  default boolean namesAll() {
+    return false;
+  }
 }

@@ -26,4 +26,9 @@ public final class AllNeurons implements ActivePredictor {
       PredictorScratch scratch) {
     Arrays.fill(predicted, 0, neurons * count, (byte) 1);
   }
+
+  @Override
+  public boolean namesAll() {
+    return true;
+  }
 }

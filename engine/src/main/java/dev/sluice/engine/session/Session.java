@@ -78,7 +78,7 @@ public final class Session implements AutoCloseable {
             predictor,
             engine.activity(),
             engine.columnNorms(),
-            engine.openReader(),
+            engine::openReader,
             residency,
             hot,
             limits,
@@ -198,10 +198,10 @@ public final class Session implements AutoCloseable {
       ledger.spentByAll(layer, Quantity.ATTENTION_NANOS, attending, System.nanoTime());
       ffn.apply(layer, normed, hidden);
     }
+    ffn.endToken();
     long last = System.nanoTime();
     model.logits(hidden, 0, logits, engine.workers(), scratch);
     ledger.spentByAll(spec.layers() - 1, Quantity.HEAD_NANOS, last, System.nanoTime());
-    ffn.endToken();
     position++;
     ledger.endToken(System.nanoTime() - start);
     return logits;

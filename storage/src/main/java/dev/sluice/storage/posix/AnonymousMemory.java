@@ -23,7 +23,7 @@ public final class AnonymousMemory {
    * Gives {@code memory} all of its RAM at once instead of a page at each first touch. Kernels before 5.14 are left to do it
    * their way.
    *
-   * @param memory one that {@link #map} returned
+   * @param memory one that {@link #map} returned, or a part of it that begins on a page
    * @throws FaultException if there is not so much, which is better heard now than in the middle of a text
    */
   public static void populate(MemorySegment memory) {

@@ -1,0 +1,76 @@
+package dev.sluice.engine.ffn;
+
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.store.FfnLayout;
+import dev.sluice.storage.store.FfnLayout.Part;
+import dev.sluice.storage.store.PageChecksums;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * Staging memory in parts, each with a batch of reads of its own, so that the device has the next batch while the one before is
+ * verified and computed. Thread-safe; owns its readers.
+ */
+final class Lanes implements AutoCloseable {
+  /** So many batches at once. Two would do, were not threads late now and then. */
+  static final int COUNT = 4;
+
+  private static final int PAGE = PageChecksums.PAGE_BYTES;
+
+  private final List<Lane> all = new ArrayList<>();
+  private final Lane[] free = new Lane[COUNT];
+  private int freeCount;
+
+  /**
+   * @param readers opens readers on the store's FFN file
+   * @param stagingBytes for all lanes together
+   * @param arena owns the staging memory; must outlive this
+   */
+  Lanes(FfnLayout layout, Supplier<BlockReader> readers, long stagingBytes, Arena arena) {
+    long bytes = Math.max(stagingBytes / COUNT / PAGE * PAGE, widestRead(layout));
+    MemorySegment staging = AnonymousMemory.map(COUNT * bytes, arena);
+    try {
+      for (int i = 0; i < COUNT; i++) {
+        all.add(new Lane(readers.get(), staging.asSlice(i * bytes, bytes)));
+        release(all.get(i));
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  private static long widestRead(FfnLayout layout) {
+    long widest = 0;
+    for (List<Part> parts : layout.layers()) {
+      for (Part part : parts) {
+        widest = Math.max(widest, part.strideBytes());
+      }
+    }
+    return (widest / PAGE + 2) * PAGE;
+  }
+
+  /** A lane that nobody has; null if there is none. */
+  synchronized Lane acquire() {
+    return freeCount == 0 ? null : free[--freeCount];
+  }
+
+  synchronized void release(Lane lane) {
+    free[freeCount++] = lane;
+  }
+
+  /** One line about the readers, for a person. */
+  String describeReader() {
+    return all.getFirst().describeReader();
+  }
+
+  /** Drains what is in flight. */
+  @Override
+  public void close() {
+    all.forEach(Lane::close);
+  }
+}
