@@ -1,6 +1,5 @@
 package dev.sluice.bench.impose;
 
-import com.sun.nio.file.ExtendedOpenOption;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
@@ -11,6 +10,7 @@ import dev.sluice.engine.predict.AllNeurons;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.posix.DirectFile;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
 import java.io.IOException;
@@ -183,7 +183,7 @@ public final class DenseFirings implements AutoCloseable {
   private static DenseFirings open(Path file, Engine engine, int[] ids) {
     FileChannel channel;
     try {
-      channel = openChannel(file);
+      channel = DirectFile.open(file, StandardOpenOption.READ);
     } catch (IOException e) {
       throw unreadable(file, e);
     }
@@ -195,14 +195,6 @@ public final class DenseFirings implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       firings.close();
       throw e;
-    }
-  }
-
-  private static FileChannel openChannel(Path file) throws IOException {
-    try {
-      return FileChannel.open(file, StandardOpenOption.READ, ExtendedOpenOption.DIRECT);
-    } catch (UnsupportedOperationException | IOException e) {
-      return FileChannel.open(file, StandardOpenOption.READ); // tmpfs knows no direct reads
     }
   }
 

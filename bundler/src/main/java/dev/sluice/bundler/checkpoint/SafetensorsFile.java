@@ -2,6 +2,7 @@ package dev.sluice.bundler.checkpoint;
 
 import dev.sluice.bundler.input.InputFiles;
 import dev.sluice.bundler.input.Shown;
+import dev.sluice.bundler.input.WeightData;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import java.io.IOException;
@@ -34,9 +35,6 @@ final class SafetensorsFile implements AutoCloseable {
 
   private static final int LENGTH_FIELD_BYTES = 8;
 
-  /** Most that one read call asks for; the kernel splits larger ones anyway. */
-  private static final int CHUNK_BYTES = 1 << 24;
-
   /**
    * @param shape elements per dimension, outermost first; row-major
    * @param offsetBytes where the data begins in the file
@@ -44,12 +42,12 @@ final class SafetensorsFile implements AutoCloseable {
   record Tensor(String name, ElementType type, List<Long> shape, long offsetBytes, long bytes) {}
 
   private final Path file;
-  private final FileChannel channel;
+  private final WeightData data;
   private final Map<String, Tensor> tensors;
 
-  private SafetensorsFile(Path file, FileChannel channel, Map<String, Tensor> tensors) {
+  private SafetensorsFile(Path file, WeightData data, Map<String, Tensor> tensors) {
     this.file = file;
-    this.channel = channel;
+    this.data = data;
     this.tensors = Collections.unmodifiableMap(tensors);
   }
 
@@ -60,16 +58,11 @@ final class SafetensorsFile implements AutoCloseable {
    * @throws FaultException if the device fails
    */
   static SafetensorsFile open(Path file) {
-    FileChannel channel = InputFiles.open(file);
-    try {
-      return new SafetensorsFile(file, channel, parse(file, channel));
-    } catch (IOException | RuntimeException e) {
-      try {
-        channel.close();
-      } catch (IOException closing) {
-        e.addSuppressed(closing);
-      }
-      throw e instanceof IOException io ? InputFiles.refusal(file, io) : (RuntimeException) e;
+    try (FileChannel channel = InputFiles.open(file)) {
+      Map<String, Tensor> tensors = parse(file, channel);
+      return new SafetensorsFile(file, WeightData.open(file), tensors);
+    } catch (IOException e) {
+      throw InputFiles.refusal(file, e);
     }
   }
 
@@ -111,32 +104,12 @@ final class SafetensorsFile implements AutoCloseable {
     if (fromBytes < 0 || target.byteSize() > tensor.bytes() - fromBytes) {
       throw new IndexOutOfBoundsException("bytes beyond the end of tensor " + tensor.name());
     }
-    for (long done = 0; done < target.byteSize();) {
-      long chunkBytes = Math.min(CHUNK_BYTES, target.byteSize() - done);
-      ByteBuffer buffer = target.asSlice(done, chunkBytes).asByteBuffer();
-      int got;
-      try {
-        got = channel.read(buffer, tensor.offsetBytes() + fromBytes + done);
-      } catch (IOException e) {
-        throw InputFiles.refusal(file, e);
-      }
-      if (got < 0) {
-        throw new FaultException(
-            place(file, tensor.name()),
-            "the file was cut short while it was read",
-            "fetch it again and repeat");
-      }
-      done += got;
-    }
+    data.read(tensor.offsetBytes() + fromBytes, target, place(file, tensor.name()));
   }
 
   @Override
   public void close() {
-    try {
-      channel.close();
-    } catch (IOException e) {
-      throw InputFiles.refusal(file, e);
-    }
+    data.close();
   }
 
   private static Map<String, Tensor> parse(Path file, FileChannel channel) throws IOException {

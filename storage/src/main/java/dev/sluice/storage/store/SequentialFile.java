@@ -1,6 +1,6 @@
 package dev.sluice.storage.store;
 
-import com.sun.nio.file.ExtendedOpenOption;
+import dev.sluice.storage.posix.DirectFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -79,18 +79,7 @@ final class SequentialFile implements AutoCloseable {
   }
 
   private static FileChannel open(Path file) throws IOException {
-    if (Files.getFileStore(file).getBlockSize() == PAGE_BYTES) {
-      try {
-        return FileChannel.open(file, StandardOpenOption.WRITE, ExtendedOpenOption.DIRECT);
-      } catch (IOException | UnsupportedOperationException e) {
-        return openCached(file); // a file system without direct writes
-      }
-    }
-    return openCached(file);
-  }
-
-  private static FileChannel openCached(Path file) throws IOException {
-    return FileChannel.open(file, StandardOpenOption.WRITE);
+    return DirectFile.open(file, StandardOpenOption.WRITE);
   }
 
   /** Hashes what is there; the begun page returns into the buffer. */

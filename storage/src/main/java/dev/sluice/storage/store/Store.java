@@ -1,9 +1,9 @@
 package dev.sluice.storage.store;
 
-import com.sun.nio.file.ExtendedOpenOption;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.posix.DirectFile;
 import dev.sluice.storage.store.Manifest.FileEntry;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -174,16 +174,8 @@ public final class Store implements AutoCloseable {
 
   /** Everything that is read of such a file is whole pages, which direct reads need. */
   private static FileChannel openUncached(Path file, long bytes) throws IOException {
-    if (bytes % StoreFormat.PAGE_BYTES == 0
-        && StoreFormat.PAGE_BYTES % Files.getFileStore(file).getBlockSize() == 0) {
-      try {
-        return FileChannel.open(file, StandardOpenOption.READ, ExtendedOpenOption.DIRECT);
-      } catch (IOException | UnsupportedOperationException e) {
-        // The file system has no direct reads.
-        return FileChannel.open(file, StandardOpenOption.READ);
-      }
-    }
-    return FileChannel.open(file, StandardOpenOption.READ);
+    return bytes % StoreFormat.PAGE_BYTES == 0 ? DirectFile.open(file, StandardOpenOption.READ)
+        : FileChannel.open(file, StandardOpenOption.READ);
   }
 
   private static void checkDigest(

@@ -2,6 +2,7 @@ package dev.sluice.bundler.checkpoint.gguf;
 
 import dev.sluice.bundler.input.InputFiles;
 import dev.sluice.bundler.input.Shown;
+import dev.sluice.bundler.input.WeightData;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import java.io.IOException;
@@ -22,9 +23,6 @@ import java.util.Map;
  * threads at once.
  */
 public final class GgufFile implements AutoCloseable {
-  /** Most that one read call asks for; the kernel splits larger ones anyway. */
-  private static final int CHUNK_BYTES = 1 << 24;
-
   /**
    * @param shape elements per dimension, outermost first (the file has them the other way); row-major
    * @param offsetBytes where the data begins in the file
@@ -33,14 +31,16 @@ public final class GgufFile implements AutoCloseable {
       String name, GgufType type, List<Long> shape, long offsetBytes, long bytes) {}
 
   private final Path file;
-  private final FileChannel channel;
+  private final FileChannel channel; // of what comes before the data
+  private final WeightData data;
   private final GgufMetadata metadata;
   private final Map<String, Tensor> tensors;
   private final long headerBytes;
 
-  private GgufFile(Path file, FileChannel channel, GgufHeader header) {
+  private GgufFile(Path file, FileChannel channel, WeightData data, GgufHeader header) {
     this.file = file;
     this.channel = channel;
+    this.data = data;
     this.metadata = new GgufMetadata(file, channel, header.values());
     this.tensors = Collections.unmodifiableMap(header.tensors());
     this.headerBytes = header.bytes();
@@ -55,7 +55,8 @@ public final class GgufFile implements AutoCloseable {
   public static GgufFile open(Path file) {
     FileChannel channel = InputFiles.open(file);
     try {
-      return new GgufFile(file, channel, GgufHeader.parse(file, channel, channel.size()));
+      GgufHeader header = GgufHeader.parse(file, channel, channel.size());
+      return new GgufFile(file, channel, WeightData.open(file), header);
     } catch (IOException | RuntimeException e) {
       try {
         channel.close();
@@ -127,24 +128,12 @@ public final class GgufFile implements AutoCloseable {
     if (fromBytes < 0 || target.byteSize() > tensor.bytes() - fromBytes) {
       throw new IndexOutOfBoundsException("bytes beyond the end of tensor " + tensor.name());
     }
-    for (long done = 0; done < target.byteSize();) {
-      long chunkBytes = Math.min(CHUNK_BYTES, target.byteSize() - done);
-      ByteBuffer buffer = target.asSlice(done, chunkBytes).asByteBuffer();
-      int got;
-      try {
-        got = channel.read(buffer, tensor.offsetBytes() + fromBytes + done);
-      } catch (IOException e) {
-        throw InputFiles.refusal(file, e);
-      }
-      if (got < 0) {
-        throw cutShort(place(tensor));
-      }
-      done += got;
-    }
+    data.read(tensor.offsetBytes() + fromBytes, target, place(tensor));
   }
 
   @Override
   public void close() {
+    data.close();
     try {
       channel.close();
     } catch (IOException e) {
