@@ -2,10 +2,10 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Quantity;
-import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.store.CheckedReader;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.PageChecksums;
@@ -27,9 +27,8 @@ final class BundleFetch implements AutoCloseable {
   /** The home of a bundle that is read in vain. */
   static final long NOWHERE = -1;
 
-  private final Store store;
   private final FfnLayout layout;
-  private final BlockReader reader;
+  private final CheckedReader reader;
   private final ReadPlanner planner;
   private final ReadBatch batch;
   private final MemorySegment homes;
@@ -41,9 +40,10 @@ final class BundleFetch implements AutoCloseable {
   private int layer = -1;
   private int count;
   private int firstRange; // of the batch in flight
-  private boolean inFlight; // there are requests that nobody has taken; under the reader's lock while they land
+  private boolean started; // there may be requests that nobody has taken; under the reader's lock while they land
   private long requestsBefore;
   private long bytesBefore;
+  private long repeatsBefore;
 
   /** Hears of bundles that have landed whole, from each thread that takes requests. */
   interface Landing {
@@ -52,14 +52,13 @@ final class BundleFetch implements AutoCloseable {
   }
 
   /**
-   * @param reader open on the store's FFN file; taken over
+   * @param reader on the store's FFN file; taken over
    * @param staging bytes in which reads land
    * @param homes where bundles go
    * @param arena owns the staging memory; must outlive this
    */
-  BundleFetch(Store store, BlockReader reader, ReadPlanner.Limits limits, long stagingBytes,
+  BundleFetch(Store store, CheckedReader reader, ReadPlanner.Limits limits, long stagingBytes,
       MemorySegment homes, Arena arena, Ledger ledger) {
-    this.store = store;
     this.layout = store.ffn();
     this.reader = reader;
     this.homes = homes;
@@ -141,16 +140,17 @@ final class BundleFetch implements AutoCloseable {
 
   /** Starts reading as many of the bundles that are left as staging holds; false if none are. */
   boolean start() {
-    long started = System.nanoTime();
+    long began = System.nanoTime();
     firstRange = planner.planned();
     requestsBefore = reader.counters().requests();
     bytesBefore = reader.counters().bytes();
-    inFlight = planner.fill(batch);
-    if (inFlight) {
+    repeatsBefore = reader.repeats();
+    started = planner.fill(batch);
+    if (started) {
       reader.start(batch);
     }
-    ledger.spent(layer, Quantity.SUBMIT_NANOS, started, System.nanoTime());
-    return inFlight;
+    ledger.spent(layer, Quantity.SUBMIT_NANOS, began, System.nanoTime());
+    return started;
   }
 
   /**
@@ -163,26 +163,26 @@ final class BundleFetch implements AutoCloseable {
     long waiting = System.nanoTime();
     int request;
     synchronized (reader) {
-      request = inFlight ? reader.next() : -1;
-      inFlight = request >= 0;
+      request = started ? reader.next() : -1;
     }
     long landed = System.nanoTime();
     ledger.spent(layer, Quantity.WAIT_NANOS, waiting, landed);
     if (request < 0) {
       return false;
     }
-    store
-        .ffnChecksums()
-        .verify(
-            layout.file(), batch.fileOffsetBytes(request), batch.target(),
-            batch.targetOffsetBytes(request), batch.lengthBytes(request));
+    boolean right = reader.check(request);
+    long checked = System.nanoTime();
+    ledger.spent(layer, Quantity.CHECK_NANOS, landed, checked);
+    if (!right) {
+      return true; // it comes again
+    }
     List<Part> parts = layout.layers().get(layer);
     int from = firstRangeOf(request);
     int to = from;
     while (to < planner.planned() && planner.requestOf(to) == request) {
       bringHome(parts, to++);
     }
-    ledger.spent(layer, Quantity.MEMORY_NANOS, landed, System.nanoTime());
+    ledger.spent(layer, Quantity.MEMORY_NANOS, checked, System.nanoTime());
     if (parts.size() == 1) {
       landing.bundles(from, to - from);
     } else {
@@ -207,8 +207,10 @@ final class BundleFetch implements AutoCloseable {
   void ended() {
     ledger.add(layer, Quantity.REQUESTS, reader.counters().requests() - requestsBefore);
     ledger.add(layer, Quantity.BYTES_READ, reader.counters().bytes() - bytesBefore);
+    ledger.add(layer, Quantity.REPEATS, reader.repeats() - repeatsBefore);
     requestsBefore = reader.counters().requests();
     bytesBefore = reader.counters().bytes();
+    repeatsBefore = reader.repeats();
   }
 
   /** Ranges of a batch lie in request order: the first of a request is found by bisection. */
@@ -233,6 +235,11 @@ final class BundleFetch implements AutoCloseable {
       MemorySegment.copy(batch.target(), planner.targetOffsetBytes(batch, range), homes,
           home[m] + part.offsetInBundleBytes(), part.bytes());
     }
+  }
+
+  /** Requests that were read again, since this was made. */
+  long repeats() {
+    return reader.repeats();
   }
 
   /** One line about the reader, for a person. */

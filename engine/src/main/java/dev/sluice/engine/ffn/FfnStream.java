@@ -7,10 +7,10 @@ import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.FaultException;
-import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.store.CheckedReader;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
@@ -79,6 +79,7 @@ public final class FfnStream implements AutoCloseable {
   private final int spillPlaces;
   private int spilled; // places taken
   private final MemorySegment homes; // slots, then places for a layer's spilled bundles
+  private long pinRepeats;
   private int[] hot; // bundles to pin before the first token; null once they are
   private boolean whole = true; // false from the start of a layer to its end: a fault between leaves slots unfilled
 
@@ -89,7 +90,7 @@ public final class FfnStream implements AutoCloseable {
    */
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
-      Supplier<BlockReader> readers,
+      Supplier<CheckedReader> readers,
       Residency residency, int[] hotBundles, ReadPlanner.Limits limits, LookAhead lookAhead,
       Workers workers, Ledger ledger) {
     this.spec = store.spec();
@@ -128,9 +129,9 @@ public final class FfnStream implements AutoCloseable {
     }
   }
 
-  private BundleFetch fetch(Store store, Supplier<BlockReader> readers, ReadPlanner.Limits limits,
+  private BundleFetch fetch(Store store, Supplier<CheckedReader> readers, ReadPlanner.Limits limits,
       int stagingBytes, MemorySegment homes) {
-    BlockReader reader = readers.get();
+    CheckedReader reader = readers.get();
     try {
       BundleFetch fetch =
           new BundleFetch(store, reader, limits, stagingBytes, homes, arena, ledger);
@@ -207,6 +208,12 @@ public final class FfnStream implements AutoCloseable {
     }
     hot = null;
     ledger.clear();
+    pinRepeats = demand.repeats();
+  }
+
+  /** Requests that {@link #pin} had to read again. */
+  public long pinRepeats() {
+    return pinRepeats;
   }
 
   private static final BundleFetch.Landing PINNED = (_, _) -> {};
