@@ -38,11 +38,14 @@ public final class StoreSurvey {
    *
    * @param offsetBytes of the page; −1 for the file as a whole
    * @param cause what is wrong with it, in one clause
+   * @param place what lies in the page; of a file that is too short, what lies in the first page that is missing
    */
   public record Damage(Path file, long offsetBytes, String cause, PagePlace place) {
     /** One line: file, page, what is wrong, and what lies there. */
     public String line() {
-      return offsetBytes < 0 ? file + ": " + cause
+      return offsetBytes < 0
+          ? file + ": " + cause
+              + (place instanceof PagePlace.Somewhere ? "" : " (from " + place.description() + " on)")
           : file + ": page at offset " + offsetBytes + " " + cause + " (" + place.description()
               + ")";
     }
@@ -175,11 +178,12 @@ public final class StoreSurvey {
       long bytes = channel.size();
       if (bytes != entry.bytes()) {
         damaged(file, -1, "has " + bytes + " bytes instead of " + entry.bytes(),
-            new PagePlace.Somewhere());
+            bytes < entry.bytes() ? places.apply(bytes / PAGE_BYTES * PAGE_BYTES)
+                : new PagePlace.Somewhere());
       }
       String sha256 =
           scan(name, channel, Math.min(bytes, entry.bytes()), checksums, places);
-      missing(name, Math.min(bytes, entry.bytes()), entry.bytes(), checksums, places);
+      missing(name, Math.min(bytes, entry.bytes()), entry.bytes());
       if (faults == before && !sha256.equals(entry.sha256())) {
         damaged(file, -1, "does not match its digest in " + StoreFormat.MANIFEST,
             new PagePlace.Somewhere());
@@ -193,13 +197,11 @@ public final class StoreSurvey {
     return "cannot be read (" + FaultException.reason(e) + ")";
   }
 
-  /** Whole pages that a file lacks. */
-  private void missing(String name, long fileBytes, long bytes, Optional<PageChecksums> checksums,
-      LongFunction<PagePlace> places) {
-    if (checksums.isPresent()) {
-      for (long at = fileBytes / PAGE_BYTES * PAGE_BYTES; at < bytes; at += PAGE_BYTES) {
-        damagedPage(name, at, "is missing", places);
-      }
+  /** Notes the pages that a file lacks. */
+  private void missing(String name, long fileBytes, long bytes) {
+    if (fileBytes < bytes) {
+      damagedPages.computeIfAbsent(name, n -> new BitSet()).set(
+          (int) (fileBytes / PAGE_BYTES), Math.toIntExact(Math.ceilDiv(bytes, PAGE_BYTES)));
     }
     checkedBytes += bytes - fileBytes;
   }
