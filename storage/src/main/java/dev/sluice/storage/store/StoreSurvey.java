@@ -45,7 +45,8 @@ public final class StoreSurvey {
     public String line() {
       return offsetBytes < 0
           ? file + ": " + cause
-              + (place instanceof PagePlace.Somewhere ? "" : " (from " + place.description() + " on)")
+              + (place instanceof PagePlace.Somewhere ? ""
+                  : " (from " + place.description() + " on)")
           : file + ": page at offset " + offsetBytes + " " + cause + " (" + place.description()
               + ")";
     }
