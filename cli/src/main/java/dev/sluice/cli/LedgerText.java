@@ -23,7 +23,7 @@ final class LedgerText {
         Locale.ROOT,
         "ledger: %d tokens decoded, %.1f ms each; per token %.1f KB read in %.1f requests (%.1f KB each, %.0f MB/s raw, "
             + "%.0f MB/s effective), %.2f ms in I/O; hit rate %.1f %%; %.0f of %d neurons active; %s, CETT %.4g, %s; "
-            + "%d slots of %d bytes; prompt read %.2f MB",
+            + "%d slots of %d bytes; prompt read %.2f MB; checksums %.2f ms%s",
         s.tokens(),
         s.millisPerToken(),
         s.bytesReadPerToken() / 1e3,
@@ -40,7 +40,15 @@ final class LedgerText {
         "predictor " + engine.predictor(),
         plan.slots(),
         plan.slotBytes(),
-        session.promptBytesRead() / 1e6);
+        session.promptBytesRead() / 1e6,
+        s.checkMillisPerToken(),
+        repeats(s.repeats() + session.repeatsBesideTokens()));
+  }
+
+  private static String repeats(long repeats) {
+    return repeats == 0 ? ""
+        : "; " + repeats + (repeats == 1 ? " read was" : " reads were")
+            + " wrong and read again: the disk may be failing";
   }
 
   static Map<String, Object> object(Summary s) {
@@ -56,6 +64,7 @@ final class LedgerText {
     object.put("ms_per_token", s.millisPerToken());
     object.put("predict_ms_per_token", s.predictMillisPerToken());
     object.put("cache_ms_per_token", s.cacheMillisPerToken());
+    object.put("check_ms_per_token", s.checkMillisPerToken());
     object.put("memory_ms_per_token", s.memoryMillisPerToken());
     object.put("ffn_compute_ms_per_token", s.computeMillisPerToken());
     object.put("attention_ms_per_token", s.attentionMillisPerToken());
@@ -65,6 +74,7 @@ final class LedgerText {
     object.put("active_neurons_per_token", s.activePerToken());
     object.put("predicted_neurons_per_token", s.predictedPerToken());
     object.put("misses_per_token", s.missesPerToken());
+    object.put("reads_repeated", s.repeats());
     return object;
   }
 

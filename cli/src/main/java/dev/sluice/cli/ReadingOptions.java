@@ -3,7 +3,11 @@ package dev.sluice.cli;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.BlockReaders;
+import dev.sluice.storage.store.Store;
 import java.util.Locale;
+import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
 /** How weights are read and how many threads compute, shared by the verbs that run a model. */
@@ -30,6 +34,12 @@ final class ReadingOptions {
       default -> throw new BadInputException("--io " + io, "there is no such backend",
           "use auto, io_uring, pread or mmap");
     };
+  }
+
+  /** Opens readers on a store's bundles. */
+  Supplier<BlockReader> readers(Store store) {
+    Backend backend = backend();
+    return () -> BlockReaders.open(store.ffn().file(), backend);
   }
 
   int threads() {

@@ -19,6 +19,7 @@ import dev.sluice.engine.text.Tokenizer;
 import dev.sluice.engine.text.Utf8Stream;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.store.Checking;
 import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
 import java.nio.file.Path;
@@ -118,6 +119,14 @@ final class RunCommand implements Callable<Integer> {
   private Bytes gap;
 
   @Option(
+      names = "--check",
+      paramLabel = "on|off",
+      defaultValue = "on",
+      description = "Compare every page of bundles with its checksum. off is for experiments only: damage then becomes wrong "
+          + "text. Default: ${DEFAULT-VALUE}.")
+  private String check;
+
+  @Option(
       names = "--force-ids",
       paramLabel = "IDS",
       description = "Feed these token ids one by one after the prompt instead of what is drawn, as many as --predict says, to "
@@ -157,7 +166,8 @@ final class RunCommand implements Callable<Integer> {
       Optional<MemoryPlan> ceiling = memory.ceiling(opened, predictor, shape);
       ceiling.ifPresent(this::warnOfLooseHeap);
       try (Engine engine =
-          new Engine(opened, workers, reading.backend(), activity, predictor, precision())) {
+          new Engine(opened, workers, reading.readers(opened), activity, predictor, precision(),
+              checking())) {
         MemoryPlan plan = ceiling.orElseGet(() -> memory.share(engine, shape));
         ReadPlanner.Limits limits = readLimits();
         int[] given = forcedIds(opened);
@@ -234,6 +244,21 @@ final class RunCommand implements Callable<Integer> {
           "shorten it");
     }
     return (int) wanted;
+  }
+
+  /** Without checks, whoever reads the output must know. */
+  private Checking checking() {
+    return switch (check) {
+      case "on" -> Checking.EVERY_PAGE;
+      case "off" -> {
+        spec.commandLine().getErr().println(
+            "sluice: PAGES ARE NOT CHECKED (--check off): a damaged disk or store gives wrong text without a word");
+        spec.commandLine().getErr().flush();
+        yield Checking.NONE;
+      }
+      default -> throw new BadInputException("--check " + check, "is neither on nor off",
+          "write on or off");
+    };
   }
 
   private ActivationPrecision precision() {
@@ -339,6 +364,7 @@ final class RunCommand implements Callable<Integer> {
     object.put("memory", LedgerText.memory(plan));
     object.put("prompt_ms", promptNanos / 1e6);
     object.put("prompt_bytes_read", session.promptBytesRead());
+    object.put("reads_repeated_beside_tokens", session.repeatsBesideTokens());
     object.put("token_ms", tokenMillis(session.ledger()));
     object.put("ledger", LedgerText.object(summary));
     if (session.ledger().timeline().isKept()) {

@@ -3,6 +3,7 @@ package dev.sluice.cli;
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.StoreFormat;
@@ -119,7 +120,14 @@ final class DamagedStoreTest {
       CommandRun run = runs.get(k);
       Expected want = expected.get(k);
       checks.add(
-          () -> assertDoesNotThrow(() -> run.assertRefused(want.exit, want.file, want.cause),
+          () -> assertDoesNotThrow(
+              () -> {
+                if (want.line.startsWith("verify ")) {
+                  assertListed(run, want);
+                } else {
+                  run.assertRefused(want.exit, want.file, want.cause);
+                }
+              },
               want.line));
     }
     checks.add(before::assertUnchanged);
@@ -132,6 +140,18 @@ final class DamagedStoreTest {
     assertAll(checks);
   }
 
+  /** Verify goes on to the end: a line for each fault, all of them of this file, and the cause in the first. */
+  private static void assertListed(CommandRun run, Expected want) {
+    assertEquals(want.exit, run.exit(), run::toString);
+    assertEquals("", run.out());
+    List<String> said = run.err().lines().toList();
+    assertTrue(said.getFirst().contains(want.cause), run::toString);
+    for (String line : said) {
+      assertTrue(line.startsWith("sluice: " + want.file + ": "), run::toString);
+      assertTrue(line.contains("; "), run::toString);
+    }
+  }
+
   private void cut(Path sound, String name) throws IOException {
     int whole = (int) Files.size(sound.resolve(name));
     for (int length : new int[] {0, whole / 2, whole - 1}) {
@@ -141,7 +161,9 @@ final class DamagedStoreTest {
       String cause =
           !name.equals(StoreFormat.MANIFEST) ? "has " + length + " bytes instead of " + whole
               : length == 0 ? "not the manifest of a store" : "bytes of JSON instead of";
-      expectVerifyRefused(CommandRun.BAD_INPUT, store, file, cause);
+      expectVerifyRefused(
+          name.equals(StoreFormat.MANIFEST) ? CommandRun.BAD_INPUT : CommandRun.FAULT, store, file,
+          cause);
       expectUseRefused(CommandRun.BAD_INPUT, store, file, cause);
     }
   }

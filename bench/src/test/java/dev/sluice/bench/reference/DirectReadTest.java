@@ -17,6 +17,7 @@ import dev.sluice.engine.session.Session;
 import dev.sluice.storage.block.Access;
 import dev.sluice.storage.block.Backend;
 import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.BlockReaders;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Arrangement;
@@ -60,7 +61,7 @@ class DirectReadTest {
     try (Workers workers = new Workers(1);
         Store store = Store.open(target);
         Engine engine = engine(store, workers, backend, PredictorChoice.quantised(4))) {
-      try (BlockReader reader = engine.openReader()) {
+      try (BlockReader reader = BlockReaders.open(store.ffn().file(), backend)) {
         assumeTrue(reader.access() == Access.DIRECT, reader.describe());
       }
       Residency residency = new Residency(1500, 200, Window.auto(), 64);

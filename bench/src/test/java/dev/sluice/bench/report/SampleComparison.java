@@ -140,7 +140,7 @@ final class SampleComparison {
             hit - 0.11,
             6 * made.neurons * made.active, 6 * made.neurons * made.active * 1.18, 120,
             dense ? 0 : 0.42,
-            0.11, 0.08, 1.9, 0.7, 0.2);
+            0.11, 0.08, 1.9, 0.7, 0.2, 0.05, 0);
     return new Rung(
         name, name.contains("apart") || name.contains("without bundles") ? "rows apart" : "bundles",
         step > 4 ? "co-activation" : "checkpoint", dense ? "exact" : "output",

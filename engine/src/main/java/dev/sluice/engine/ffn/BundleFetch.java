@@ -17,7 +17,6 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
  * at once. Owns nothing.
  */
 final class BundleFetch {
-  private final Store store;
   private final FfnLayout layout;
   private final Lanes lanes;
   private final ReadPlanner planner; // what of it changes while reads are on, under this object's lock
@@ -52,7 +51,6 @@ final class BundleFetch {
    */
   BundleFetch(Store store, Lanes lanes, ReadPlanner.Limits limits, MemorySegment homes,
       Ledger ledger) {
-    this.store = store;
     this.layout = store.ffn();
     this.lanes = lanes;
     this.homes = homes;
@@ -209,8 +207,8 @@ final class BundleFetch {
     synchronized (taking) {
       lane = awaitLane();
       request = lane == null ? -1 : lane.take();
-      if (lane != null && lane.isTaken()) {
-        removeOldest();
+      if (lane != null) {
+        removeIfTaken();
       }
     }
     long landed = System.nanoTime();
@@ -218,18 +216,19 @@ final class BundleFetch {
     if (lane == null) {
       return false;
     }
-    store
-        .ffnChecksums()
-        .verify(
-            layout.file(), lane.batch().fileOffsetBytes(request), lane.target(),
-            lane.batch().targetOffsetBytes(request), lane.batch().lengthBytes(request));
+    boolean right = isRight(lane, request);
+    long checked = System.nanoTime();
+    ledger.spent(layer, Quantity.CHECK_NANOS, landed, checked);
+    if (!right) {
+      return true;
+    }
     List<Part> parts = layout.layers().get(layer);
     int from = lane.firstRangeOf(request, planner);
     int to = from;
     while (to < lane.endRange() && planner.requestOf(to) == request) {
       bringHome(lane, parts, to++);
     }
-    ledger.spent(layer, Quantity.MEMORY_NANOS, landed, System.nanoTime());
+    ledger.spent(layer, Quantity.MEMORY_NANOS, checked, System.nanoTime());
     emptied(lane);
     if (parts.size() == 1) {
       landing.bundles(from, to - from);
@@ -260,10 +259,29 @@ final class BundleFetch {
     return null;
   }
 
-  private synchronized void removeOldest() {
-    inFlightCount--;
-    System.arraycopy(inFlight, 1, inFlight, 0, inFlightCount);
-    settle();
+  private synchronized void removeIfTaken() {
+    if (inFlight[0].isTaken()) {
+      inFlightCount--;
+      System.arraycopy(inFlight, 1, inFlight, 0, inFlightCount);
+      settle();
+    }
+  }
+
+  /** Checks what a request brought. If it must be read again, its lane has a request to take again, and is in flight. */
+  private boolean isRight(Lane lane, int request) {
+    if (lane.check(request)) {
+      return true;
+    }
+    synchronized (this) {
+      for (int i = 0; i < inFlightCount; i++) {
+        if (inFlight[i] == lane) {
+          return false;
+        }
+      }
+      inFlight[inFlightCount++] = lane;
+      settle();
+    }
+    return false;
   }
 
   private void emptied(Lane lane) {
@@ -284,6 +302,7 @@ final class BundleFetch {
   void ended() {
     ledger.add(layer, Quantity.REQUESTS, requests);
     ledger.add(layer, Quantity.BYTES_READ, bytes);
+    ledger.add(layer, Quantity.REPEATS, lanes.newRepeats());
     requests = 0;
     bytes = 0;
   }

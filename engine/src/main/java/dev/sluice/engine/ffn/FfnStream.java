@@ -7,11 +7,11 @@ import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.FaultException;
-import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.predictor.PredictorInput;
+import dev.sluice.storage.store.CheckedReader;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
@@ -75,6 +75,7 @@ public final class FfnStream implements AutoCloseable {
   private final int spillPlaces;
   private int spilled; // places taken
   private final MemorySegment homes; // slots, then places for a layer's spilled bundles
+  private long pinRepeats;
   private int[] hot; // bundles to pin before the first token; null once they are
   private boolean whole = true; // false while reads are asked for and taken: a fault between leaves slots unfilled
 
@@ -85,7 +86,7 @@ public final class FfnStream implements AutoCloseable {
    */
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
-      Supplier<BlockReader> readers,
+      Supplier<CheckedReader> readers,
       Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Workers workers,
       Ledger ledger) {
     this.spec = store.spec();
@@ -193,8 +194,14 @@ public final class FfnStream implements AutoCloseable {
       spare = ended;
     }
     hot = null;
+    pinRepeats = ledger.total(Quantity.REPEATS);
     ledger.clear();
     whole = true;
+  }
+
+  /** Requests that {@link #pin} had to read again. */
+  public long pinRepeats() {
+    return pinRepeats;
   }
 
   /** One thread takes what has been read home, the others first give memory to slices {@code from} to {@code to} of the homes. */

@@ -1,8 +1,8 @@
 package dev.sluice.engine.ffn;
 
-import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.store.CheckedReader;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -12,14 +12,14 @@ import java.util.concurrent.atomic.AtomicInteger;
  * time takes requests, and several may bring home what they took.
  */
 final class Lane implements AutoCloseable {
-  private final BlockReader reader;
+  private final CheckedReader reader;
   private final ReadBatch batch;
   private int firstRange;
   private int endRange;
-  private int taken;
+  private final AtomicInteger taken = new AtomicInteger(); // requests, less those that come again
   private final AtomicInteger home = new AtomicInteger(); // requests that are
 
-  Lane(BlockReader reader, MemorySegment staging) {
+  Lane(CheckedReader reader, MemorySegment staging) {
     this.reader = reader;
     batch = new ReadBatch(staging);
   }
@@ -29,7 +29,7 @@ final class Lane implements AutoCloseable {
     firstRange = planner.planned();
     planner.fill(batch);
     endRange = planner.planned();
-    taken = 0;
+    taken.set(0);
     home.set(0);
   }
 
@@ -54,13 +54,27 @@ final class Lane implements AutoCloseable {
   /** Waits for one of its requests, of which some are left to take. */
   int take() {
     int request = reader.next();
-    taken++;
+    taken.incrementAndGet();
     return request;
+  }
+
+  /** Whether what a taken request brought is right; if not, it is to be taken again. Several threads may ask at once. */
+  boolean check(int request) {
+    boolean right = reader.check(request);
+    if (!right) {
+      taken.decrementAndGet();
+    }
+    return right;
+  }
+
+  /** Requests that were read again, since this was made. */
+  long repeats() {
+    return reader.repeats();
   }
 
   /** Whether all requests have been taken. */
   boolean isTaken() {
-    return taken == batch.size();
+    return taken.get() == batch.size();
   }
 
   /** Notes that what one request brought is at home; true with the last. */

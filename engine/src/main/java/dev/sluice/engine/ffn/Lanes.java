@@ -1,7 +1,7 @@
 package dev.sluice.engine.ffn;
 
-import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.store.CheckedReader;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.PageChecksums;
@@ -24,13 +24,14 @@ final class Lanes implements AutoCloseable {
   private final List<Lane> all = new ArrayList<>();
   private final Lane[] free = new Lane[COUNT];
   private int freeCount;
+  private long repeatsReported;
 
   /**
    * @param readers opens readers on the store's FFN file
    * @param stagingBytes for all lanes together
    * @param arena owns the staging memory; must outlive this
    */
-  Lanes(FfnLayout layout, Supplier<BlockReader> readers, long stagingBytes, Arena arena) {
+  Lanes(FfnLayout layout, Supplier<CheckedReader> readers, long stagingBytes, Arena arena) {
     long bytes = Math.max(stagingBytes / COUNT / PAGE * PAGE, widestRead(layout));
     MemorySegment staging = AnonymousMemory.map(COUNT * bytes, arena);
     try {
@@ -61,6 +62,13 @@ final class Lanes implements AutoCloseable {
 
   synchronized void release(Lane lane) {
     free[freeCount++] = lane;
+  }
+
+  /** Requests that were read again since this was asked last. */
+  synchronized long newRepeats() {
+    long before = repeatsReported;
+    repeatsReported = all.stream().mapToLong(Lane::repeats).sum();
+    return repeatsReported - before;
   }
 
   /** One line about the readers, for a person. */

@@ -3,6 +3,8 @@ package dev.sluice.engine.ffn;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.store.CheckedReader;
+import dev.sluice.storage.store.Checking;
 import dev.sluice.storage.store.FfnLayout;
 import dev.sluice.storage.store.FfnLayout.Part;
 import dev.sluice.storage.store.ModelSpec;
@@ -20,10 +22,9 @@ public final class LayerStream implements AutoCloseable {
   private static final int PAGE_BYTES = PageChecksums.PAGE_BYTES;
   private static final int REQUEST_BYTES = 512 * 1024;
 
-  private final Store store;
   private final ModelSpec spec;
   private final FfnLayout layout;
-  private final BlockReader reader;
+  private final CheckedReader reader;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment[] buffers = new MemorySegment[2];
   private final ReadBatch[] batches = new ReadBatch[2];
@@ -32,7 +33,11 @@ public final class LayerStream implements AutoCloseable {
 
   /** Takes over {@code reader}, which is open on the store's FFN file; closes it if there is not the memory. */
   public LayerStream(Store store, BlockReader reader) {
-    this.store = store;
+    this(store, new CheckedReader(store, reader, Checking.EVERY_PAGE));
+  }
+
+  /** Takes over {@code reader}, which is of this store; closes it if there is not the memory. */
+  public LayerStream(Store store, CheckedReader reader) {
     this.spec = store.spec();
     this.layout = store.ffn();
     this.reader = reader;
@@ -86,6 +91,11 @@ public final class LayerStream implements AutoCloseable {
     return reader.counters().bytes();
   }
 
+  /** Requests that were read again so far. */
+  public long repeats() {
+    return reader.repeats();
+  }
+
   /**
    * The weights of {@code layer}; valid until the next call. Starts reading {@code nextLayer} (none when −1).
    *
@@ -98,13 +108,8 @@ public final class LayerStream implements AutoCloseable {
     }
     inFlight = -1; // a read that fails below is started again by the next load
     int half = layer & 1;
-    ReadBatch batch = batches[half];
     for (int i = reader.next(); i >= 0; i = reader.next()) {
-      store
-          .ffnChecksums()
-          .verify(
-              layout.file(), batch.fileOffsetBytes(i), buffers[half], batch.targetOffsetBytes(i),
-              batch.lengthBytes(i));
+      reader.check(i); // what is not right comes again
     }
     if (nextLayer >= 0 && (nextLayer & 1) != half) {
       start(nextLayer);

@@ -3,8 +3,8 @@ package dev.sluice.engine.ffn;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
-import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.store.BundleFormat;
+import dev.sluice.storage.store.CheckedReader;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import java.lang.foreign.Arena;
@@ -27,7 +27,7 @@ public final class OraclePredictor implements ActivePredictor, AutoCloseable {
 
   /** Reads all FFN weights of {@code store} through {@code reader}, which it closes. */
   public OraclePredictor(Store store, Model model, Activity activity, float[][] columnNorms,
-      BlockReader reader) {
+      CheckedReader reader) {
     this.activity = activity;
     this.columnNorms = columnNorms;
     this.model = model;

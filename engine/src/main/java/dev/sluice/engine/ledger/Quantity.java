@@ -26,12 +26,16 @@ public enum Quantity {
   PREDICT_NANOS,
   /** Time in the window cache. */
   CACHE_NANOS,
-  /** Time verifying checksums and moving bundles to their slots. */
+  /** Time moving bundles to their slots. */
   MEMORY_NANOS,
   /** Time computing active neurons and their sum. */
   COMPUTE_NANOS,
   /** Time in attention, less what others of the team did meanwhile. */
   ATTENTION_NANOS,
   /** Time in the head; booked under the last layer. */
-  HEAD_NANOS
+  HEAD_NANOS,
+  /** Time comparing pages with their checksums. */
+  CHECK_NANOS,
+  /** Requests that were read again, because the device failed them or their pages did not match their checksums. */
+  REPEATS
 }

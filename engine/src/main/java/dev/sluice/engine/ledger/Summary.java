@@ -8,6 +8,7 @@ import java.util.Arrays;
  *
  * @param hitRate hits / (hits + misses) over the whole run; 1 when nothing was looked up
  * @param hitRateP99 the hit rate that 99 % of tokens reach or exceed
+ * @param repeats requests of the whole run that were read again
  * @param effectiveMegabytesPerSecond bytes of active neurons among what was read, per second of I/O
  */
 public record Summary(
@@ -30,7 +31,9 @@ public record Summary(
     double memoryMillisPerToken,
     double computeMillisPerToken,
     double attentionMillisPerToken,
-    double headMillisPerToken) {
+    double headMillisPerToken,
+    double checkMillisPerToken,
+    long repeats) {
 
   /** Sums up the closed tokens of {@code ledger}. */
   public static Summary of(Ledger ledger) {
@@ -71,7 +74,9 @@ public record Summary(
         millis(ledger, Quantity.MEMORY_NANOS, each),
         millis(ledger, Quantity.COMPUTE_NANOS, each),
         millis(ledger, Quantity.ATTENTION_NANOS, each),
-        millis(ledger, Quantity.HEAD_NANOS, each));
+        millis(ledger, Quantity.HEAD_NANOS, each),
+        millis(ledger, Quantity.CHECK_NANOS, each),
+        ledger.total(Quantity.REPEATS));
   }
 
   private static double millis(Ledger ledger, Quantity quantity, double tokens) {

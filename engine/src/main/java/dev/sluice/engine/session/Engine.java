@@ -15,6 +15,8 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.Backend;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.BlockReaders;
+import dev.sluice.storage.store.CheckedReader;
+import dev.sluice.storage.store.Checking;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
@@ -22,6 +24,7 @@ import dev.sluice.storage.tensor.Floats;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * A model ready to run: open store, resident weights, the rule that decides activity and the predictor that chooses reads.
@@ -33,7 +36,8 @@ public final class Engine implements AutoCloseable {
   private final Store store;
   private final Model model;
   private final Workers workers;
-  private final Backend backend;
+  private final Supplier<BlockReader> readers;
+  private final Checking checking;
   private final Activity activity;
   private final PredictorChoice choice;
   private final float[][] columnNorms;
@@ -55,9 +59,21 @@ public final class Engine implements AutoCloseable {
   /** The same with a precision of single tokens' activations. */
   public Engine(Store store, Workers workers, Backend backend, Activity activity,
       PredictorChoice choice, ActivationPrecision precision) {
+    this(store, workers, () -> BlockReaders.open(store.ffn().file(), backend), activity, choice,
+        precision, Checking.EVERY_PAGE);
+  }
+
+  /**
+   * The same with readers of any kind.
+   *
+   * @param readers opens a reader on the store's FFN file, or one that gives what it holds
+   */
+  public Engine(Store store, Workers workers, Supplier<BlockReader> readers, Activity activity,
+      PredictorChoice choice, ActivationPrecision precision, Checking checking) {
     this.store = store;
     this.workers = workers;
-    this.backend = backend;
+    this.readers = readers;
+    this.checking = checking;
     this.activity = activity;
     this.choice = choice;
     requireGate();
@@ -144,13 +160,13 @@ public final class Engine implements AutoCloseable {
   }
 
   /** A reader on the store's FFN file; the caller closes it. */
-  public BlockReader openReader() {
-    return BlockReaders.open(store.ffn().file(), backend);
+  public CheckedReader openReader() {
+    return new CheckedReader(store, readers.get(), checking);
   }
 
   /** A stream of whole layers; the caller closes it. */
   public LayerStream openLayers() {
-    BlockReader reader = openReader();
+    CheckedReader reader = openReader();
     try {
       return new LayerStream(store, reader);
     } catch (RuntimeException | Error e) {

@@ -38,6 +38,7 @@ public final class Session implements AutoCloseable {
   private final float[] logits;
   private int position;
   private long promptBytesRead;
+  private long promptRepeats;
 
   /** Receives the logits of prompt positions in order. */
   public interface LogitsSink {
@@ -144,6 +145,11 @@ public final class Session implements AutoCloseable {
     return promptBytesRead;
   }
 
+  /** Requests of prompts, and of bundles pinned for good, that were read again; those of tokens are in the ledger. */
+  public long repeatsBesideTokens() {
+    return promptRepeats + ffn.pinRepeats();
+  }
+
   /** One line about how weights are read. */
   public String describeReader() {
     return ffn.describeReader();
@@ -168,6 +174,7 @@ public final class Session implements AutoCloseable {
           .promptSweep(layers)
           .run(List.of(sequence), engine.activity(), engine.blockPredictor(), LayerObserver.NONE);
       promptBytesRead += layers.bytesRead();
+      promptRepeats += layers.repeats();
       position += tokens.length;
       int from = sink == null ? tokens.length - 1 : 0;
       for (int t = from; t < tokens.length; t++) {

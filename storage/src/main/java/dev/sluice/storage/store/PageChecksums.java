@@ -83,6 +83,20 @@ public final class PageChecksums {
    */
   public void verify(
       Path file, long fileOffsetBytes, MemorySegment memory, long offset, long lengthBytes) {
+    long wrong = firstMismatch(fileOffsetBytes, memory, offset, lengthBytes);
+    if (wrong >= 0) {
+      throw mismatch(file, wrong, "");
+    }
+  }
+
+  /**
+   * Looks for the first page of what was read that does not match; arguments as of {@link #verify}, without its errors.
+   *
+   * @return its offset in the file; −1 if all match
+   * @throws IllegalArgumentException if the range is not made of whole pages of the file
+   */
+  long firstMismatch(
+      long fileOffsetBytes, MemorySegment memory, long offset, long lengthBytes) {
     long firstPage = fileOffsetBytes / PAGE_BYTES;
     if (fileOffsetBytes < 0
         || lengthBytes < 0
@@ -90,32 +104,40 @@ public final class PageChecksums {
         || lengthBytes % PAGE_BYTES != 0
         || lengthBytes / PAGE_BYTES > checksums.length - firstPage) {
       throw new IllegalArgumentException(
-          "not whole pages of " + file + ": offset " + fileOffsetBytes + ", length " + lengthBytes);
+          "not whole pages of the file: offset " + fileOffsetBytes + ", length " + lengthBytes);
     }
     CRC32C crc = new CRC32C();
     for (long done = 0; done < lengthBytes; done += VIEW_BYTES) {
       long viewBytes = Math.min(VIEW_BYTES, lengthBytes - done);
-      verifyView(
-          file,
-          Math.toIntExact(firstPage + done / PAGE_BYTES),
-          memory.asSlice(offset + done, viewBytes).asByteBuffer(),
-          crc);
+      long wrong =
+          firstMismatch(
+              Math.toIntExact(firstPage + done / PAGE_BYTES),
+              memory.asSlice(offset + done, viewBytes).asByteBuffer(), crc);
+      if (wrong >= 0) {
+        return wrong;
+      }
     }
+    return -1;
   }
 
-  private void verifyView(Path file, int firstPage, ByteBuffer view, CRC32C crc) {
+  private long firstMismatch(int firstPage, ByteBuffer view, CRC32C crc) {
     int pages = view.capacity() / PAGE_BYTES;
     for (int page = 0; page < pages; page++) {
       crc.reset();
       view.limit((page + 1) * PAGE_BYTES).position(page * PAGE_BYTES);
       crc.update(view);
       if ((int) crc.getValue() != checksums[firstPage + page]) {
-        throw new FaultException(
-            file,
-            "page at offset " + (long) (firstPage + page) * PAGE_BYTES
-                + " does not match its checksum",
-            "check the disk, then import or bundle the store again");
+        return (long) (firstPage + page) * PAGE_BYTES;
       }
     }
+    return -1;
+  }
+
+  /** @param place what lies there, in brackets behind a space; or empty */
+  static FaultException mismatch(Path file, long pageOffsetBytes, String place) {
+    return new FaultException(
+        file,
+        "page at offset " + pageOffsetBytes + " does not match its checksum" + place,
+        "check the disk, then repair the store with sluice verify --repair-from, or import or bundle it again");
   }
 }

@@ -40,6 +40,7 @@ public final class Store implements AutoCloseable {
   private final SortedMap<String, BlobPlace> places; // large values of the catalog, by its keys
   private final PageChecksums catalogChecksums;
   private final FfnLayout ffn;
+  private final PageMap pageMap;
   private final FileChannel catalogChannel;
   private final FileChannel denseChannel;
   private final FileChannel ffnChannel;
@@ -61,6 +62,7 @@ public final class Store implements AutoCloseable {
     this.catalogChannel = catalogChannel;
     this.denseChannel = denseChannel;
     this.ffnChannel = ffnChannel;
+    this.pageMap = new PageMap(catalog, manifest.container());
     this.ffn =
         new FfnLayout(
             folder.resolve(StoreFormat.ffnFile(manifest.container())),
@@ -173,7 +175,7 @@ public final class Store implements AutoCloseable {
   }
 
   /** Everything that is read of such a file is whole pages, which direct reads need. */
-  private static FileChannel openUncached(Path file, long bytes) throws IOException {
+  static FileChannel openUncached(Path file, long bytes) throws IOException {
     return bytes % StoreFormat.PAGE_BYTES == 0 ? DirectFile.open(file, StandardOpenOption.READ)
         : FileChannel.open(file, StandardOpenOption.READ);
   }
@@ -376,7 +378,24 @@ public final class Store implements AutoCloseable {
 
   private void readDensePages(Path file, long offsetBytes, MemorySegment pages) {
     FileScan.readFully(file, denseChannel, offsetBytes, pages);
-    catalog.denseChecksums().verify(file, offsetBytes, pages, 0, pages.byteSize());
+    long wrong = catalog.denseChecksums().firstMismatch(offsetBytes, pages, 0, pages.byteSize());
+    if (wrong >= 0) {
+      throw PageChecksums.mismatch(file, wrong, shown(pageMap.ofDense(wrong)));
+    }
+  }
+
+  /** The error for a page of the file with the bundles that is not as it was written; names what lies in it. */
+  FaultException damagedFfnPage(long pageOffsetBytes) {
+    return PageChecksums.mismatch(ffn.file(), pageOffsetBytes, shown(ffnPlace(pageOffsetBytes)));
+  }
+
+  /** What lies in a page of the file with the bundles. */
+  public PagePlace ffnPlace(long pageOffsetBytes) {
+    return pageMap.ofFfn(pageOffsetBytes);
+  }
+
+  private static String shown(PagePlace place) {
+    return " (" + place.description() + ")";
   }
 
   private static long pageStart(long offsetBytes) {
