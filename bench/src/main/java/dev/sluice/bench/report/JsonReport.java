@@ -1,6 +1,7 @@
 package dev.sluice.bench.report;
 
 import dev.sluice.bench.compare.Comparison;
+import dev.sluice.bench.io.RaceResult;
 import dev.sluice.bench.peers.PeerComparison;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -19,6 +20,11 @@ public final class JsonReport {
   /** The same for peer runs: {@code {"setting":{…},"points":[…]}}. Figures that do not exist are "NaN". */
   public static String json(PeerComparison comparison) {
     return MAPPER.writeValueAsString(comparison);
+  }
+
+  /** The same for a race of readers: {@code {"setting":{…},"courses":[…]}}. */
+  public static String json(RaceResult race) {
+    return MAPPER.writeValueAsString(race);
   }
 
   /** Reads what {@link #json} wrote. */
