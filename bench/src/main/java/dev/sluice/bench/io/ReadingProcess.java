@@ -30,6 +30,7 @@ public final class ReadingProcess {
             BlockReaders.open(Path.of(args[0]), Backend.valueOf(args[1]))) {
       MemorySegment memory = AnonymousMemory.map(Long.parseLong(args[2]), arena);
       memory.fill((byte) 1);
+      reader.prepare(memory);
       ReadBatch batch = new ReadBatch(memory);
       out.println("ready " + reader.describe());
       BufferedReader in =

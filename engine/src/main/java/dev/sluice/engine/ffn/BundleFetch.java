@@ -70,6 +70,7 @@ final class BundleFetch implements AutoCloseable {
     home = new long[neurons];
     pending = new AtomicIntegerArray(layout.layers().getFirst().size() > 1 ? neurons : 0);
     batch = new ReadBatch(AnonymousMemory.map(Math.max(stagingBytes, widestRead(layout)), arena));
+    reader.prepare(batch.target());
   }
 
   private static long widestRead(FfnLayout layout) {
