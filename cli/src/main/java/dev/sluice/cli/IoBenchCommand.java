@@ -89,7 +89,7 @@ final class IoBenchCommand implements Callable<Integer> {
     }
     RaceResult race;
     try (ProgressBar bar = new ProgressBar()) {
-      race = ReaderRace.run(plan(), new Main.Version().getVersion()[0], processor(), bar);
+      race = ReaderRace.run(plan(), new Main.Version().getVersion()[0], Processor.name(), bar);
     }
     write(markdown, RaceReport.markdown(race));
     write(output, JsonReport.json(race));
@@ -126,10 +126,11 @@ final class IoBenchCommand implements Callable<Integer> {
     Optional<RacePlan.Misses> misses = store == null ? Optional.empty()
         : Optional.of(new RacePlan.Misses(store, trace, stride));
     return new RacePlan(folder.toAbsolutePath(), fileSize.count() >> 23 << 23, rounds, tokens,
-        misses, guest());
+        misses, guest(compare));
   }
 
-  private RacePlan.Guest guest() {
+  /** Who {@code --compare} names. */
+  static RacePlan.Guest guest(String compare) {
     if (compare == null) {
       return RacePlan.Guest.NONE;
     }
@@ -137,18 +138,6 @@ final class IoBenchCommand implements Callable<Integer> {
       throw new BadInputException("--compare " + compare, "is not known", "use fio");
     }
     return RacePlan.Guest.FIO;
-  }
-
-  /** The model's name, as the kernel has it. */
-  private static String processor() {
-    try {
-      return Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
-          .filter(line -> line.startsWith("model name")).findFirst()
-          .map(line -> line.substring(line.indexOf(':') + 1).strip())
-          .orElse(System.getProperty("os.arch"));
-    } catch (IOException e) {
-      return System.getProperty("os.arch");
-    }
   }
 
   private static void write(Path file, String text) {

@@ -13,6 +13,7 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.BlockReaders;
 import dev.sluice.storage.plan.DeviceModel;
+import dev.sluice.storage.plan.DeviceModels;
 import dev.sluice.storage.plan.DeviceProbe;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.MemoryLimit;
@@ -36,8 +37,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Shows how a RAM ceiling is split, what is left for FFN bundles with each predictor that the store has, and what a "
           + "token is expected to read.",
-      "The device is measured for about a second on the store's own file, the processor as long; figures hold for an idle "
-          + "machine."
+      "The device is taken as `sluice probe` measured it, or else measured for about a second on the store's own file, the "
+          + "processor as long; figures hold for an idle machine."
     },
     footer = {"", "Example:", "  sluice plan -m relu2-bundled.sluice --ram 2G -c 512"})
 final class PlanCommand implements Callable<Integer> {
@@ -94,7 +95,7 @@ final class PlanCommand implements Callable<Integer> {
           lines.add(line(opened, other, shape, bytes));
         }
       }
-      Rates rates = measured(opened, workers);
+      Rates rates = rates(opened, workers);
       if (json) {
         spec.commandLine().getOut().println(
             Json.write(object(opened, plan, shape, lines, rates, limit)));
@@ -108,12 +109,24 @@ final class PlanCommand implements Callable<Integer> {
   /** Speeds of this machine. */
   private record Rates(DeviceModel device, String reader, double weightBytesPerSecond) {}
 
+  /** A device that was probed is not measured again. */
+  private Rates rates(Store opened, Workers workers) {
+    return DeviceModels.ofUser(System.getenv()).of(opened.ffn().file())
+        .map(entry -> new Rates(entry.model(),
+            "sluice probe of " + entry.measuredAt() + ", " + entry.reader(),
+            weightSpeed(opened, workers)))
+        .orElseGet(() -> measured(opened, workers));
+  }
+
+  private static double weightSpeed(Store opened, Workers workers) {
+    return WeightSpeed.bytesPerSecond(opened.spec().bundle().up(), opened.spec().hidden(),
+        Kernels.best(), workers);
+  }
+
   private Rates measured(Store opened, Workers workers) {
     try (BlockReader reader = BlockReaders.open(opened.ffn().file(), reading.backend())) {
       DeviceModel device = DeviceProbe.measure(reader, opened.ffnFileBytes());
-      double weights = WeightSpeed.bytesPerSecond(opened.spec().bundle().up(),
-          opened.spec().hidden(), Kernels.best(), workers);
-      return new Rates(device, reader.describe(), weights);
+      return new Rates(device, reader.describe(), weightSpeed(opened, workers));
     }
   }
 
@@ -138,7 +151,7 @@ final class PlanCommand implements Callable<Integer> {
       return new Line(choice, needs, Optional.empty(), Optional.empty());
     }
     MemoryPlan plan = MemoryPlan.ofProcess(opened, choice, shape, bytes);
-    ReadPlanner.Limits limits = RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES);
+    ReadPlanner.Limits limits = Merging.of(opened.ffn().file(), Merging.AUTO).limits();
     return new Line(choice, needs, Optional.of(plan),
         Optional.of(ReadForecast.of(opened, choice, plan.slots(), limits)));
   }

@@ -6,6 +6,8 @@ import dev.sluice.storage.block.BlockReaders;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.posix.AnonymousMemory;
 import java.io.BufferedReader;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -24,7 +26,8 @@ public final class ReadingProcess {
 
   /** See {@code ring.c}. */
   public static void main(String[] args) throws IOException {
-    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    PrintStream out =
+        new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
     try (Arena arena = Arena.ofShared();
         BlockReader reader =
             BlockReaders.open(Path.of(args[0]), Backend.valueOf(args[1]))) {
