@@ -19,18 +19,17 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "bench",
     description = {
-      "Runs JMH benchmarks of one part: cache (cost of a token in the window cache by segment size), io (random reads by "
-          + "backend and size), kernels (weight bandwidth against C and against memory; under four minutes), tiles "
+      "Runs JMH benchmarks of one part: cache (cost of a token in the window cache by segment size), kernels (weight bandwidth against C and against memory; under four minutes), tiles "
           + "(multiplications per second of batches) or predictors (a token at the AFM-4.5B shape).",
-      "`peers` runs llama.cpp beside Sluice instead.",
+      "`io` measures the storage engine, `peers` runs llama.cpp beside Sluice; both have options of their own.",
       "Figures hold for an idle machine only; they are printed with their error."
     },
     footer = {"", "Examples:", "  sluice bench cache --json cache.json",
       "  sluice bench peers --help"},
-    subcommands = PeersCommand.class)
+    subcommands = {IoBenchCommand.class, PeersCommand.class})
 final class BenchCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PART", arity = "0..1",
-      description = "cache, io, kernels, tiles or predictors.")
+      description = "cache, kernels, tiles or predictors.")
   private String part;
 
   @Option(names = "--seconds", paramLabel = "S", defaultValue = "1",
@@ -49,7 +48,7 @@ final class BenchCommand implements Callable<Integer> {
   public Integer call() {
     if (part == null) {
       throw new BadInputException("bench", "no part is named",
-          "use cache, io, kernels, tiles or peers");
+          "use cache, io, kernels, tiles, predictors or peers");
     }
     if (seconds < 1 || iterations < 1) {
       throw new BadInputException("--seconds or --iterations", "is too small", "give at least 1");
@@ -57,7 +56,6 @@ final class BenchCommand implements Callable<Integer> {
     String benchmarks =
         switch (part) {
           case "cache" -> "dev\\.sluice\\.bench\\.cache\\..*";
-          case "io" -> "dev\\.sluice\\.bench\\.io\\..*";
           case "kernels" -> "";
           case "tiles" -> "dev\\.sluice\\.bench\\.kernel\\.TileBenchmark\\..*";
           case "predictors" -> "dev\\.sluice\\.bench\\.predictor\\..*";

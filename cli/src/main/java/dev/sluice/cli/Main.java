@@ -42,6 +42,7 @@ import picocli.CommandLine.Spec;
       BundleCommand.class,
       RunCommand.class,
       PlanCommand.class,
+      ProbeCommand.class,
       PerplexityCommand.class,
       CompareCommand.class,
       SynthCommand.class,

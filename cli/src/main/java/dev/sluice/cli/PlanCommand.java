@@ -15,6 +15,7 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.BlockReaders;
 import dev.sluice.storage.plan.DeviceModel;
+import dev.sluice.storage.plan.DeviceModels;
 import dev.sluice.storage.plan.DeviceProbe;
 import dev.sluice.storage.posix.MemoryLimit;
 import dev.sluice.storage.store.Store;
@@ -36,8 +37,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Shows how a RAM ceiling is split, what is left for FFN bundles with each predictor that the store has, and what a "
           + "token is expected to read.",
-      "The device is measured for about a second on the store's own file, the processor as long; figures hold for an idle "
-          + "machine."
+      "The device is taken as `sluice probe` measured it, or else measured for about a second on the store's own file, the "
+          + "processor as long; figures hold for an idle machine."
     },
     footer = {"", "Example:", "  sluice plan -m relu2-bundled.sluice --ram 2G -c 512"})
 final class PlanCommand implements Callable<Integer> {
@@ -90,7 +91,7 @@ final class PlanCommand implements Callable<Integer> {
           lines.add(forecast(opened, other, shape, bytes));
         }
       }
-      Rates rates = measured(opened, workers);
+      Rates rates = rates(opened, workers);
       if (json) {
         spec.commandLine().getOut().println(
             Json.write(object(opened, plan, shape, lines, rates, limit)));
@@ -104,12 +105,23 @@ final class PlanCommand implements Callable<Integer> {
   /** Speeds of this machine. */
   private record Rates(Speeds speeds, String reader) {}
 
+  /** A device that was probed is not measured again. */
+  private Rates rates(Store opened, Workers workers) {
+    return DeviceModels.ofUser(System.getenv()).of(opened.ffn().file())
+        .map(entry -> new Rates(new Speeds(entry.model(), weightSpeed(opened, workers)),
+            "sluice probe of " + entry.measuredAt() + ", " + entry.reader()))
+        .orElseGet(() -> measured(opened, workers));
+  }
+
+  private static double weightSpeed(Store opened, Workers workers) {
+    return WeightSpeed.bytesPerSecond(opened.spec().bundle().up(), opened.spec().hidden(),
+        Kernels.best(), workers);
+  }
+
   private Rates measured(Store opened, Workers workers) {
     try (BlockReader reader = BlockReaders.open(opened.ffn().file(), reading.backend())) {
       DeviceModel device = DeviceProbe.measure(reader, opened.ffnFileBytes());
-      double weights = WeightSpeed.bytesPerSecond(opened.spec().bundle().up(),
-          opened.spec().hidden(), Kernels.best(), workers);
-      return new Rates(new Speeds(device, weights), reader.describe());
+      return new Rates(new Speeds(device, weightSpeed(opened, workers)), reader.describe());
     }
   }
 
@@ -131,7 +143,7 @@ final class PlanCommand implements Callable<Integer> {
   private static TokenForecast forecast(Store opened, PredictorChoice choice, RunShape shape,
       long bytes) {
     return TokenForecast.of(opened, choice, shape, bytes,
-        RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES));
+        Merging.of(opened.ffn().file(), Merging.AUTO).limits());
   }
 
   private void print(Store opened, MemoryPlan plan, RunShape shape, List<TokenForecast> lines,

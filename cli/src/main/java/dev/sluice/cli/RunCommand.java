@@ -20,7 +20,6 @@ import dev.sluice.engine.text.Utf8Stream;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Checking;
-import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,9 +46,6 @@ import picocli.CommandLine.Spec;
     footer = {"", "Example:",
       "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
 final class RunCommand implements Callable<Integer> {
-  static final int USUAL_GAP_BYTES = 16 << 10;
-  private static final int MAX_REQUEST_BYTES = 512 * 1024;
-
   @Spec
   private CommandSpec spec;
 
@@ -111,12 +107,11 @@ final class RunCommand implements Callable<Integer> {
 
   @Option(
       names = "--merge-gap",
-      paramLabel = "SIZE",
-      converter = Bytes.Converter.class,
-      defaultValue = "16K",
-      description = "Two wanted bundles this far apart or less are read by one request, the bytes between too. "
-          + "Default: ${DEFAULT-VALUE}.")
-  private Bytes gap;
+      paramLabel = "SIZE|auto",
+      defaultValue = Merging.AUTO,
+      description = "Two wanted bundles this far apart or less are read by one request, the bytes between too. auto: as far as "
+          + "the device's model says, or 16K where `sluice probe` never measured it. Default: ${DEFAULT-VALUE}.")
+  private String gap;
 
   @Option(
       names = "--check",
@@ -169,27 +164,17 @@ final class RunCommand implements Callable<Integer> {
           new Engine(opened, workers, reading.readers(opened), activity, predictor, precision(),
               checking())) {
         MemoryPlan plan = ceiling.orElseGet(() -> memory.share(engine, shape));
-        ReadPlanner.Limits limits = readLimits();
+        ReadPlanner.Limits limits = Merging.of(opened.ffn().file(), gap).limits();
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
         Residency residency = memory.residency(plan, opened, named);
         try (Session session =
             new Session(engine, positions, residency, limits, named)) {
-          generate(session, engine, plan, tokenizer, ids, given, sampling);
+          generate(session, engine, plan, limits, tokenizer, ids, given, sampling);
         }
       }
     }
     return 0;
-  }
-
-  /** How reads are merged. */
-  private ReadPlanner.Limits readLimits() {
-    return readLimits(Math.toIntExact(gap.count()));
-  }
-
-  /** How bundles are read by a run that merges over gaps of so many bytes. */
-  static ReadPlanner.Limits readLimits(int gapBytes) {
-    return new ReadPlanner.Limits(PageChecksums.PAGE_BYTES, gapBytes, MAX_REQUEST_BYTES);
   }
 
   private RunShape shape(Store opened, int promptTokens, int threads) {
@@ -284,7 +269,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private void generate(
-      Session session, Engine engine, MemoryPlan plan, Optional<Tokenizer> tokenizer, int[] ids,
+      Session session, Engine engine, MemoryPlan plan, ReadPlanner.Limits limits,
+      Optional<Tokenizer> tokenizer, int[] ids,
       int[] given, SamplingOptions sampling)
       throws Exception {
     Sampler sampler = new Sampler(sampling, engine.store().spec().vocabulary());
@@ -329,7 +315,7 @@ final class RunCommand implements Callable<Integer> {
     if (json) {
       spec.commandLine().getOut().println(
           Json.write(
-              object(session, engine, plan, ids, generated, likeliest, text, summary,
+              object(session, engine, plan, limits, ids, generated, likeliest, text, summary,
                   promptNanos)));
     } else {
       spec.commandLine().getOut().println();
@@ -347,7 +333,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private static Map<String, Object> object(
-      Session session, Engine engine, MemoryPlan plan, int[] ids, List<Integer> generated,
+      Session session, Engine engine, MemoryPlan plan, ReadPlanner.Limits limits, int[] ids,
+      List<Integer> generated,
       List<Integer> likeliest, StringBuilder text,
       Summary summary, long promptNanos) {
     Map<String, Object> object = new LinkedHashMap<>();
@@ -361,6 +348,8 @@ final class RunCommand implements Callable<Integer> {
     object.put("cett_target", engine.activity().cett());
     object.put("predictor", engine.predictor().toString());
     object.put("io", session.describeReader());
+    object.put("merge_gap_bytes", limits.gapBytes());
+    object.put("max_request_bytes", limits.maxRequestBytes());
     object.put("memory", LedgerText.memory(plan));
     object.put("prompt_ms", promptNanos / 1e6);
     object.put("prompt_bytes_read", session.promptBytesRead());

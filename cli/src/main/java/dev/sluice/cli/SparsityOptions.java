@@ -87,7 +87,7 @@ final class SparsityOptions {
 
   static PredictorChoice quickest(Store store, RunShape shape, long ramBytes) {
     return TokenForecast.quickest(store, shape, ramBytes,
-        RunCommand.readLimits(RunCommand.USUAL_GAP_BYTES))
+        Merging.of(store.ffn().file(), Merging.AUTO).limits())
         .orElseGet(() -> defaultPredictor(store));
   }
 

@@ -1,6 +1,8 @@
 package dev.sluice.bench.report;
 
 import dev.sluice.bench.compare.Comparison;
+import dev.sluice.bench.io.RaceResult;
+import dev.sluice.bench.io.SurveyResult;
 import dev.sluice.bench.peers.PeerComparison;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -19,6 +21,16 @@ public final class JsonReport {
   /** The same for peer runs: {@code {"setting":{…},"points":[…]}}. Figures that do not exist are "NaN". */
   public static String json(PeerComparison comparison) {
     return MAPPER.writeValueAsString(comparison);
+  }
+
+  /** The same for a race of readers: {@code {"setting":{…},"courses":[…]}}. */
+  public static String json(RaceResult race) {
+    return MAPPER.writeValueAsString(race);
+  }
+
+  /** The same for a probe: {@code {"setting":{…},"cells":[…],"fit":{…},"guests":[…]}}. */
+  public static String json(SurveyResult survey) {
+    return MAPPER.writeValueAsString(survey);
   }
 
   /** Reads what {@link #json} wrote. */

@@ -22,6 +22,7 @@ final class Lane implements AutoCloseable {
   Lane(CheckedReader reader, MemorySegment staging) {
     this.reader = reader;
     batch = new ReadBatch(staging);
+    reader.prepare(staging);
   }
 
   /** Takes as many of the planner's ranges as fit, of which there is at least one left. */

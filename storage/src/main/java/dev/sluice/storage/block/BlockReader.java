@@ -1,5 +1,7 @@
 package dev.sluice.storage.block;
 
+import java.lang.foreign.MemorySegment;
+
 /**
  * Reads batches of requests from one file.
  *
@@ -35,6 +37,14 @@ public interface BlockReader extends AutoCloseable {
    * not.
    */
   String describe();
+
+  /**
+   * Says where batches will land, so that the reader may make that memory ready once instead of for each read: io_uring
+   * registers it with the kernel. Batches may land elsewhere too. At most once, before the first batch.
+   *
+   * @param memory native; must stay mapped until the reader is closed, longer than a batch's target need
+   */
+  void prepare(MemorySegment memory);
 
   /**
    * Hands over all requests of the batch and returns without waiting for data. The batch and its

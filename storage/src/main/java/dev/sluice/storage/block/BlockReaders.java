@@ -6,6 +6,9 @@ import java.nio.file.Path;
 
 /** Opens block readers. Thread-safe. */
 public final class BlockReaders {
+  private static final int MOST_IN_FLIGHT = 4096;
+  private static final int MOST_THREADS = 256;
+
   private BlockReaders() {}
 
   /**
@@ -18,6 +21,21 @@ public final class BlockReaders {
    */
   public static BlockReader open(Path file, Backend preferred) {
     return open(file, preferred, IoUringBlockReader.Depth.DEFAULT);
+  }
+
+  /**
+   * The same with a given number of reads in flight; {@code mmap} has one whatever is asked for.
+   *
+   * @param inFlight 1 to 4096; with pread, of which each takes a thread, at most 256
+   */
+  public static BlockReader open(Path file, Backend preferred, int inFlight) {
+    if (inFlight < 1 || inFlight > MOST_IN_FLIGHT) {
+      throw new IllegalArgumentException(inFlight + " reads in flight");
+    }
+    if (preferred == Backend.PREAD) {
+      return PreadBlockReader.open(file, Math.min(inFlight, MOST_THREADS), "");
+    }
+    return open(file, preferred, new IoUringBlockReader.Depth(inFlight, inFlight));
   }
 
   static BlockReader open(Path file, Backend preferred, IoUringBlockReader.Depth depth) {

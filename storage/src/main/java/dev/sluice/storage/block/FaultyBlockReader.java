@@ -118,6 +118,11 @@ public final class FaultyBlockReader implements BlockReader {
   }
 
   @Override
+  public void prepare(MemorySegment memory) {
+    // any memory is as good
+  }
+
+  @Override
   public void start(ReadBatch next) {
     if (closed || batch != null) {
       throw new IllegalStateException(closed ? "the reader is closed" : "a batch is in flight");

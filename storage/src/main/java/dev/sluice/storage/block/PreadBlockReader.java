@@ -2,6 +2,7 @@ package dev.sluice.storage.block;
 
 import dev.sluice.storage.posix.Errno;
 import dev.sluice.storage.posix.Libc;
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
@@ -101,6 +102,11 @@ final class PreadBlockReader implements BlockReader {
   @Override
   public IoCounters counters() {
     return counters;
+  }
+
+  @Override
+  public void prepare(MemorySegment memory) {
+    // any memory is as good
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.sluice.storage.block;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.sluice.storage.posix.Errno;
 import dev.sluice.storage.posix.IoUringAbi;
@@ -25,6 +26,8 @@ final class Ring implements AutoCloseable {
   private static final VarHandle INT = JAVA_INT.varHandle();
   private static final int READ_WRITE = Libc.PROT_READ | Libc.PROT_WRITE;
   private static final int SHARED_POPULATED = Libc.MAP_SHARED | Libc.MAP_POPULATE;
+  private static final int BUFFER_SHIFT =
+      Long.numberOfTrailingZeros(IoUringAbi.MAX_BUFFER_BYTES);
   private static final int NEEDED_FEATURES =
       IoUringAbi.FEAT_SINGLE_MMAP | IoUringAbi.FEAT_NODROP;
 
@@ -42,6 +45,8 @@ final class Ring implements AutoCloseable {
   private final long cqTail;
   private final int cqMask;
   private final long cqes;
+  private long bufferAddress;
+  private long bufferEnd;
   private int tail;
   private int head;
 
@@ -140,6 +145,35 @@ final class Ring implements AutoCloseable {
     }
   }
 
+  /**
+   * Lets the kernel hold the pages of {@code memory} once and for all instead of for each read into it. They stay held until the
+   * ring is closed, so the memory must stay mapped until then: a read into what was mapped there later would land in the old
+   * pages.
+   *
+   * @return 0 or −errno: ENOMEM where RLIMIT_MEMLOCK does not allow it
+   */
+  int registerBuffer(MemorySegment memory) {
+    long bytes = memory.byteSize();
+    int count = Math.toIntExact(Math.ceilDiv(bytes, IoUringAbi.MAX_BUFFER_BYTES));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment vectors = arena.allocate(IoUringAbi.IOVEC, count);
+      for (int i = 0; i < count; i++) {
+        long from = i * IoUringAbi.MAX_BUFFER_BYTES;
+        long at = i * IoUringAbi.IOVEC.byteSize();
+        vectors.set(JAVA_LONG, at, memory.address() + from);
+        vectors.set(JAVA_LONG, at + Long.BYTES,
+            Math.min(IoUringAbi.MAX_BUFFER_BYTES, bytes - from));
+      }
+      int result = (int) Libc.syscall(Libc.SYS_IO_URING_REGISTER, ringFd,
+          IoUringAbi.REGISTER_BUFFERS, vectors.address(), count, 0, 0);
+      if (result >= 0) {
+        bufferAddress = memory.address();
+        bufferEnd = bufferAddress + bytes;
+      }
+      return result;
+    }
+  }
+
   /** Entries written and not yet taken by the kernel. */
   int unsubmitted() {
     return tail - (int) INT.getAcquire(rings, sqHead);
@@ -151,7 +185,7 @@ final class Ring implements AutoCloseable {
 
   /**
    * Writes one read; the ring must not be full. Fields not set here stay zero, as the mapping
-   * began.
+   * began. A read that lies in one registered buffer uses it.
    */
   void pushRead(long fileOffset, long address, int length, long userData, Issue issue) {
     long entry = (tail & sqMask) * IoUringAbi.SQE_BYTES;
@@ -159,7 +193,12 @@ final class Ring implements AutoCloseable {
     if (issue == Issue.WORKER) {
       flags |= IoUringAbi.SQE_ASYNC;
     }
-    sqes.set(JAVA_BYTE, entry + IoUringAbi.SQE_OPCODE, IoUringAbi.OP_READ);
+    long first = address - bufferAddress >>> BUFFER_SHIFT;
+    boolean registered = address >= bufferAddress && address + length <= bufferEnd
+        && address + length - 1 - bufferAddress >>> BUFFER_SHIFT == first;
+    sqes.set(JAVA_BYTE, entry + IoUringAbi.SQE_OPCODE,
+        registered ? IoUringAbi.OP_READ_FIXED : IoUringAbi.OP_READ);
+    sqes.set(JAVA_SHORT, entry + IoUringAbi.SQE_BUF_INDEX, registered ? (short) first : 0);
     sqes.set(JAVA_BYTE, entry + IoUringAbi.SQE_FLAGS, (byte) flags);
     sqes.set(JAVA_INT, entry + IoUringAbi.SQE_FD, fileSlot == FileSlot.REGISTERED ? 0 : fileFd);
     sqes.set(JAVA_LONG, entry + IoUringAbi.SQE_OFF, fileOffset);

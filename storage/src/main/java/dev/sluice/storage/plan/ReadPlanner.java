@@ -19,10 +19,33 @@ public final class ReadPlanner {
    * @param maxRequestBytes merging stops here; a single range may be larger
    */
   public record Limits(int pageBytes, int gapBytes, int maxRequestBytes) {
+    private static final int MOST_GAP_BYTES = 128 << 10;
+    private static final int MOST_REQUEST_BYTES = 512 << 10;
+    private static final int LEAST_REQUEST_BYTES = 128 << 10;
+
+    /** Of the largest request's time, t₀ takes this. */
+    private static final double REQUEST_SHARE = 1.0 / 16;
+
     public Limits {
       if (Integer.bitCount(pageBytes) != 1 || gapBytes < -1 || maxRequestBytes < pageBytes) {
         throw new IllegalArgumentException("impossible request limits");
       }
+    }
+
+    /**
+     * Limits by which no plan costs more than an unmerged one under {@code model}: a gap is read over only where its bytes
+     * take no longer than a request would. Requests end where t₀ is a small part of their time: larger ones would save
+     * little, and keep fewer of them in flight.
+     *
+     * @param pageBytes as above
+     */
+    public static Limits of(DeviceModel model, int pageBytes) {
+      double worth = model.requestMicros() * model.bytesPerSecond() / 1e6;
+      long gap = (long) Math.min(worth, MOST_GAP_BYTES) / pageBytes * pageBytes;
+      long most = (long) Math.min(worth / REQUEST_SHARE, MOST_REQUEST_BYTES) / pageBytes
+          * pageBytes;
+      return new Limits(pageBytes, (int) gap,
+          (int) Math.max(most, Math.max(pageBytes, LEAST_REQUEST_BYTES)));
     }
 
     /** The same without gaps: only ranges that share a page are read together. */

@@ -75,6 +75,10 @@ public final class IoUringAbi {
           JAVA_LONG.withName("addr3"),
           JAVA_LONG.withName("pad2"));
 
+  /** {@code struct iovec}, 16 bytes: a buffer to register; {@code include/uapi/linux/uio.h}. */
+  public static final StructLayout IOVEC =
+      MemoryLayout.structLayout(JAVA_LONG.withName("iov_base"), JAVA_LONG.withName("iov_len"));
+
   /** {@code struct io_uring_cqe}, 16 bytes: one completion. */
   public static final StructLayout CQE =
       MemoryLayout.structLayout(
@@ -100,6 +104,7 @@ public final class IoUringAbi {
   public static final long SQE_ADDR = sqe("addr");
   public static final long SQE_LEN = sqe("len");
   public static final long SQE_USER_DATA = sqe("user_data");
+  public static final long SQE_BUF_INDEX = sqe("buf_index");
   public static final long SQE_BYTES = SQE.byteSize();
 
   public static final long CQE_USER_DATA = CQE.byteOffset(PathElement.groupElement("user_data"));
@@ -121,7 +126,11 @@ public final class IoUringAbi {
   public static final int ENTER_GETEVENTS = 1 << 0;
   public static final long OFF_SQ_RING = 0;
   public static final long OFF_SQES = 0x10000000L;
+  public static final int REGISTER_BUFFERS = 0;
   public static final int REGISTER_FILES = 2;
+
+  /** {@code IORING_OP_READ_FIXED}: into memory that was registered, whose pages the kernel holds already. */
+  public static final byte OP_READ_FIXED = 4;
 
   /** {@code IORING_OP_READ}: plain buffer, no iovec (Linux 5.6). */
   public static final byte OP_READ = 22;
@@ -130,6 +139,9 @@ public final class IoUringAbi {
 
   /** {@code IOSQE_ASYNC}: hand straight to a kernel worker, which may block. */
   public static final byte SQE_ASYNC = 1 << 4;
+
+  /** The kernel takes no larger buffer. */
+  public static final long MAX_BUFFER_BYTES = 1L << 30;
 
   private IoUringAbi() {}
 

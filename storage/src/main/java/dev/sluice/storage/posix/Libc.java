@@ -84,6 +84,8 @@ public final class Libc {
       bind(
           "posix_fadvise",
           FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle CLOCK_GETTIME =
+      bind("clock_gettime", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
   private static final MethodHandle STRERROR =
       LINKER.downcallHandle(
           LINKER.defaultLookup().findOrThrow("strerror"),
@@ -209,6 +211,23 @@ public final class Libc {
       return result < 0 ? -errno(captured) : result;
     } catch (Throwable t) {
       throw unexpected("syscall", t);
+    }
+  }
+
+  /**
+   * Processor time that a process has used, its ended threads included, in nanoseconds, or −errno. The clock's number is what
+   * {@code clock_getcpuclockid} makes of the process ({@code CPUCLOCK_SCHED}, {@code include/linux/posix-timers_types.h}).
+   */
+  public static long processorNanos(long pid) {
+    int clock = (int) (~pid << 3) | 2;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment captured = CAPTURED.get();
+      MemorySegment time = arena.allocate(2 * JAVA_LONG.byteSize(), JAVA_LONG.byteSize());
+      int result = (int) CLOCK_GETTIME.invokeExact(captured, clock, time);
+      return result < 0 ? -errno(captured)
+          : time.get(JAVA_LONG, 0) * 1_000_000_000L + time.get(JAVA_LONG, JAVA_LONG.byteSize());
+    } catch (Throwable t) {
+      throw unexpected("clock_gettime", t);
     }
   }
 

@@ -50,6 +50,11 @@ public final class CheckedReader implements AutoCloseable {
     this.checksums = store.ffnChecksums();
   }
 
+  /** As {@link BlockReader#prepare}. */
+  public void prepare(MemorySegment target) {
+    reader.prepare(target);
+  }
+
   /** As {@link BlockReader#start}. */
   public void start(ReadBatch next) {
     handedOut.clear();

@@ -62,6 +62,31 @@ abstract class BlockReaderContractTest {
     }
   }
 
+  /** Half of the reads land in memory that was prepared, the others beside it or across its end. */
+  @Test
+  void preparedMemoryGetsTheSameBytes() throws Exception {
+    var random = new SplittableRandom(9);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment target = arena.allocate(24 << 20, PAGE);
+      try (BlockReader reader = open(file)) {
+        reader.prepare(target.asSlice(2 << 20, 10 << 20));
+        var batch = new ReadBatch(target);
+        for (int round = 0; round < 5; round++) {
+          target.fill(POISON);
+          batch.clear();
+          addRandomRequests(batch, reader.alignmentBytes(), 600, random);
+          reader.start(batch);
+          readAll(reader, batch);
+          assertContent(batch);
+          assertGapsUntouched(batch);
+          reader.start(batch);
+          reader.next();
+          reader.drain();
+        }
+      }
+    }
+  }
+
   /** Gaps of one unit lie between requests, so that a read of too many bytes shows. */
   private static void addRandomRequests(
       ReadBatch batch, int alignment, int count, SplittableRandom random) {

@@ -1,12 +1,15 @@
 package dev.sluice.storage.block;
 
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.sluice.storage.posix.SystemCallException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -21,6 +24,22 @@ final class IoUringBlockReaderTest extends DirectReaderContractTest {
       return IoUringBlockReader.open(path, depth);
     } catch (SystemCallException e) {
       return abort("io_uring does not work here: " + e.getMessage());
+    }
+  }
+
+  /** Where the limit on locked memory is too small, reads go on without registration, and the reader says so. */
+  @Test
+  void saysWhetherMemoryIsRegistered() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment target = arena.allocate(8 << 20, 4096);
+      try (BlockReader reader = open(file)) {
+        reader.prepare(target);
+        assertTrue(reader.describe().contains("registered buffers, ")
+            || reader.describe()
+                .contains("buffers not registered (Cannot allocate memory (ENOMEM)"),
+            reader.describe());
+        assertThrows(IllegalStateException.class, () -> reader.prepare(target));
+      }
     }
   }
 

@@ -1,0 +1,154 @@
+package dev.sluice.cli;
+
+import dev.sluice.bench.io.RacePlan;
+import dev.sluice.bench.io.RaceResult;
+import dev.sluice.bench.io.ReaderRace;
+import dev.sluice.bench.report.JsonReport;
+import dev.sluice.bench.report.RaceReport;
+import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.FaultException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.openjdk.jmh.profile.GCProfiler;
+import org.openjdk.jmh.results.format.ResultFormatType;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "io",
+    description = {
+      "Measures the storage engine. Without options: JMH benchmarks of readers, planner, window cache and checksums.",
+      "--against-c lets the readers race a C loop with io_uring, O_DIRECT and huge pages that gcc compiles on the spot, in "
+          + "turns; with --store and --trace also over what the tokens of a trace miss.",
+      "Figures hold for an idle machine only."
+    },
+    footer = {"", "Example:",
+      "  sluice bench io --against-c --store relu2-bundled.sluice --trace relu2.trace --compare fio"})
+final class IoBenchCommand implements Callable<Integer> {
+  @Spec
+  private CommandSpec spec;
+
+  @Option(names = "--against-c", description = "Race a C loop.")
+  private boolean againstC;
+
+  @Option(names = "--folder", paramLabel = "FOLDER", defaultValue = ".",
+      description = "On the disk to be read; a file of random bytes is written there and kept. Default: the current folder.")
+  private Path folder;
+
+  @Option(names = "--file-size", paramLabel = "SIZE", converter = Bytes.Converter.class,
+      defaultValue = "2G", description = "Of that file. Default: ${DEFAULT-VALUE}.")
+  private Bytes fileSize;
+
+  @Option(names = "--rounds", paramLabel = "N", defaultValue = "9",
+      description = "Rounds. Default: ${DEFAULT-VALUE}.")
+  private int rounds;
+
+  @Option(names = "--store", paramLabel = "STORE",
+      description = "A bundled store, whose misses are read too; needs --trace.")
+  private Path store;
+
+  @Option(names = "--trace", paramLabel = "FILE", description = "The trace that it was made from.")
+  private Path trace;
+
+  @Option(names = "--stride", paramLabel = "BYTES", defaultValue = "10240",
+      description = "Pad the store's bundles to so many bytes; 0: not. Default: ${DEFAULT-VALUE}.")
+  private int stride;
+
+  @Option(names = "--tokens", paramLabel = "N", defaultValue = "192",
+      description = "Tokens of the trace. Default: ${DEFAULT-VALUE}.")
+  private int tokens;
+
+  @Option(names = "--compare", paramLabel = "fio",
+      description = "Let an installed fio read too.")
+  private String compare;
+
+  @Option(names = "--markdown", paramLabel = "FILE", description = "Also write Markdown.")
+  private Path markdown;
+
+  @Option(names = {"-o", "--output"}, paramLabel = "FILE",
+      description = "Also write the JSON object to this file.")
+  private Path output;
+
+  @Option(names = "--json", description = "Print one JSON object instead of tables.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    if (!againstC) {
+      return benchmarks();
+    }
+    RaceResult race;
+    try (ProgressBar bar = new ProgressBar()) {
+      race = ReaderRace.run(plan(), new Main.Version().getVersion()[0], Processor.name(), bar);
+    }
+    write(markdown, RaceReport.markdown(race));
+    write(output, JsonReport.json(race));
+    spec.commandLine().getOut()
+        .print(json ? JsonReport.json(race) + "\n" : RaceReport.render(race, Terminal.columns()));
+    return 0;
+  }
+
+  private int benchmarks() {
+    ChainedOptionsBuilder options = new OptionsBuilder().forks(1)
+        .include("dev\\.sluice\\.bench\\.io\\..*").warmupIterations(3)
+        .warmupTime(TimeValue.seconds(1)).measurementIterations(5)
+        .measurementTime(TimeValue.seconds(1)).addProfiler(GCProfiler.class);
+    if (output != null) {
+      options.resultFormat(ResultFormatType.JSON).result(output.toString());
+    }
+    try {
+      new Runner(options.build()).run();
+    } catch (RunnerException e) {
+      throw new FaultException("bench io", "JMH gave up (" + e.getMessage() + ")",
+          "see its output above", e);
+    }
+    return 0;
+  }
+
+  private RacePlan plan() {
+    if (rounds < 1 || tokens < 1 || fileSize.count() < 64 << 20) {
+      throw new BadInputException("--rounds, --tokens or --file-size", "is too small",
+          "give at least 1, 1 and 64M");
+    }
+    if ((store == null) != (trace == null)) {
+      throw new BadInputException("--store and --trace", "go together", "give both or neither");
+    }
+    Optional<RacePlan.Misses> misses = store == null ? Optional.empty()
+        : Optional.of(new RacePlan.Misses(store, trace, stride));
+    return new RacePlan(folder.toAbsolutePath(), fileSize.count() >> 23 << 23, rounds, tokens,
+        misses, guest(compare));
+  }
+
+  /** Who {@code --compare} names. */
+  static RacePlan.Guest guest(String compare) {
+    if (compare == null) {
+      return RacePlan.Guest.NONE;
+    }
+    if (!compare.equals("fio")) {
+      throw new BadInputException("--compare " + compare, "is not known", "use fio");
+    }
+    return RacePlan.Guest.FIO;
+  }
+
+  private static void write(Path file, String text) {
+    if (file == null) {
+      return;
+    }
+    try {
+      Files.writeString(file, text);
+    } catch (IOException e) {
+      throw new FaultException(file, "cannot be written (" + FaultException.reason(e) + ")",
+          "check the folder and its free space", e);
+    }
+  }
+}
