@@ -3,6 +3,8 @@
  * took them, to $RECORD_LOG: what reaches a disk whatever library wrote it. Each call is made by its bare system call. A
  * record is five numbers (op, bytes of the first name, bytes of the second, offset, bytes of data; 64 bits, little-endian),
  * the names and the data. Names are those that a descriptor's file has at that time.
+ *
+ * With $FULL_FROM=k, from the k-th of these calls on whatever takes room fails with ENOSPC.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,6 +43,16 @@ static void append(const void *bytes, size_t count) {
   }
 }
 
+/* Under the lock, before a call of ours that may take room: whether the disk is full. */
+static int full(int takes_room) {
+  static long calls, from = -1;
+  if (from < 0) from = getenv("FULL_FROM") ? atol(getenv("FULL_FROM")) : 0;
+  calls++;
+  if (!from || calls < from || !takes_room) return 0;
+  errno = ENOSPC;
+  return 1;
+}
+
 static void note(uint64_t op, const char *a, const char *b, uint64_t offset, const void *data,
                  uint64_t bytes) {
   int saved = errno;
@@ -71,6 +83,10 @@ static int opened(int dir, const char *path, int flags, int mode) {
   pthread_mutex_lock(&lock);
   struct stat status;
   int there = syscall(SYS_newfstatat, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if ((!there || (flags & O_TRUNC)) && full(!there)) {
+    pthread_mutex_unlock(&lock);
+    return -1;
+  }
   int fd = syscall(SYS_openat, dir, path, flags, mode);
   if (fd >= 0 && !there) note(CREATE, path, NULL, 0, NULL, 0);
   if (fd >= 0 && there && (flags & O_TRUNC)) note(TRUNCATE, path, NULL, 0, NULL, 0);
@@ -97,6 +113,10 @@ static ssize_t wrote(int fd, const struct iovec *parts, int count, off_t offset)
     return offset < 0 ? syscall(SYS_writev, fd, parts, count)
                       : syscall(SYS_pwritev, fd, parts, count, (long) offset, 0L);
   pthread_mutex_lock(&lock);
+  if (full(1)) {
+    pthread_mutex_unlock(&lock);
+    return -1;
+  }
   off_t at = offset < 0 ? syscall(SYS_lseek, fd, 0L, SEEK_CUR) : offset;
   ssize_t done = offset < 0 ? syscall(SYS_writev, fd, parts, count)
                             : syscall(SYS_pwritev, fd, parts, count, (long) offset, 0L);
@@ -125,6 +145,7 @@ static int done_by(int fd, uint64_t op, long call, off_t bytes) {
   char path[PATH_MAX];
   int known = named(fd, path);
   pthread_mutex_lock(&lock);
+  if (known) full(0);
   int result = syscall(call, fd, (long) bytes);
   if (known && result == 0) note(op, path, NULL, bytes, NULL, 0);
   pthread_mutex_unlock(&lock);
@@ -137,6 +158,7 @@ int fdatasync(int fd) { return done_by(fd, SYNC, SYS_fdatasync, 0); }
 
 static int renamed(const char *from, const char *to, unsigned flags) {
   pthread_mutex_lock(&lock);
+  if (ours(from)) full(0);
   int result = syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
   if (result == 0 && ours(from)) note(flags & 2 ? EXCHANGE : RENAME, from, to, 0, NULL, 0);
   pthread_mutex_unlock(&lock);
@@ -150,6 +172,7 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
 
 static int removed(const char *path, uint64_t op, int flags) {
   pthread_mutex_lock(&lock);
+  if (ours(path)) full(0);
   int result = syscall(SYS_unlinkat, AT_FDCWD, path, flags);
   if (result == 0 && ours(path)) note(op, path, NULL, 0, NULL, 0);
   pthread_mutex_unlock(&lock);
@@ -159,6 +182,10 @@ int unlink(const char *path) { return removed(path, UNLINK, 0); }
 int rmdir(const char *path) { return removed(path, RMDIR, AT_REMOVEDIR); }
 int mkdir(const char *path, mode_t mode) {
   pthread_mutex_lock(&lock);
+  if (ours(path) && full(1)) {
+    pthread_mutex_unlock(&lock);
+    return -1;
+  }
   int result = syscall(SYS_mkdirat, AT_FDCWD, path, mode);
   if (result == 0 && ours(path)) note(MKDIR, path, NULL, 0, NULL, 0);
   pthread_mutex_unlock(&lock);

@@ -55,7 +55,7 @@ final class RunTables {
           figure("cache ms", "cache", 0, "Time in looking up, admitting and evicting bundles.",
               f -> Digits.three(f.cacheMillisPerToken())),
           figure("memory ms", "memory", 0, "Time verifying checksums and copying between buffers.",
-              f -> Digits.three(f.memoryMillisPerToken())),
+              f -> Digits.three(f.checkMillisPerToken() + f.memoryMillisPerToken())),
           figure("compute ms", "compute", 0, "Time in the FFN's arithmetic.",
               f -> Digits.three(f.computeMillisPerToken())),
           figure("active neurons", "active", 0,

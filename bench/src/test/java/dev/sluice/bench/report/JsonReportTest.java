@@ -16,7 +16,7 @@ class JsonReportTest {
   private static final Pattern UNIT =
       Pattern.compile(
           ".*(_bytes|_tokens|_share|_share_by_layer|_rate|_rate_p99|_dimensions|_bundles|_ms|_per_token|_per_request|_per_s"
-              + "|_per_layer|_on_disk|perplexity|cett)|tokens|layers");
+              + "|_per_layer|_on_disk|perplexity|cett)|tokens|layers|repeats");
 
   @Test
   void comesBackAsItWas() {

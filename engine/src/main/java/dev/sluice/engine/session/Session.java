@@ -145,9 +145,12 @@ public final class Session implements AutoCloseable {
     return promptBytesRead;
   }
 
-  /** Requests of prompts, and of bundles pinned for good, that were read again; those of tokens are in the ledger. */
+  /**
+   * Reads for prompts, for bundles pinned for good and for resident tensors that were done again; those for tokens are in the
+   * ledger.
+   */
   public long repeatsBesideTokens() {
-    return promptRepeats + ffn.pinRepeats();
+    return promptRepeats + ffn.pinRepeats() + engine.store().repeats();
   }
 
   /** One line about how weights are read. */

@@ -2,7 +2,8 @@
  * Block readers: "read these (file offset, length → memory) requests", by io_uring, by {@code
  * pread} on threads, or by a memory mapping as the control. One interface, one contract, because
  * what a comparison of backends measures must be the backend and nothing else; the contract's test
- * suite runs against every one.
+ * suite runs against every one. One more reads memory and fails as disks fail, by the roll of a
+ * seeded die: what stands above readers is tested on it.
  *
  * <p>Every byte that Sluice reports as read is counted here, at the place where it is asked of the
  * device.

@@ -42,12 +42,20 @@ public final class CheckedReader implements AutoCloseable {
 
   private final Map<Integer, Integer> failures = new HashMap<>(); // guarded by again
 
-  /** Takes over {@code reader}, which is open on the store's FFN file. */
+  /**
+   * Takes over {@code reader}, which is open on the store's FFN file.
+   *
+   * @throws FaultException if it reads a file of another size, because the store was replaced; it is closed then
+   */
   public CheckedReader(Store store, BlockReader reader, Checking checking) {
     this.store = store;
     this.reader = reader;
     this.checking = checking;
     this.checksums = store.ffnChecksums();
+    store.otherFfnFile(reader.sizeBytes()).ifPresent(fault -> {
+      reader.close();
+      throw fault;
+    });
   }
 
   /** As {@link BlockReader#prepare}. */

@@ -95,7 +95,7 @@ final class StagingFolder {
     } catch (IOException e) {
       throw new FaultException(
           target.getParent(), "cannot be written (" + FaultException.reason(e) + ")",
-          "choose another folder", e);
+          "free some space or choose another folder", e);
     }
   }
 

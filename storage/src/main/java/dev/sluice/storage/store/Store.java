@@ -21,10 +21,13 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongFunction;
 
 /**
  * An open, verified store. MANIFEST and catalog are checked in full by {@link #open}; dense tensors and bundles by their
- * page checksums when they are read, or all together by {@link #verify}. Immutable; any number of threads may read.
+ * page checksums when they are read, or all together by {@link #verify}. Immutable, but for a counter; any number of
+ * threads may read.
  * Nothing is ever written and nothing stays mapped, so the folder may be on a read-only mount. If the store is replaced
  * meanwhile, this object keeps reading the old files; {@link FfnLayout#file()} is a path and so names the new one for
  * whoever opens it later.
@@ -39,8 +42,10 @@ public final class Store implements AutoCloseable {
   private final Catalog catalog;
   private final SortedMap<String, BlobPlace> places; // large values of the catalog, by its keys
   private final PageChecksums catalogChecksums;
+  private final AtomicLong repeats = new AtomicLong();
   private final FfnLayout ffn;
   private final PageMap pageMap;
+  private final Object ffnFileKey; // tells the file that was opened from one that has its name later
   private final FileChannel catalogChannel;
   private final FileChannel denseChannel;
   private final FileChannel ffnChannel;
@@ -53,7 +58,8 @@ public final class Store implements AutoCloseable {
       PageChecksums catalogChecksums,
       FileChannel catalogChannel,
       FileChannel denseChannel,
-      FileChannel ffnChannel) {
+      FileChannel ffnChannel,
+      Object ffnFileKey) {
     this.folder = folder;
     this.manifest = manifest;
     this.catalog = catalog;
@@ -63,6 +69,7 @@ public final class Store implements AutoCloseable {
     this.denseChannel = denseChannel;
     this.ffnChannel = ffnChannel;
     this.pageMap = new PageMap(catalog, manifest.container());
+    this.ffnFileKey = ffnFileKey;
     this.ffn =
         new FfnLayout(
             folder.resolve(StoreFormat.ffnFile(manifest.container())),
@@ -126,6 +133,7 @@ public final class Store implements AutoCloseable {
       String ffnName = StoreFormat.ffnFile(manifest.container());
       FileEntry ffnEntry = manifest.files().get(ffnName);
       ffnChannel = openChecked(folder.resolve(ffnName), ffnEntry, Caching.AS_EVER);
+      Object ffnFileKey = identity(folder.resolve(ffnName));
       PageChecksums.Builder pages = new PageChecksums.Builder(catalogEntry.bytes());
       checkDigest(catalogFile, catalogChannel, catalogEntry, pages::add);
       CatalogReader.Contents contents = CatalogReader.read(catalogFile, catalogChannel);
@@ -137,7 +145,7 @@ public final class Store implements AutoCloseable {
               denseEntry.bytes(),
               ffnEntry.bytes());
       return new Store(folder, manifest, catalog, contents.places(), pages.build(), catalogChannel,
-          denseChannel, ffnChannel);
+          denseChannel, ffnChannel, ffnFileKey);
     } catch (RuntimeException e) {
       closeAll(e, catalogChannel, denseChannel, ffnChannel);
       throw e;
@@ -317,8 +325,8 @@ public final class Store implements AutoCloseable {
       while (from < end) {
         long bytes = Math.min(room.byteSize(), StoreFormat.wholePages(end) - from);
         MemorySegment pages = room.asSlice(0, bytes);
-        FileScan.readFully(file, catalogChannel, from, pages);
-        catalogChecksums.verify(file, from, pages, 0, bytes);
+        readPages(file, catalogChannel, catalogChecksums, from, pages,
+            offset -> new PagePlace.Somewhere());
         long first = Math.max(from, offsetBytes);
         long last = Math.min(from + bytes, end);
         MemorySegment.copy(pages, first - from, target, first - offsetBytes, last - first);
@@ -377,16 +385,67 @@ public final class Store implements AutoCloseable {
   }
 
   private void readDensePages(Path file, long offsetBytes, MemorySegment pages) {
-    FileScan.readFully(file, denseChannel, offsetBytes, pages);
-    long wrong = catalog.denseChecksums().firstMismatch(offsetBytes, pages, 0, pages.byteSize());
-    if (wrong >= 0) {
-      throw PageChecksums.mismatch(file, wrong, shown(pageMap.ofDense(wrong)));
+    readPages(file, denseChannel, catalog.denseChecksums(), offsetBytes, pages, pageMap::ofDense);
+  }
+
+  /** Reads whole pages; those that fail or do not match are read again, as often as {@link CheckedReader} does. */
+  private void readPages(Path file, FileChannel channel, PageChecksums checksums, long offsetBytes,
+      MemorySegment pages, LongFunction<PagePlace> places) {
+    for (int attempt = 0;; attempt++) {
+      FaultException fault;
+      try {
+        FileScan.readFully(file, channel, offsetBytes, pages);
+        long wrong = checksums.firstMismatch(offsetBytes, pages, 0, pages.byteSize());
+        if (wrong < 0) {
+          return;
+        }
+        fault = PageChecksums.mismatch(file, wrong, shown(places.apply(wrong)));
+      } catch (FaultException e) {
+        fault = e;
+      }
+      if (attempt == CheckedReader.MAX_REPEATS) {
+        throw fault;
+      }
+      repeats.incrementAndGet();
     }
+  }
+
+  /** Reads of resident tensors and of the catalog's values that were done again, because they failed or did not match. */
+  public long repeats() {
+    return repeats.get();
   }
 
   /** The error for a page of the file with the bundles that is not as it was written; names what lies in it. */
   FaultException damagedFfnPage(long pageOffsetBytes) {
+    if (isReplaced()) {
+      return replaced();
+    }
     return PageChecksums.mismatch(ffn.file(), pageOffsetBytes, shown(ffnPlace(pageOffsetBytes)));
+  }
+
+  /** The error for a reader of the file with the bundles that sees another size; empty if it is the right one. */
+  Optional<FaultException> otherFfnFile(long bytes) {
+    if (bytes == ffnFileBytes()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        isReplaced() ? replaced()
+            : new FaultException(ffn.file(),
+                "has " + bytes + " bytes instead of " + ffnFileBytes(),
+                "the store is damaged, import or bundle it again"));
+  }
+
+  private FaultException replaced() {
+    return new FaultException(ffn.file(), "was replaced while it was in use", "start again");
+  }
+
+  /** Whether the name of the file with the bundles is another file's by now: whoever opens it gets other bytes. */
+  private boolean isReplaced() {
+    try {
+      return !identity(ffn.file()).equals(ffnFileKey);
+    } catch (BadInputException e) {
+      return true;
+    }
   }
 
   /** What lies in a page of the file with the bundles. */

@@ -11,7 +11,9 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -55,7 +57,7 @@ public final class StoreRepair {
   private final Catalog catalog;
   private final Path folder;
   private final Source source;
-  private long pages;
+  private long written; // pages
   private Arena heldArena = Arena.ofShared();
   private DenseTensor heldTensor; // none yet
   private Optional<MemorySegment> held = Optional.empty();
@@ -87,7 +89,7 @@ public final class StoreRepair {
     }
     StoreRepair repair = new StoreRepair(survey, source);
     repair.run();
-    return new Outcome(repair.pages, before, StoreSurvey.of(store, progress));
+    return new Outcome(repair.written, before, StoreSurvey.of(store, progress));
   }
 
   private void run() {
@@ -102,14 +104,38 @@ public final class StoreRepair {
           + " layers of " + given.feedForward() + " neurons");
     }
     try {
-      repairDense(dense, survey.damagedPages(dense));
-      repairFfn(ffn, survey.damagedPages(ffn), wanted.bundle().equals(given.bundle()));
+      // All that is to be written is compared first, so that a wrong source is found before it could write anything.
+      repairDense(survey.damagedPages(dense), (page, bytes) -> {});
+      repairFfn(survey.damagedPages(ffn), (page, bytes) -> {});
+      if (isTouched(dense)) {
+        try (FileChannel channel = open(dense)) {
+          repairDense(survey.damagedPages(dense), (page, bytes) -> write(channel, page, bytes));
+          channel.force(true);
+        }
+      }
+      if (isTouched(ffn)) {
+        try (FileChannel channel = open(ffn)) {
+          repairFfn(survey.damagedPages(ffn), (page, bytes) -> write(channel, page, bytes));
+          channel.force(true);
+        }
+      }
     } catch (IOException e) {
       throw new FaultException(folder, "cannot be repaired (" + FaultException.reason(e) + ")",
           "check the disk and permissions", e);
     } finally {
       heldArena.close();
     }
+  }
+
+  /** Where repaired pages go. */
+  @FunctionalInterface
+  private interface Pages {
+    void put(int page, MemorySegment bytes) throws IOException;
+  }
+
+  private boolean isTouched(String name) {
+    return !survey.damagedPages(name).isEmpty()
+        || survey.report().damages().stream().anyMatch(damage -> damage.file().endsWith(name));
   }
 
   private BadInputException notTheSource(String why) {
@@ -131,28 +157,18 @@ public final class StoreRepair {
     return channel;
   }
 
-  private boolean hasWrongSize(String name) {
-    return survey.report().damages().stream().anyMatch(
-        damage -> damage.offsetBytes() < 0 && damage.file().endsWith(name));
-  }
-
-  private void repairDense(String name, BitSet damaged) throws IOException {
-    if (damaged.isEmpty() && !hasWrongSize(name)) {
-      return;
-    }
-    try (FileChannel channel = open(name); Arena arena = Arena.ofConfined()) {
+  private void repairDense(BitSet damaged, Pages pages) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
       MemorySegment page = arena.allocate(PAGE_BYTES, PAGE_BYTES);
       for (int p = damaged.nextSetBit(0); p >= 0; p = damaged.nextSetBit(p + 1)) {
-        if (fillDense((long) p * PAGE_BYTES, page)) {
-          if (catalog.denseChecksums().firstMismatch((long) p * PAGE_BYTES, page, 0,
-              PAGE_BYTES) >= 0) {
-            throw notTheSource("its tensors differ at byte " + (long) p * PAGE_BYTES + " of "
-                + name);
+        long offset = (long) p * PAGE_BYTES;
+        if (fillDense(offset, page)) {
+          if (catalog.denseChecksums().firstMismatch(offset, page, 0, PAGE_BYTES) >= 0) {
+            throw notTheSource("its tensors differ at byte " + offset + " of dense.bin");
           }
-          write(channel, p, page);
+          pages.put(p, page);
         }
       }
-      channel.force(true);
     }
   }
 
@@ -189,65 +205,74 @@ public final class StoreRepair {
     return held;
   }
 
-  private void repairFfn(String name, BitSet damaged, boolean sameBundles) throws IOException {
-    if (damaged.isEmpty() && !hasWrongSize(name)) {
+  private void repairFfn(BitSet damaged, Pages pages) throws IOException {
+    if (damaged.isEmpty()) {
       return;
     }
-    if (!sameBundles) {
+    if (!catalog.spec().bundle().equals(source.spec().bundle())) {
       throw new BadInputException(
           source.name(),
           "holds other bundles than " + folder
               + ", whose weights were encoded anew or whose gate is resident",
           "bundle the store again from the imported one");
     }
-    int strideBytes = 0;
-    for (FfnLayout.Part part : catalog.ffnLayers().getFirst()) {
-      strideBytes += part.strideBytes();
-    }
-    LayerGeometry geometry =
-        LayerGeometry.of(catalog.spec(), manifest.arrangement(), strideBytes);
-    try (FileChannel channel = open(name);
-        LayerPacker packer = new LayerPacker(geometry, catalog.spec().bundleBytes())) {
+    LayerGeometry geometry = geometry();
+    try (LayerPacker packer = new LayerPacker(geometry, catalog.spec().bundleBytes())) {
       for (int layer = 0; layer < catalog.spec().layers(); layer++) {
-        long base = catalog.ffnLayers().get(layer).getFirst().baseOffsetBytes();
-        int first = (int) (base / PAGE_BYTES);
+        int first =
+            (int) (catalog.ffnLayers().get(layer).getFirst().baseOffsetBytes() / PAGE_BYTES);
         int end = first + (int) (geometry.bodyBytes() / PAGE_BYTES);
         if (manifest.container() == Container.LMDB && damaged.get(first - 1)) {
-          repairHeader(channel, first - 1, geometry.bodyBytes());
+          repairHeader(first - 1, geometry.bodyBytes(), pages);
         }
         int wanted = damaged.nextSetBit(first);
         if (wanted >= 0 && wanted < end) {
-          repairLayer(channel, layer, geometry, packer, damaged, first, end);
+          repairLayer(layer, geometry, packer, damaged.get(first, end), pages);
         }
       }
-      channel.force(true);
     }
   }
 
-  private void repairLayer(FileChannel channel, int layer, LayerGeometry geometry,
-      LayerPacker packer, BitSet damaged, int first, int end) throws IOException {
+  /** How a layer's body is divided, as the first one is. */
+  private LayerGeometry geometry() {
+    List<FfnLayout.Part> parts = catalog.ffnLayers().getFirst();
+    long base = parts.getFirst().baseOffsetBytes();
+    int neurons = catalog.spec().feedForward();
+    List<FfnLayout.Part> inBody = new ArrayList<>();
+    long bodyBytes = 0;
+    for (FfnLayout.Part part : parts) {
+      inBody.add(
+          new FfnLayout.Part(part.baseOffsetBytes() - base, part.strideBytes(), part.bytes(),
+              part.offsetInBundleBytes()));
+      bodyBytes += StoreFormat.wholePages((long) part.strideBytes() * neurons);
+    }
+    return new LayerGeometry(inBody, neurons, bodyBytes);
+  }
+
+  /** @param damaged pages of the layer's body */
+  private void repairLayer(int layer, LayerGeometry geometry, LayerPacker packer, BitSet damaged,
+      Pages pages) throws IOException {
+    long base = catalog.ffnLayers().get(layer).getFirst().baseOffsetBytes();
     try (Arena arena = Arena.ofShared()) {
       MemorySegment body = arena.allocate(geometry.bodyBytes(), PAGE_BYTES);
       packer.pack(
           catalog.orders().get(layer), source.layer(layer, arena),
           (offset, bytes) -> MemorySegment.copy(bytes, 0, body, offset, bytes.byteSize()));
-      long wrong =
-          catalog.ffnChecksums().firstMismatch((long) first * PAGE_BYTES, body, 0,
-              body.byteSize());
-      if (wrong >= 0) {
+      if (catalog.ffnChecksums().firstMismatch(base, body, 0, body.byteSize()) >= 0) {
         throw notTheSource("layer " + layer + " differs");
       }
-      for (int p = damaged.nextSetBit(first); p >= 0 && p < end; p = damaged.nextSetBit(p + 1)) {
-        write(channel, p, body.asSlice((long) (p - first) * PAGE_BYTES, PAGE_BYTES));
+      for (int p = damaged.nextSetBit(0); p >= 0; p = damaged.nextSetBit(p + 1)) {
+        pages.put((int) (base / PAGE_BYTES) + p,
+            body.asSlice((long) p * PAGE_BYTES, PAGE_BYTES));
       }
     }
   }
 
-  private void repairHeader(FileChannel channel, int page, long bodyBytes) throws IOException {
+  private void repairHeader(int page, long bodyBytes, Pages pages) throws IOException {
     MemorySegment header = lmdbHeader(page, bodyBytes);
-    if (catalog.ffnChecksums().firstMismatch((long) page * PAGE_BYTES, header, 0,
-        PAGE_BYTES) < 0) {
-      write(channel, page, header);
+    long offset = (long) page * PAGE_BYTES;
+    if (catalog.ffnChecksums().firstMismatch(offset, header, 0, PAGE_BYTES) < 0) {
+      pages.put(page, header);
     }
   }
 
@@ -263,6 +288,6 @@ public final class StoreRepair {
 
   private void write(FileChannel channel, int page, MemorySegment bytes) throws IOException {
     SequentialFile.writeFully(channel, (long) page * PAGE_BYTES, bytes);
-    pages++;
+    written++;
   }
 }

@@ -55,7 +55,7 @@ public final class StoreSurvey {
   /**
    * What was found.
    *
-   * @param checkedBytes read and compared
+   * @param checkedBytes read and compared, or found missing
    * @param faults how many there are
    * @param damages the first {@value #LISTED} of them, in the order of files and pages
    * @param digest of the store, see {@link Store#digest}
@@ -102,7 +102,7 @@ public final class StoreSurvey {
 
   static StoreSurvey survey(Path folder, ProgressListener progress) {
     Path absolute = folder.toAbsolutePath().normalize();
-    if (!Files.isDirectory(absolute)) {
+    if (!Files.exists(absolute)) {
       throw new BadInputException(
           absolute, "no such store", "make one with sluice import, or check the path");
     }
@@ -169,9 +169,7 @@ public final class StoreSurvey {
     FileEntry entry = entry(name);
     if (!Files.isRegularFile(file)) {
       damaged(file, -1, "is missing", new PagePlace.Somewhere());
-      damagedPages.computeIfAbsent(name, n -> new BitSet()).set(0,
-          (int) (entry.bytes() / PAGE_BYTES));
-      checkedBytes += entry.bytes();
+      missing(name, 0, entry.bytes(), checksums);
       return;
     }
     long before = faults;
@@ -184,7 +182,7 @@ public final class StoreSurvey {
       }
       String sha256 =
           scan(name, channel, Math.min(bytes, entry.bytes()), checksums, places);
-      missing(name, Math.min(bytes, entry.bytes()), entry.bytes());
+      missing(name, Math.min(bytes, entry.bytes()), entry.bytes(), checksums);
       if (faults == before && !sha256.equals(entry.sha256())) {
         damaged(file, -1, "does not match its digest in " + StoreFormat.MANIFEST,
             new PagePlace.Somewhere());
@@ -198,11 +196,12 @@ public final class StoreSurvey {
     return "cannot be read (" + FaultException.reason(e) + ")";
   }
 
-  /** Notes the pages that a file lacks. */
-  private void missing(String name, long fileBytes, long bytes) {
-    if (fileBytes < bytes) {
+  /** Notes the pages that a file lacks, unless nobody knows what they were: then MANIFEST may claim any size. */
+  private void missing(String name, long fileBytes, long bytes,
+      Optional<PageChecksums> checksums) {
+    if (checksums.isPresent() && fileBytes < bytes) {
       damagedPages.computeIfAbsent(name, n -> new BitSet()).set(
-          (int) (fileBytes / PAGE_BYTES), Math.toIntExact(Math.ceilDiv(bytes, PAGE_BYTES)));
+          (int) (fileBytes / PAGE_BYTES), checksums.get().pages());
     }
     checkedBytes += bytes - fileBytes;
   }
