@@ -1,22 +1,27 @@
 package dev.sluice.cli;
 
+import dev.sluice.bench.io.Baseline;
 import dev.sluice.bench.io.RacePlan;
 import dev.sluice.bench.io.RaceResult;
 import dev.sluice.bench.io.ReaderRace;
+import dev.sluice.bench.report.BaselineReport;
 import dev.sluice.bench.report.JsonReport;
 import dev.sluice.bench.report.RaceReport;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.cache.WindowCache;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import picocli.CommandLine.Command;
@@ -35,11 +40,27 @@ import picocli.CommandLine.Spec;
     footer = {"", "Example:",
       "  sluice bench io --against-c --store relu2-bundled.sluice --trace relu2.trace --compare fio"})
 final class IoBenchCommand implements Callable<Integer> {
+  private static final String WINDOW_CACHE =
+      "dev\\.sluice\\.bench\\.cache\\.WindowCacheBenchmark\\..*";
+  private static final int WARM_ITERATIONS = 3;
+
   @Spec
   private CommandSpec spec;
 
   @Option(names = "--against-c", description = "Race a C loop.")
   private boolean againstC;
+
+  @Option(names = "--against", paramLabel = "BASELINE",
+      description = "Print ratios to an earlier -o FILE.")
+  private Path baseline;
+
+  @Option(names = "--seconds", paramLabel = "S", defaultValue = "1",
+      description = "Seconds per iteration of JMH. Default: ${DEFAULT-VALUE}.")
+  private int seconds;
+
+  @Option(names = "--iterations", paramLabel = "N", defaultValue = "5",
+      description = "Measured iterations of JMH, after three of warm-up. Default: ${DEFAULT-VALUE}.")
+  private int iterations;
 
   @Option(names = "--folder", paramLabel = "FOLDER", defaultValue = ".",
       description = "On the disk to be read; a file of random bytes is written there and kept. Default: the current folder.")
@@ -52,6 +73,10 @@ final class IoBenchCommand implements Callable<Integer> {
   @Option(names = "--rounds", paramLabel = "N", defaultValue = "9",
       description = "Rounds. Default: ${DEFAULT-VALUE}.")
   private int rounds;
+
+  @Option(names = "--courses", paramLabel = "LIST", split = ",", defaultValue = "random,misses",
+      description = "What is read: random, misses (only with --store). Default: ${DEFAULT-VALUE}.")
+  private List<String> courses;
 
   @Option(names = "--store", paramLabel = "STORE",
       description = "A bundled store, whose misses are read too; needs --trace.")
@@ -76,7 +101,7 @@ final class IoBenchCommand implements Callable<Integer> {
   private Path markdown;
 
   @Option(names = {"-o", "--output"}, paramLabel = "FILE",
-      description = "Also write the JSON object to this file.")
+      description = "Also write the JSON object to this file; without --against-c JMH's.")
   private Path output;
 
   @Option(names = "--json", description = "Print one JSON object instead of tables.")
@@ -98,21 +123,47 @@ final class IoBenchCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** JMH's part; its output goes to standard output as it comes. */
   private int benchmarks() {
-    ChainedOptionsBuilder options = new OptionsBuilder().forks(1)
-        .include("dev\\.sluice\\.bench\\.io\\..*").warmupIterations(3)
-        .warmupTime(TimeValue.seconds(1)).measurementIterations(5)
-        .measurementTime(TimeValue.seconds(1)).addProfiler(GCProfiler.class);
-    if (output != null) {
-      options.resultFormat(ResultFormatType.JSON).result(output.toString());
+    if (seconds < 1 || iterations < 1) {
+      throw new BadInputException("--seconds or --iterations", "is too small", "give at least 1");
     }
+    if (baseline != null && !Files.isRegularFile(baseline)) {
+      throw new BadInputException(baseline, "is no file", "make it with sluice bench io -o FILE");
+    }
+    Path result = output == null ? temporary() : output;
     try {
-      new Runner(options.build()).run();
+      new Runner(new OptionsBuilder().forks(1)
+          .include("dev\\.sluice\\.bench\\.io\\..*").include(WINDOW_CACHE)
+          .param("segmentBundles", Integer.toString(WindowCache.DEFAULT_SEGMENT_BUNDLES))
+          .jvmArgsAppend("--enable-native-access=ALL-UNNAMED", "-Xmx1g",
+              "-Dsluice.bench.folder=" + folder.toAbsolutePath())
+          .warmupIterations(WARM_ITERATIONS).warmupTime(TimeValue.seconds(seconds))
+          .measurementIterations(iterations).measurementTime(TimeValue.seconds(seconds))
+          .addProfiler(GCProfiler.class).resultFormat(ResultFormatType.JSON)
+          .result(result.toString()).build()).run();
+      if (baseline != null) {
+        spec.commandLine().getOut()
+            .print(BaselineReport.render(Baseline.compare(baseline, result), Terminal.columns()));
+      }
     } catch (RunnerException e) {
       throw new FaultException("bench io", "JMH gave up (" + e.getMessage() + ")",
           "see its output above", e);
+    } finally {
+      if (output == null) {
+        result.toFile().delete();
+      }
     }
     return 0;
+  }
+
+  private static Path temporary() {
+    try {
+      return Files.createTempFile("sluice-jmh-", ".json");
+    } catch (IOException e) {
+      throw new FaultException("temporary folder",
+          "cannot be written (" + FaultException.reason(e) + ")", "free some space in it", e);
+    }
   }
 
   private RacePlan plan() {
@@ -126,7 +177,20 @@ final class IoBenchCommand implements Callable<Integer> {
     Optional<RacePlan.Misses> misses = store == null ? Optional.empty()
         : Optional.of(new RacePlan.Misses(store, trace, stride));
     return new RacePlan(folder.toAbsolutePath(), fileSize.count() >> 23 << 23, rounds, tokens,
-        misses, guest(compare));
+        kinds(), misses, guest(compare));
+  }
+
+  private Set<RacePlan.Kind> kinds() {
+    Set<RacePlan.Kind> kinds = EnumSet.noneOf(RacePlan.Kind.class);
+    for (String course : courses) {
+      kinds.add(switch (course) {
+        case "random" -> RacePlan.Kind.RANDOM;
+        case "misses" -> RacePlan.Kind.MISSES;
+        default -> throw new BadInputException("--courses " + course, "there is no such course",
+            "use random or misses");
+      });
+    }
+    return kinds;
   }
 
   /** Who {@code --compare} names. */

@@ -16,7 +16,8 @@ final class ReadingOptions {
       names = "--io",
       paramLabel = "BACKEND",
       defaultValue = "auto",
-      description = "How to read: auto (io_uring, else pread), io_uring, pread, or mmap (the control). Default: ${DEFAULT-VALUE}.")
+      description = "How to read: auto (io_uring, else pread), io_uring, pread, channel (Java's FileChannel), or mmap (the control). "
+          + "Default: ${DEFAULT-VALUE}.")
   private String io;
 
   @Option(
@@ -30,9 +31,10 @@ final class ReadingOptions {
       case "auto" -> Backend.AUTO;
       case "io_uring" -> Backend.IO_URING;
       case "pread" -> Backend.PREAD;
+      case "channel" -> Backend.CHANNEL;
       case "mmap" -> Backend.MMAP;
       default -> throw new BadInputException("--io " + io, "there is no such backend",
-          "use auto, io_uring, pread or mmap");
+          "use auto, io_uring, pread, channel or mmap");
     };
   }
 

@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
     name = "run",
     description = {
       "Continues a prompt, reading FFN weights from flash as they are needed.",
-      "Text goes to standard output as it comes; the last line, on standard error, says what was read for each token."
+      "Text goes to standard output as it comes; the last lines, on standard error, say what was read for each token, and how."
     },
     footer = {"", "Example:",
       "  sluice run -m relu2-bundled.sluice -p \"The old house\" -n 64 --ffn-ram 50%%"})
@@ -321,6 +321,8 @@ final class RunCommand implements Callable<Integer> {
       spec.commandLine().getOut().println();
       spec.commandLine().getOut().flush();
       spec.commandLine().getErr().println(LedgerText.line(summary, session, engine, plan));
+      spec.commandLine().getErr().printf("reads: %s; merged over gaps of up to %d KiB%n",
+          session.describeReader(), limits.gapBytes() >> 10);
     }
   }
 

@@ -33,7 +33,7 @@ import java.util.SplittableRandom;
 /**
  * Random and sequential reads by size, depth and backend from a file that is written for it, bounded in time and bytes. All
  * combinations take turns, in several rounds, so that a device that slows down does so for all. The model is fitted to random
- * reads with the most in flight.
+ * reads with the most in flight. With few bytes allowed, batches become shorter than the depth, and figures worse.
  */
 public final class DeviceSurvey {
   private static final int[] SIZES = {4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20};
@@ -43,7 +43,8 @@ public final class DeviceSurvey {
   private static final int ROUNDS = 3;
   private static final long SEED = 1;
   private static final int MEMORY_BYTES = 128 << 20;
-  private static final int LEAST_BATCH_REQUESTS = 8;
+  private static final int ONE_BY_ONE_REQUESTS = 4;
+  private static final int DEPTHS_OF_BATCH = 16;
   private static final int FILE_CHUNK_BYTES = 8 << 20;
   private static final int PAGE_BYTES = 4096;
 
@@ -75,13 +76,15 @@ public final class DeviceSurvey {
     long requests;
     long at;
 
-    Lane(Path file, Backend backend, Pattern pattern, int requestBytes, int inFlight) {
+    Lane(Path file, MemorySegment memory, Backend backend, Pattern pattern, int requestBytes,
+        int inFlight) {
       this.file = file;
       this.backend = backend;
       this.pattern = pattern;
       this.requestBytes = requestBytes;
       this.inFlight = inFlight;
       reader = BlockReaders.open(file, backend, inFlight);
+      reader.prepare(memory);
     }
 
     /** Without pages that an earlier turn left in the page cache; while they are mapped they cannot be dropped. */
@@ -135,7 +138,7 @@ public final class DeviceSurvey {
       AnonymousMemory.populate(memory);
       ReadBatch batch = new ReadBatch(memory);
       try {
-        open(file, lanes);
+        open(file, memory, lanes);
         measure(lanes, batch);
         Fit fit = fit(lanes);
         List<Guest> guests = guests(file, lanes, batch);
@@ -152,7 +155,7 @@ public final class DeviceSurvey {
     }
   }
 
-  private void open(Path file, List<Lane> lanes) {
+  private void open(Path file, MemorySegment memory, List<Lane> lanes) {
     Backend best = Backend.IO_URING;
     try (BlockReader reader = BlockReaders.open(file, Backend.AUTO)) {
       if (!reader.backend().equals("io_uring")) {
@@ -163,19 +166,19 @@ public final class DeviceSurvey {
     for (Pattern pattern : Pattern.values()) {
       for (int size : SIZES) {
         for (int depth : DEPTHS) {
-          add(lanes, file, best, pattern, size, depth);
+          add(lanes, file, memory, best, pattern, size, depth);
         }
         if (best != Backend.PREAD) {
-          add(lanes, file, Backend.PREAD, pattern, size, PREAD_THREADS);
+          add(lanes, file, memory, Backend.PREAD, pattern, size, PREAD_THREADS);
         }
-        add(lanes, file, Backend.MMAP, pattern, size, 1);
+        add(lanes, file, memory, Backend.MMAP, pattern, size, 1);
       }
     }
   }
 
-  private static void add(List<Lane> lanes, Path file, Backend backend, Pattern pattern, int size,
-      int depth) {
-    lanes.add(new Lane(file, backend, pattern, size, depth));
+  private static void add(List<Lane> lanes, Path file, MemorySegment memory, Backend backend,
+      Pattern pattern, int size, int depth) {
+    lanes.add(new Lane(file, memory, backend, pattern, size, depth));
   }
 
   private void measure(List<Lane> lanes, ReadBatch batch) {
@@ -201,8 +204,9 @@ public final class DeviceSurvey {
       Lane lane, ReadBatch batch, SplittableRandom random, long nanos, long bytes) {
     int size = lane.requestBytes;
     long places = plan.fileBytes() / FILE_CHUNK_BYTES * FILE_CHUNK_BYTES / size;
-    // Batches so long that their ends do not count, but at low depths not longer than the time.
-    int each = Math.clamp(16L * lane.inFlight, LEAST_BATCH_REQUESTS, MEMORY_BYTES / size);
+    // So many that the batch's end, with ever fewer in flight, hardly counts; one at a time has no such end.
+    int wanted = lane.inFlight == 1 ? ONE_BY_ONE_REQUESTS : DEPTHS_OF_BATCH * lane.inFlight;
+    int each = Math.clamp(Math.min(MEMORY_BYTES, bytes) / size, 1, wanted);
     long requests = 0;
     long start = System.nanoTime();
     long spent;

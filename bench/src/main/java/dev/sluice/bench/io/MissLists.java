@@ -53,7 +53,8 @@ final class MissLists {
     long[] active = new long[words];
     long[] hits = new long[words];
     long[] misses = new long[words];
-    try (Arena arena = Arena.ofConfined(); Chunks chunks = new Chunks(trace)) {
+    try (Arena arena = Arena.ofConfined()) {
+      Chunks chunks = new Chunks(trace);
       ReadBatch batch = new ReadBatch(arena.allocate(STAGING_BYTES));
       int last = Math.min(trace.header().tokens(), WARM_TOKENS + tokens);
       for (int token = 0; token < last; token++) {
@@ -125,7 +126,7 @@ final class MissLists {
   }
 
   /** The chunk that was read last of each layer. */
-  private static final class Chunks implements AutoCloseable {
+  private static final class Chunks {
     private final TraceReader trace;
     private final TraceChunk[] chunks;
     private final int[] loaded;
@@ -153,11 +154,6 @@ final class MissLists {
           bitmap[position >>> 6] |= 1L << position;
         }
       }
-    }
-
-    @Override
-    public void close() {
-      trace.close();
     }
   }
 }

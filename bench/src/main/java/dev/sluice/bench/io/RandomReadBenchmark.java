@@ -111,6 +111,7 @@ public class RandomReadBenchmark {
     if (reader.access() == Access.BUFFERED) {
       throw new IOException(file + " cannot be read directly: " + reader.describe());
     }
+    reader.prepare(target);
     batch = new ReadBatch(target);
   }
 

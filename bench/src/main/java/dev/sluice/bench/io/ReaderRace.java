@@ -19,6 +19,7 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.trace.TraceReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -41,11 +43,11 @@ public final class ReaderRace {
   private static final long SEED = 1;
   private static final int MMAP_BYTES = 16 << 10;
   private static final long MMAP_LAP_BYTES = 8L << 20;
-  private static final long MEMORY_BYTES = 384L << 20;
+  private static final long MEMORY_BYTES = 128L << 20;
 
-  /** Request sizes, and bytes of a lap: about a quarter of a second each on a disk of 2 GB/s. */
+  /** Request sizes, and bytes of a lap: about a tenth of a second each. */
   private static final int[] REQUEST_BYTES = {4 << 10, 16 << 10, 64 << 10, 256 << 10};
-  private static final long[] LAP_BYTES = {64L << 20, 160L << 20, 320L << 20, 384L << 20};
+  private static final long[] LAP_BYTES = {32L << 20, 96L << 20, 128L << 20, 128L << 20};
 
   /** {@code nobody}, who has what any user has. */
   private static final List<String> AS_NOBODY = List.of("setpriv", "--reuid=65534",
@@ -78,9 +80,12 @@ public final class ReaderRace {
       // Where another user's racer can read its lists too.
       Path scratch = Files.createTempDirectory(plan.folder(), "race-",
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+      Thread hook = new Thread(() -> delete(scratch));
+      Runtime.getRuntime().addShutdownHook(hook);
       try {
         return new ReaderRace(plan, scratch, progress).run(file, madeBy, processor);
       } finally {
+        forget(hook);
         delete(scratch);
       }
     } catch (IOException e) {
@@ -91,12 +96,14 @@ public final class ReaderRace {
   private RaceResult run(Path file, String madeBy, String processor) throws IOException {
     List<Course> courses = new ArrayList<>();
     dropPages(file);
-    try {
-      courses.addAll(randomReads(file));
-    } finally {
-      closeRacers();
+    if (plan.courses().contains(RacePlan.Kind.RANDOM)) {
+      try {
+        courses.addAll(randomReads(file));
+      } finally {
+        closeRacers();
+      }
     }
-    if (plan.misses().isPresent()) {
+    if (plan.courses().contains(RacePlan.Kind.MISSES) && plan.misses().isPresent()) {
       try {
         courses.addAll(misses(plan.misses().get()));
       } finally {
@@ -110,11 +117,12 @@ public final class ReaderRace {
 
   private List<Course> randomReads(Path file) {
     Racer control = control("C", file, "coop");
-    Racer fixed = control("C, registered buffers", file, "coop", "fixed");
+    Optional<Racer> fixed =
+        unlessItCannot(() -> control("C, registered buffers", file, "coop", "fixed"));
     Racer ring = reader("io_uring", file, Backend.IO_URING, List.of());
-    Racer ordinary = reader("io_uring, ordinary user, memlock 8 MiB", file, Backend.IO_URING,
-        ordinary());
+    Optional<Racer> ordinary = ordinary(file);
     Racer pread = reader("pread", file, Backend.PREAD, List.of());
+    Racer channel = reader("channel", file, Backend.CHANNEL, List.of());
     Racer mmap = reader("mmap", file, Backend.MMAP, List.of());
     Optional<Fio> fio =
         plan.guest() == RacePlan.Guest.FIO ? Fio.find() : Optional.empty();
@@ -127,8 +135,9 @@ public final class ReaderRace {
       int size = REQUEST_BYTES[s];
       IntFunction<ReadList> lists = random(size, LAP_BYTES[s]);
       List<Entrant> entrants = new ArrayList<>();
-      Stream.of(control, fixed, ring, ordinary, pread)
-          .forEach(racer -> entrants.add(new Entrant(racer, lists)));
+      Stream.of(Optional.of(control), fixed, Optional.of(ring), ordinary, Optional.of(pread),
+          Optional.of(channel))
+          .flatMap(Optional::stream).forEach(racer -> entrants.add(new Entrant(racer, lists)));
       if (size == MMAP_BYTES) {
         // Few, so that it seldom meets a page that it has read before.
         entrants.add(new Entrant(mmap, random(size, MMAP_LAP_BYTES)));
@@ -166,15 +175,23 @@ public final class ReaderRace {
       Race race = new Race(plan.rounds(), progress);
       Racer control = control("C", file.ffn().file(), "coop");
       Racer ring = reader("io_uring", file.ffn().file(), Backend.IO_URING, List.of());
-      Racer ordinary = reader("io_uring, ordinary user, memlock 8 MiB", file.ffn().file(),
-          Backend.IO_URING, ordinary());
+      Optional<Racer> ordinary = ordinary(file.ffn().file());
       Racer other = reader("io_uring, LMDB container", lmdb.ffn().file(), Backend.IO_URING,
           List.of());
+      int stride = file.ffn().layers().getFirst().getFirst().strideBytes();
+      IntFunction<ReadList> landings = _ -> fileList;
+      Racer copied =
+          control("C, then copied to slots", file.ffn().file(), "coop", "copy=" + stride);
+      Racer vectors = control("C, READV to slots", file.ffn().file(), "coop", "readv=" + stride);
       String name = "misses of " + plan.tokens() + " tokens, bundles of "
-          + file.ffn().layers().getFirst().getFirst().strideBytes() + " bytes";
-      return List.of(
-          race.run(name, List.of(new Entrant(control, fileLists), new Entrant(ring, fileLists),
-              new Entrant(ordinary, fileLists))),
+          + stride + " bytes";
+      List<Entrant> entrants = new ArrayList<>();
+      entrants.add(new Entrant(control, fileLists));
+      entrants.add(new Entrant(ring, fileLists));
+      ordinary.ifPresent(racer -> entrants.add(new Entrant(racer, fileLists)));
+      entrants.add(new Entrant(copied, landings));
+      entrants.add(new Entrant(vectors, landings));
+      return List.of(race.run(name, entrants),
           race.run(name + ", containers",
               List.of(new Entrant(ring, fileLists), new Entrant(other, lmdbLists))));
     }
@@ -222,6 +239,22 @@ public final class ReaderRace {
     racers.clear();
   }
 
+  /** io_uring for somebody who is nobody in particular. */
+  private Optional<Racer> ordinary(Path file) {
+    return unlessItCannot(() -> reader("io_uring, ordinary user, memlock 8 MiB", file,
+        Backend.IO_URING, ordinary()));
+  }
+
+  /** A racer that may be missing: then a note says why. */
+  private Optional<Racer> unlessItCannot(Supplier<Racer> start) {
+    try {
+      return Optional.of(start.get());
+    } catch (FaultException e) {
+      notes.add(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
   /** What comes before a command so that it has no more rights and locked memory than any user. */
   private static List<String> ordinary() {
     List<String> before = new ArrayList<>();
@@ -241,11 +274,20 @@ public final class ReaderRace {
     Libc.close(fd);
   }
 
-  private static void delete(Path folder) throws IOException {
+  private static void forget(Thread hook) {
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      return; // the shutdown has begun and runs it
+    }
+  }
+
+  /** As far as possible. */
+  private static void delete(Path folder) {
     try (Stream<Path> files = Files.walk(folder)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
+      files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+    } catch (IOException | UncheckedIOException e) {
+      return; // it lies beside the file of random bytes, which is kept too
     }
   }
 }

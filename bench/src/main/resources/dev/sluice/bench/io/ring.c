@@ -9,6 +9,10 @@
  * A list is little-endian: u64 batches, then for each batch u64 requests and for each request u64 file offset, u64 length
  * and u64 place in memory. A batch begins when the one before has landed whole.
  *
+ * How a merged read reaches the slots of its bundles, of S bytes each, in a second memory of the same size: copy=S copies them
+ * from where they landed, readv=S lets the kernel land each in its slot. Both first pass over what was read, as a checksum does.
+ * Without either, reads stay where they landed, as with contiguous slots for each run.
+ *
  * Options: fixed (register the memory as buffers), plain (do not register the file), ringfd (register the ring's own
  * descriptor), coop, single, defer (IORING_SETUP flags), chunk=N (submit when so many are written), wait=N (wait for so many
  * at once), small (4 KiB pages).
@@ -57,6 +61,11 @@ static struct io_uring_sqe *entries;
 static struct io_uring_cqe *completions;
 static unsigned *sq_tail, *cq_head, *cq_tail, sq_mask, cq_mask;
 static unsigned unsubmitted;
+static uint64_t copy, scatter, next_slot;
+static char *slots;
+static struct iovec *pieces;
+static volatile uint64_t passed;
+#define MOST_PIECES 512
 
 static void fail(const char *format, ...) {
     va_list rest;
@@ -92,12 +101,13 @@ static void set_up(unsigned flags) {
     enter_fd = ring;
 }
 
-static void map_memory(int huge) {
+static char *map_memory(int huge) {
     char *all = mmap(0, memory_bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (all == MAP_FAILED) fail("mmap");
-    memory = (char *)(((uintptr_t)all + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-    madvise(memory, memory_bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    memset(memory, 1, memory_bytes);
+    char *aligned = (char *)(((uintptr_t)all + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    madvise(aligned, memory_bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    memset(aligned, 1, memory_bytes);
+    return aligned;
 }
 
 static void register_all(int ring_descriptor) {
@@ -125,6 +135,31 @@ static void enter(unsigned wait) {
     else if (errno != EINTR && errno != EAGAIN && errno != EBUSY) fail("io_uring_enter");
 }
 
+/* Slots in an order that no run keeps. */
+static char *slot(uint64_t bytes) {
+    next_slot = (next_slot * 6364136223846793005UL + 1442695040888963407UL);
+    return slots + (next_slot >> 33) % (memory_bytes / bytes) * bytes;
+}
+
+static void pass(const char *from, uint64_t bytes) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < bytes; i += 8) sum += *(const uint64_t *)(from + i);
+    passed += sum;
+}
+
+/* What follows when a request has landed whole. */
+static void land(const struct request *r, uint64_t index) {
+    if (copy) {
+        pass(memory + r->place, r->length);
+        for (uint64_t at = 0; at < r->length; at += copy)
+            memcpy(slot(copy), memory + r->place + at, r->length - at < copy ? r->length - at : copy);
+    }
+    if (scatter) {
+        struct iovec *own = pieces + index * MOST_PIECES;
+        for (uint64_t at = 0, k = 0; at < r->length; at += scatter, k++) pass(own[k].iov_base, own[k].iov_len);
+    }
+}
+
 static void push(const struct request *r, uint64_t done, uint64_t index) {
     unsigned tail = *sq_tail;
     struct io_uring_sqe *e = &entries[tail & sq_mask];
@@ -136,6 +171,17 @@ static void push(const struct request *r, uint64_t done, uint64_t index) {
     e->len = r->length - done;
     e->user_data = index;
     e->buf_index = fixed ? r->place / LARGEST_BUFFER : 0;
+    if (scatter) {
+        struct iovec *own = pieces + index * MOST_PIECES;
+        unsigned count = 0;
+        for (uint64_t at = 0; at < r->length && count < MOST_PIECES; at += scatter, count++) {
+            own[count].iov_base = slot(scatter);
+            own[count].iov_len = r->length - at < scatter ? r->length - at : scatter;
+        }
+        e->opcode = IORING_OP_READV;
+        e->addr = (uint64_t)own;
+        e->len = count;
+    }
     __atomic_store_n(sq_tail, tail + 1, __ATOMIC_RELEASE);
     unsubmitted++;
 }
@@ -164,8 +210,9 @@ static void run(const struct request *batch, uint64_t count, uint64_t *done) {
             if (result < 0) { errno = -result; fail("a read at %lu", batch[i].offset); }
             done[i] += result;
             if (result == 0) { errno = ENODATA; fail("a read at %lu", batch[i].offset); }
+            if (scatter && done[i] < batch[i].length) { errno = EIO; fail("a short read at %lu", batch[i].offset); }
             if (done[i] < batch[i].length) push(&batch[i], done[i], i);
-            else { landed++; flying--; }
+            else { land(&batch[i], i); landed++; flying--; }
             if (pushed < count && flying < depth) {
                 push(&batch[pushed], 0, pushed);
                 pushed++;
@@ -207,6 +254,11 @@ static void answer(const char *path) {
     fflush(stdout);
     char line[8];
     if (!fgets(line, sizeof line, stdin)) exit(0);
+    if (scatter) {
+
+        free(pieces);
+        pieces = malloc(largest * MOST_PIECES * sizeof *pieces + 1);
+    }
     uint64_t *done = malloc(largest * sizeof *done + 1);
     uint64_t began = nanos();
     for (uint64_t b = 0; b < batches; b++) {
@@ -236,6 +288,8 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "single")) flags |= IORING_SETUP_SINGLE_ISSUER;
         else if (!strcmp(argv[i], "defer")) flags |= IORING_SETUP_DEFER_TASKRUN;
         else if (!strcmp(argv[i], "small")) huge = 0;
+        else if (!strncmp(argv[i], "copy=", 5)) copy = strtoull(argv[i] + 5, 0, 10);
+        else if (!strncmp(argv[i], "readv=", 6)) scatter = strtoull(argv[i] + 6, 0, 10);
         else if (!strncmp(argv[i], "chunk=", 6)) chunk = atoi(argv[i] + 6);
         else if (!strncmp(argv[i], "wait=", 5)) least = atoi(argv[i] + 5);
         else { errno = EINVAL; fail("%s", argv[i]); }
@@ -243,7 +297,8 @@ int main(int argc, char **argv) {
     file = open(argv[1], O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (file < 0) fail("%s", argv[1]);
     set_up(flags);
-    map_memory(huge);
+    memory = map_memory(huge);
+    if (copy || scatter) slots = map_memory(huge);
     register_all(ring_descriptor);
     printf("ready\n");
     fflush(stdout);

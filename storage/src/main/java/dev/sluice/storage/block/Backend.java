@@ -6,5 +6,7 @@ public enum Backend {
   AUTO,
   IO_URING,
   PREAD,
+  /** {@code FileChannel} with {@code ExtendedOpenOption.DIRECT} on threads: the JDK's own way. */
+  CHANNEL,
   MMAP
 }

@@ -35,12 +35,16 @@ public final class BlockReaders {
     if (preferred == Backend.PREAD) {
       return PreadBlockReader.open(file, Math.min(inFlight, MOST_THREADS), "");
     }
+    if (preferred == Backend.CHANNEL) {
+      return PreadBlockReader.openChannel(file, Math.min(inFlight, MOST_THREADS));
+    }
     return open(file, preferred, new IoUringBlockReader.Depth(inFlight, inFlight));
   }
 
   static BlockReader open(Path file, Backend preferred, IoUringBlockReader.Depth depth) {
     return switch (preferred) {
       case PREAD -> PreadBlockReader.open(file, PreadBlockReader.DEFAULT_THREADS, "");
+      case CHANNEL -> PreadBlockReader.openChannel(file, PreadBlockReader.DEFAULT_THREADS);
       case MMAP -> MmapBlockReader.open(file);
       case IO_URING -> {
         try {

@@ -1,7 +1,6 @@
 package dev.sluice.storage.block;
 
 import dev.sluice.storage.posix.Errno;
-import dev.sluice.storage.posix.Libc;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -14,7 +13,7 @@ import java.util.stream.Stream;
 
 /**
  * Reads with {@code pread} on platform threads, direct where the file system allows it: the backend
- * that works everywhere. As many reads are in flight as there are threads (16 unless told
+ * that works everywhere. Or with {@code FileChannel}, to compare. As many reads are in flight as there are threads (16 unless told
  * otherwise); they are daemon threads with small stacks, and they live until close.
  *
  * <p>Workers claim requests from one word that holds both the next index and the batch's size, so a
@@ -29,7 +28,9 @@ final class PreadBlockReader implements BlockReader {
   private static final int EMPTY = -1;
   private static final long WORKER_STACK_BYTES = 256 << 10;
 
+  private final String backend;
   private final SourceFile file;
+  private final PositionedRead calls;
   private final ReadProgress progress;
   private final IoCounters counters = new IoCounters();
   private final Thread[] workers;
@@ -46,15 +47,18 @@ final class PreadBlockReader implements BlockReader {
   private int returned;
   private boolean closed;
 
-  private PreadBlockReader(SourceFile file, int threads, String note) {
+  private PreadBlockReader(
+      String backend, SourceFile file, PositionedRead calls, int threads, String note) {
+    this.backend = backend;
     this.file = file;
+    this.calls = calls;
     this.note = note;
     this.progress = new ReadProgress(file);
     this.workers = new Thread[threads];
     for (int i = 0; i < threads; i++) {
       workers[i] =
           Thread.ofPlatform()
-              .name("sluice-pread-" + i)
+              .name("sluice-" + backend + "-" + i)
               .daemon()
               .stackSize(WORKER_STACK_BYTES)
               .unstarted(this::work);
@@ -67,7 +71,24 @@ final class PreadBlockReader implements BlockReader {
    */
   static PreadBlockReader open(Path path, int threads, String note) {
     SourceFile file = SourceFile.open(path, SourceFile.Opening.DIRECT_IF_POSSIBLE);
-    PreadBlockReader reader = new PreadBlockReader(file, threads, note);
+    return started(
+        new PreadBlockReader("pread", file, new LibcRead(file.fd()), threads, note));
+  }
+
+  /** Through {@code FileChannel} instead, with the same threads and rules. */
+  static PreadBlockReader openChannel(Path path, int threads) {
+    SourceFile file = SourceFile.open(path, SourceFile.Opening.DIRECT_IF_POSSIBLE);
+    try {
+      SourceFile aligned = file.alignedTo(ChannelRead.alignmentBytes(file));
+      return started(new PreadBlockReader("channel", aligned, ChannelRead.open(aligned), threads,
+          ""));
+    } catch (RuntimeException | Error e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private static PreadBlockReader started(PreadBlockReader reader) {
     for (Thread worker : reader.workers) {
       worker.start();
     }
@@ -76,7 +97,7 @@ final class PreadBlockReader implements BlockReader {
 
   @Override
   public String backend() {
-    return "pread";
+    return backend;
   }
 
   @Override
@@ -96,7 +117,7 @@ final class PreadBlockReader implements BlockReader {
 
   @Override
   public String describe() {
-    return "pread on " + workers.length + " threads, " + file.describe() + note;
+    return backend + " on " + workers.length + " threads, " + file.describe() + note;
   }
 
   @Override
@@ -218,8 +239,7 @@ final class PreadBlockReader implements BlockReader {
       long result;
       do {
         result =
-            Libc.pread(
-                file.fd(),
+            calls.read(
                 progress.targetAddress(index),
                 progress.lengthBytes(index),
                 progress.fileOffsetBytes(index));
@@ -264,6 +284,7 @@ final class PreadBlockReader implements BlockReader {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
+    calls.close();
     file.close();
   }
 }

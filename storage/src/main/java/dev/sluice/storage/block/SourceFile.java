@@ -103,6 +103,12 @@ final class SourceFile implements AutoCloseable {
     }
   }
 
+  /** The same open file, of which direct reads are asked in larger units; closing one closes both. */
+  SourceFile alignedTo(int bytes) {
+    return new SourceFile(path, fd, sizeBytes, Math.max(alignmentBytes, bytes), access,
+        whyBuffered);
+  }
+
   Path path() {
     return path;
   }

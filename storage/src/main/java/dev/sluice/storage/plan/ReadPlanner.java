@@ -5,7 +5,8 @@ import java.util.Arrays;
 
 /**
  * Plans requests for wanted ranges: rounds them to whole pages (the unit of checksums) and, when merging, joins neighbours
- * over gaps, since below a certain gap a device reads the bytes between sooner than it serves another request.
+ * over gaps, since below a certain gap a device reads the bytes between sooner than it serves another request. With {@link
+ * Limits#of} a plan never costs more than the unmerged one, by the model.
  * Reusable; not thread-safe; no allocation after it has seen its largest plan.
  */
 public final class ReadPlanner {
@@ -60,6 +61,7 @@ public final class ReadPlanner {
   private int[] requestOf = new int[64];
   private int size;
   private int planned;
+  private long unitTo;
 
   public ReadPlanner(Limits limits) {
     this.limits = limits;
@@ -110,21 +112,29 @@ public final class ReadPlanner {
     long at = 0;
     while (planned < size) {
       long from = down(offsets[planned]);
-      long to = up(offsets[planned] + lengths[planned]);
+      int first = planned;
+      planned = unitEnd(first);
+      long to = unitTo;
       if (at + to - from > room) {
-        break;
-      }
-      int first = planned++;
-      while (planned < size) {
-        long nextFrom = down(offsets[planned]);
-        long nextTo = Math.max(to, up(offsets[planned] + lengths[planned]));
-        if (nextFrom - to > limits.gapBytes
-            || nextTo - from > limits.maxRequestBytes
-            || at + nextTo - from > room) {
+        planned = first;
+        to = from;
+        while (planned < size && at + reach(to, planned) - from <= room) {
+          to = reach(to, planned++);
+        }
+        if (planned == first) {
           break;
         }
-        to = nextTo;
-        planned++;
+      }
+      while (planned < size) {
+        int next = unitEnd(planned);
+        long reached = Math.max(to, unitTo);
+        if (down(offsets[planned]) - to > limits.gapBytes
+            || reached - from > limits.maxRequestBytes
+            || at + reached - from > room) {
+          break;
+        }
+        to = reached;
+        planned = next;
       }
       int request = batch.add(from, (int) (to - from), at);
       for (int i = first; i < planned; i++) {
@@ -138,6 +148,27 @@ public final class ReadPlanner {
               + " bytes");
     }
     return true;
+  }
+
+  /**
+   * The end of the unit that begins with a range: ranges of which each shares a page with those before, as far as a request may
+   * reach. Units are what an unmerged plan reads by one request; joining none but whole ones over gaps is what keeps a merged
+   * plan from ever costing more. Leaves where it ends in {@code unitTo}.
+   */
+  private int unitEnd(int first) {
+    long from = down(offsets[first]);
+    unitTo = reach(from, first);
+    int next = first + 1;
+    while (next < size && down(offsets[next]) < unitTo
+        && reach(unitTo, next) - from <= limits.maxRequestBytes) {
+      unitTo = reach(unitTo, next++);
+    }
+    return next;
+  }
+
+  /** The end of range {@code i}'s last page, or {@code to} if that is further. */
+  private long reach(long to, int i) {
+    return Math.max(to, up(offsets[i] + lengths[i]));
   }
 
   /** The request of the current batch that reads range {@code i}. */

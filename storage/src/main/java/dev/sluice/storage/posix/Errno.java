@@ -57,7 +57,19 @@ public final class Errno {
           Map.entry(ETIMEDOUT, "ETIMEDOUT"),
           Map.entry(ECANCELED, "ECANCELED"));
 
+  private static final int LARGEST = 133;
+
   private Errno() {}
+
+  /** The number whose text this is, as the JDK's exceptions carry it; EIO for any other text. */
+  public static int ofText(String text) {
+    for (int errno = 1; errno <= LARGEST; errno++) {
+      if (Libc.strerror(errno).equals(text)) {
+        return errno;
+      }
+    }
+    return EIO;
+  }
 
   /** The system's text and the symbol or number, for example {@code Input/output error (EIO)}. */
   public static String text(int errno) {

@@ -50,6 +50,13 @@ public final class PageChecksums {
     return new PageChecksums(checksums);
   }
 
+  /** Of the whole pages that {@code content} begins with. */
+  public static PageChecksums of(MemorySegment content) {
+    Builder builder = new Builder(content.byteSize());
+    builder.add(0, content);
+    return builder.build();
+  }
+
   /** Reads little-endian int32s; the length must be a multiple of 4. */
   static PageChecksums decode(byte[] bytes) {
     int[] checksums = new int[bytes.length / Integer.BYTES];

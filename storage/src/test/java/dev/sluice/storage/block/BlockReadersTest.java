@@ -54,6 +54,28 @@ final class BlockReadersTest {
     assertTrue(e.getMessage().endsWith("use --io pread"), e.getMessage());
   }
 
+  @ParameterizedTest
+  @EnumSource(Backend.class)
+  void readsWithAnyNumberInFlight(Backend backend) throws IOException {
+    var content = new byte[300 * 4096];
+    new SplittableRandom(2).nextBytes(content);
+    Path file = Files.write(folder.resolve("f"), content);
+    for (int inFlight : new int[] {1, 3, 300}) {
+      try (Arena arena = Arena.ofConfined();
+          BlockReader reader = BlockReaders.open(file, backend, inFlight)) {
+        var batch = new ReadBatch(arena.allocate(content.length, 4096));
+        for (int page = 0; page < 300; page++) {
+          batch.add(page * 4096L, 4096, page * 4096L);
+        }
+        reader.start(batch);
+        BlockReaderContractTest.readAll(reader, batch);
+        assertEquals(-1, batch.target().mismatch(MemorySegment.ofArray(content)));
+      }
+    }
+    assertThrows(IllegalArgumentException.class, () -> BlockReaders.open(file, backend, 0));
+    assertThrows(IllegalArgumentException.class, () -> BlockReaders.open(file, backend, 1 << 20));
+  }
+
   /**
    * tmpfs either refuses O_DIRECT or takes it and does nothing of the kind, depending on the
    * kernel.

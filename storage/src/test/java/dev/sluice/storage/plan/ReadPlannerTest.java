@@ -133,8 +133,7 @@ class ReadPlannerTest {
         long from = batch.fileOffsetBytes(before);
         long end = from + batch.lengthBytes(before);
         long gap = batch.fileOffsetBytes(last) - end;
-        Range range = ranges.get(i);
-        long reach = Math.max(end, down(range.offset, limits) + pagesOf(range, limits.pageBytes()));
+        long reach = Math.max(end, unitReach(limits, ranges, i));
         assertTrue(
             gap > limits.gapBytes()
                 || reach - from > limits.maxRequestBytes()
@@ -142,6 +141,22 @@ class ReadPlannerTest {
             "neighbours within the gap were read apart");
       }
     }
+  }
+
+  /** Where ranges end that share pages one after another, from range i on, as far as one request may reach. */
+  private static long unitReach(Limits limits, List<Range> ranges, int i) {
+    long from = down(ranges.get(i).offset, limits);
+    long reach = from + pagesOf(ranges.get(i), limits.pageBytes());
+    for (int next = i + 1; next < ranges.size(); next++) {
+      Range range = ranges.get(next);
+      long further =
+          Math.max(reach, down(range.offset, limits) + pagesOf(range, limits.pageBytes()));
+      if (down(range.offset, limits) >= reach || further - from > limits.maxRequestBytes()) {
+        break;
+      }
+      reach = further;
+    }
+    return reach;
   }
 
   private static long down(long offset, Limits limits) {
@@ -168,6 +183,44 @@ class ReadPlannerTest {
 
   private static byte content(long offset) {
     return (byte) (offset * 0x9E3779B97F4A7C15L >>> 56);
+  }
+
+  /** Over models from a RAM disk's to a floppy's: merged, each wanted page is still read, and by the model in no more time. */
+  @Test
+  void byItsModelMergingNeverCostsMore() {
+    Random random = new Random(12);
+    int gained = 0;
+    try (Arena arena = Arena.ofConfined()) {
+      ReadBatch merged = new ReadBatch(arena.allocate(64L << 20));
+      ReadBatch plain = new ReadBatch(arena.allocate(64L << 20));
+      for (int plan = 0; plan < PLANS; plan++) {
+        DeviceModel model = new DeviceModel(random.nextInt(8) == 0 ? 0
+            : Math.exp(8 * random.nextDouble() - 2), Math.exp(18 + 6 * random.nextDouble()));
+        int page = random.nextBoolean() ? 4096 : 512;
+        Limits limits = Limits.of(model, page);
+        assertTrue(limits.gapBytes() <= model.requestMicros() * model.bytesPerSecond() / 1e6);
+        List<Range> ranges = randomRanges(random, 1 + random.nextInt(200));
+        double cost = cost(model, limits, ranges, merged);
+        double unmerged = cost(model, limits.unmerged(), ranges, plain);
+        assertTrue(cost <= unmerged * (1 + 1e-9),
+            () -> model + ": " + cost + " us merged, " + unmerged + " us not");
+        gained += cost < unmerged ? 1 : 0;
+      }
+    }
+    assertTrue(gained > PLANS / 4, gained + " plans gained");
+  }
+
+  private static double cost(
+      DeviceModel model, Limits limits, List<Range> ranges, ReadBatch batch) {
+    ReadPlanner planner = new ReadPlanner(limits);
+    ranges.forEach(range -> planner.want(range.offset, range.length));
+    assertTrue(planner.fill(batch));
+    assertEquals(ranges.size(), planner.planned(), "one batch holds them all");
+    double micros = 0;
+    for (int r = 0; r < batch.size(); r++) {
+      micros += model.micros(batch.lengthBytes(r));
+    }
+    return micros;
   }
 
   @Test

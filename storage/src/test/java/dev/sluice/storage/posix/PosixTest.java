@@ -35,6 +35,19 @@ final class PosixTest {
   }
 
   @Test
+  void processorTimeOfAProcessGrowsAndOfNoneIsAnError() {
+    long self = ProcessHandle.current().pid();
+    long before = Libc.processorNanos(self);
+    assertTrue(before > 0);
+    long after = before;
+    while (after < before + 1_000_000) { // each call takes some itself
+      after = Libc.processorNanos(self);
+      assertTrue(after >= before);
+    }
+    assertEquals(-Errno.EINVAL, Libc.processorNanos(1L << 27));
+  }
+
+  @Test
   void readsWhatJavaWrote() throws Exception {
     Path file = Files.writeString(folder.resolve("größe"), "sluice");
     int fd = Libc.open(file.toString(), OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC);
