@@ -47,7 +47,7 @@ final class MemoryOptions {
       names = "--pin",
       paramLabel = "SHARE",
       description = "Share of the slots that hold bundles for good: the most frequent, where the store knows them; the first of "
-          + "every layer where all are read. Default: 90%, and 100% where all are read.")
+          + "every layer where all are read. Default: 90 %%, and 100 %% where all are read.")
   private String pin;
 
   /** The split of a ceiling for the whole process, if one was given; before anything large is loaded. */
