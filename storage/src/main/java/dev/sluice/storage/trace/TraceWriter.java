@@ -126,7 +126,7 @@ public final class TraceWriter implements AutoCloseable {
     byte[] found = new byte[(int) Math.min(channel.size(), headerBytes.length)];
     channel.read(0, found, found.length);
     boolean ours = Arrays.equals(found, 0, found.length, headerBytes, 0, found.length);
-    if (!ours && existing == Existing.REFUSE) {
+    if (!ours && !isTornHeader(found) && existing == Existing.REFUSE) {
       throw new BadInputException(
           channel.file(),
           "holds an unfinished trace of another model, text or rule",
@@ -150,6 +150,17 @@ public final class TraceWriter implements AutoCloseable {
     state = resumption.state();
     channel.truncate(position);
     resumption.looseBlobs().forEach(this::blob);
+  }
+
+  /** Whether a power cut left the file with the beginning of this header, zeros after it, and nothing else. */
+  private boolean isTornHeader(byte[] found) {
+    int arrived = Arrays.mismatch(found, headerBytes);
+    for (int k = Math.max(0, arrived); k < found.length; k++) {
+      if (found[k] != 0) {
+        return false;
+      }
+    }
+    return channel.size() == found.length;
   }
 
   /** What is being recorded. */

@@ -78,6 +78,27 @@ class TraceResumeTest {
     }
   }
 
+  /** A power cut may leave a header's length without all its bytes: that is nobody's unfinished trace. */
+  @Test
+  void aTornHeaderIsBegunAnew() throws IOException {
+    byte[] header = TraceFormat.encode(trace.header());
+    for (int arrived = 0; arrived < header.length; arrived += 7) {
+      byte[] torn = Arrays.copyOf(Arrays.copyOf(header, arrived), header.length);
+      Path target = crash(1000 + arrived, torn, null);
+      try (TraceWriter writer =
+          TraceWriter.open(target, trace.header(), TraceWriter.Existing.REFUSE)) {
+        assertEquals(0, writer.completedLayers());
+      }
+      byte[] foreign = torn.clone();
+      foreign[header.length - 1] ^= (byte) 0x55;
+      foreign[3] ^= 1;
+      Path other = crash(2000 + arrived, foreign, null);
+      assertThrows(
+          BadInputException.class,
+          () -> TraceWriter.open(other, trace.header(), TraceWriter.Existing.REFUSE).close());
+    }
+  }
+
   @Test
   void cutAnywhereItGoesOnAfterTheLastDurableLayer() throws IOException {
     SplittableRandom random = new SplittableRandom(11);
