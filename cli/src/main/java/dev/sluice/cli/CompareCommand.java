@@ -6,9 +6,7 @@ import dev.sluice.bench.report.ConsoleReport;
 import dev.sluice.bench.report.HtmlReport;
 import dev.sluice.bench.report.JsonReport;
 import dev.sluice.engine.kernel.Workers;
-import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.StoreFormat;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -49,16 +47,12 @@ final class CompareCommand implements Callable<Integer> {
       description = "Where other layouts of the two stores are kept. Default: ${DEFAULT-VALUE}.")
   private Path work;
 
-  @Option(names = "--html", paramLabel = "FILE",
-      description = "Also write the report as one HTML file.")
-  private Path html;
-
-  @Option(names = "--json", description = "Print one JSON object instead of tables.")
-  private boolean json;
+  @Mixin
+  private ReportOptions report;
 
   @Override
   public Integer call() {
-    checkReportTarget();
+    report.requireWritable();
     Comparison comparison;
     try (Workers workers = reading.workers();
         ProgressBar bar = new ProgressBar()) {
@@ -66,29 +60,12 @@ final class CompareCommand implements Callable<Integer> {
           new Comparer(compare.thorough(work, reading), workers, bar)
               .compare(name(first), first, name(second), second);
     }
-    if (html != null) {
-      HtmlReport.write(comparison, html);
-    }
+    report.html().ifPresent(file -> HtmlReport.write(comparison, file));
     spec.commandLine()
         .getOut()
-        .println(json ? JsonReport.json(comparison)
+        .println(report.wantsJson() ? JsonReport.json(comparison)
             : ConsoleReport.render(comparison, Terminal.columns()));
     return 0;
-  }
-
-  /** Before minutes of work, not after them. */
-  private void checkReportTarget() {
-    if (html == null) {
-      return;
-    }
-    Path above = html.toAbsolutePath().getParent();
-    if (Files.exists(html) && !Files.isRegularFile(html)) {
-      throw new BadInputException(html, "is no regular file", "name another file for the report");
-    }
-    if (above == null || !Files.isWritable(above)) {
-      throw new BadInputException(html, "its folder does not exist or may not be written to",
-          "name a file elsewhere");
-    }
   }
 
   /** {@code relu2} for {@code …/relu2-bundled.sluice}. */

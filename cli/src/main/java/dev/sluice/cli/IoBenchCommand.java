@@ -25,6 +25,7 @@ import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -93,9 +94,8 @@ final class IoBenchCommand implements Callable<Integer> {
       description = "Tokens of the trace. Default: ${DEFAULT-VALUE}.")
   private int tokens;
 
-  @Option(names = "--compare", paramLabel = "fio",
-      description = "Let an installed fio read too.")
-  private String compare;
+  @Mixin
+  private GuestOption guest;
 
   @Option(names = "--markdown", paramLabel = "FILE", description = "Also write Markdown.")
   private Path markdown;
@@ -109,6 +109,8 @@ final class IoBenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    ReportOptions.requireWritable(output);
+    ReportOptions.requireWritable(markdown);
     if (!againstC) {
       return benchmarks();
     }
@@ -116,8 +118,8 @@ final class IoBenchCommand implements Callable<Integer> {
     try (ProgressBar bar = new ProgressBar()) {
       race = ReaderRace.run(plan(), new Main.Version().getVersion()[0], Processor.name(), bar);
     }
-    write(markdown, RaceReport.markdown(race));
-    write(output, JsonReport.json(race));
+    ReportOptions.write(markdown, RaceReport.markdown(race));
+    ReportOptions.write(output, JsonReport.json(race));
     spec.commandLine().getOut()
         .print(json ? JsonReport.json(race) + "\n" : RaceReport.render(race, Terminal.columns()));
     return 0;
@@ -177,7 +179,7 @@ final class IoBenchCommand implements Callable<Integer> {
     Optional<RacePlan.Misses> misses = store == null ? Optional.empty()
         : Optional.of(new RacePlan.Misses(store, trace, stride));
     return new RacePlan(folder.toAbsolutePath(), fileSize.count() >> 23 << 23, rounds, tokens,
-        kinds(), misses, guest(compare));
+        kinds(), misses, guest.guest());
   }
 
   private Set<RacePlan.Kind> kinds() {
@@ -191,28 +193,5 @@ final class IoBenchCommand implements Callable<Integer> {
       });
     }
     return kinds;
-  }
-
-  /** Who {@code --compare} names. */
-  static RacePlan.Guest guest(String compare) {
-    if (compare == null) {
-      return RacePlan.Guest.NONE;
-    }
-    if (!compare.equals("fio")) {
-      throw new BadInputException("--compare " + compare, "is not known", "use fio");
-    }
-    return RacePlan.Guest.FIO;
-  }
-
-  private static void write(Path file, String text) {
-    if (file == null) {
-      return;
-    }
-    try {
-      Files.writeString(file, text);
-    } catch (IOException e) {
-      throw new FaultException(file, "cannot be written (" + FaultException.reason(e) + ")",
-          "check the folder and its free space", e);
-    }
   }
 }

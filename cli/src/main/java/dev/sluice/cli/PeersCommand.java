@@ -10,8 +10,6 @@ import dev.sluice.bench.peers.TokenLists;
 import dev.sluice.bench.report.JsonReport;
 import dev.sluice.bench.report.PeerReport;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.FaultException;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -99,38 +98,27 @@ final class PeersCommand implements Callable<Integer> {
       description = "Where k-quants are kept. Default: ${DEFAULT-VALUE}.")
   private Path work;
 
-  @Option(names = "--html", paramLabel = "FILE",
-      description = "Also write the report as one HTML file.")
-  private Path html;
-
   @Option(names = {"-o", "--output"}, paramLabel = "FILE",
       description = "Also write the JSON object to this file.")
   private Path output;
 
-  @Option(names = "--json", description = "Print one JSON object instead of tables.")
-  private boolean json;
+  @Mixin
+  private ReportOptions report;
 
   @Override
   public Integer call() {
     PeerPlan plan = plan();
+    report.requireWritable();
+    ReportOptions.requireWritable(output);
     PeerComparison comparison;
     try (ProgressBar bar = new ProgressBar()) {
       comparison = new PeerRuns(plan, bar).run();
     }
     String object = JsonReport.json(comparison);
-    if (output != null) {
-      try {
-        Files.writeString(output, object);
-      } catch (IOException e) {
-        throw new FaultException(output, "cannot be written (" + FaultException.reason(e) + ")",
-            "check the folder and its free space", e);
-      }
-    }
-    if (html != null) {
-      PeerReport.write(comparison, html);
-    }
+    ReportOptions.write(output, object);
+    report.html().ifPresent(file -> PeerReport.write(comparison, file));
     spec.commandLine().getOut()
-        .println(json ? object : PeerReport.render(comparison, Terminal.columns()));
+        .println(report.wantsJson() ? object : PeerReport.render(comparison, Terminal.columns()));
     return 0;
   }
 

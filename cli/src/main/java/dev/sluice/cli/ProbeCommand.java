@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -47,36 +48,30 @@ final class ProbeCommand implements Callable<Integer> {
       defaultValue = "32G", description = "Read at most this much. Default: ${DEFAULT-VALUE}.")
   private Bytes bytes;
 
-  @Option(names = "--compare", paramLabel = "fio",
-      description = "Let an installed fio read the same file in turns, and print ratios.")
-  private String compare;
+  @Mixin
+  private GuestOption guest;
 
   @Option(names = "--no-keep", description = "Do not keep the model.")
   private boolean forget;
 
-  @Option(names = "--html", paramLabel = "FILE",
-      description = "Also write the report as one HTML file.")
-  private Path html;
-
-  @Option(names = "--json", description = "Print one JSON object instead of tables.")
-  private boolean json;
+  @Mixin
+  private ReportOptions report;
 
   @Override
   public Integer call() {
+    report.requireWritable();
     SurveyResult survey;
     try (ProgressBar bar = new ProgressBar()) {
       survey = DeviceSurvey.run(plan(), new Main.Version().getVersion()[0], Processor.name(), bar);
     }
-    if (html != null) {
-      SurveyReport.write(survey, html);
-    }
-    spec.commandLine().getOut().print(json ? JsonReport.json(survey) + "\n"
+    report.html().ifPresent(file -> SurveyReport.write(survey, file));
+    spec.commandLine().getOut().print(report.wantsJson() ? JsonReport.json(survey) + "\n"
         : SurveyReport.render(survey, Terminal.columns()));
     if (!forget) {
       Path kept = DeviceModels.ofUser(System.getenv()).keep(folder,
           new DeviceModel(survey.fit().requestMicros(), survey.fit().bytesPerSecond()),
           survey.fit().reader(), survey.setting().measuredAt());
-      if (!json) {
+      if (!report.wantsJson()) {
         spec.commandLine().getOut().println("kept in " + kept);
       }
     }
@@ -95,6 +90,6 @@ final class ProbeCommand implements Callable<Integer> {
           "give a file of at least 64M, and no fewer bytes than the file has");
     }
     return new DeviceSurvey.Plan(folder.toAbsolutePath(), fileSize.count(), seconds, bytes.count(),
-        IoBenchCommand.guest(compare));
+        guest.guest());
   }
 }

@@ -25,21 +25,15 @@ public final class ConsoleReport {
       lines.addAll(TextTable.wrap(model.name() + ": " + Provenance.describe(model), columns));
       lines.add("");
       for (Width width : model.widths()) {
-        append(lines, RunTables.ladder(model, width), columns);
-        append(lines, RunTables.leaveOneOut(model, width), columns);
+        lines.addAll(TextTable.renderAll(List.of(RunTables.ladder(model, width)), columns));
+        lines.addAll(TextTable.renderAll(List.of(RunTables.leaveOneOut(model, width)), columns));
       }
     }
-    SavedTables.of(comparison).forEach(table -> append(lines, table, columns));
+    lines.addAll(TextTable.renderAll(SavedTables.of(comparison), columns));
     lines.addAll(TextTable.wrap(new Headline(comparison).summary(), columns));
     lines.add("");
     lines.addAll(TextTable.wrap(describe(comparison.setting()), columns));
     return String.join("\n", lines) + "\n";
-  }
-
-  private static void append(List<String> lines, Table<?> table, int columns) {
-    lines.addAll(TextTable.wrap(table.title(), columns));
-    lines.addAll(TextTable.render(table, columns));
-    lines.add("");
   }
 
   private static String describe(Setting setting) {

@@ -22,11 +22,7 @@ public final class PeerReport {
   public static String render(PeerComparison comparison, int columns) {
     List<String> lines = new ArrayList<>(TextTable.wrap(summary(comparison), columns));
     lines.add("");
-    for (Table<?> table : PeerTables.of(comparison)) {
-      lines.addAll(TextTable.wrap(table.title(), columns));
-      lines.addAll(TextTable.render(table, columns));
-      lines.add("");
-    }
+    lines.addAll(TextTable.renderAll(PeerTables.of(comparison), columns));
     for (Point point : comparison.points()) {
       for (Result result : point.results()) {
         if (!result.note().isEmpty()) {

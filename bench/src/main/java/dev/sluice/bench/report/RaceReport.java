@@ -4,7 +4,6 @@ import dev.sluice.bench.io.RaceResult;
 import dev.sluice.bench.io.RaceResult.Course;
 import dev.sluice.bench.io.RaceResult.Entry;
 import dev.sluice.bench.io.RaceResult.Setting;
-import java.util.ArrayList;
 import java.util.List;
 
 /** A race of readers for a terminal and as Markdown. */
@@ -17,13 +16,8 @@ public final class RaceReport {
    * @param columns width of the terminal in characters; at least 20
    */
   public static String render(RaceResult race, int columns) {
-    List<String> lines = new ArrayList<>();
-    for (Course course : race.courses()) {
-      Table<Entry> table = table(course);
-      lines.addAll(TextTable.wrap(table.title(), columns));
-      lines.addAll(TextTable.render(table, columns));
-      lines.add("");
-    }
+    List<String> lines =
+        TextTable.renderAll(race.courses().stream().map(RaceReport::table).toList(), columns);
     lines.addAll(TextTable.wrap(setting(race.setting()), columns));
     return String.join("\n", lines) + "\n";
   }

@@ -31,12 +31,7 @@ public final class SurveyReport {
    * @param columns width of the terminal in characters; at least 20
    */
   public static String render(SurveyResult survey, int columns) {
-    List<String> lines = new ArrayList<>();
-    for (Table<?> table : tables(survey)) {
-      lines.addAll(TextTable.wrap(table.title(), columns));
-      lines.addAll(TextTable.render(table, columns));
-      lines.add("");
-    }
+    List<String> lines = TextTable.renderAll(tables(survey), columns);
     lines.addAll(TextTable.wrap(summary(survey), columns));
     lines.addAll(TextTable.wrap(setting(survey.setting()), columns));
     return String.join("\n", lines) + "\n";

@@ -8,12 +8,17 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A resource beside this class, with places of the form {@code {{name}}}. */
+/**
+ * A resource beside this class, with places of the form {@code {{name}}}, and {@code {{>FILE}}} where another resource belongs
+ * that several pages share.
+ */
 record Template(String text) {
   private static final Pattern PLACE = Pattern.compile("\\{\\{([a-z_]+)}}");
+  private static final Pattern SHARED = Pattern.compile("\\{\\{>([a-z.]+)}}");
 
   static Template load(String name) {
-    return new Template(text(name));
+    return new Template(SHARED.matcher(text(name))
+        .replaceAll(place -> Matcher.quoteReplacement(text(place.group(1)))));
   }
 
   /** Fills every place in one pass, so that what was filled in is never searched for places. */

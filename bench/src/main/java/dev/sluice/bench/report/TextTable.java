@@ -63,6 +63,17 @@ final class TextTable {
         + (length > 0 ? "…" : "");
   }
 
+  /** Tables one after another, each below its title and before an empty line. */
+  static List<String> renderAll(List<? extends Table<?>> tables, int columns) {
+    List<String> lines = new ArrayList<>();
+    for (Table<?> table : tables) {
+      lines.addAll(wrap(table.title(), columns));
+      lines.addAll(render(table, columns));
+      lines.add("");
+    }
+    return lines;
+  }
+
   /** Breaks prose between words into lines of at most {@code columns} characters; longer words are shortened. */
   static List<String> wrap(String prose, int columns) {
     List<String> lines = new ArrayList<>();

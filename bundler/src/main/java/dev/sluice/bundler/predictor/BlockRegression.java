@@ -1,5 +1,7 @@
 package dev.sluice.bundler.predictor;
 
+import java.util.Arrays;
+
 /**
  * Foretells linear functions of the FFN's input from the block's input. Each channel of the block's input first stands for the
  * same channel of the FFN's, as the residual connection has it; what is left is found by ridge regression, solved by conjugate
@@ -25,11 +27,12 @@ final class BlockRegression {
     float[] straight = throughResidual(samples, functions, count);
     float[] left = wanted.clone();
     subtract(left, Products.of(inputs, positions, hidden, straight, count));
-    float[] columns = Products.transpose(head(inputs, fitted * hidden), fitted, hidden);
+    float[] columns = Products.transpose(Arrays.copyOf(inputs, fitted * hidden), fitted, hidden);
     float[] covariance = scaled(
-        Products.of(columns, hidden, fitted, head(inputs, fitted * hidden), hidden), fitted);
+        Products.of(columns, hidden, fitted, Arrays.copyOf(inputs, fitted * hidden), hidden),
+        fitted);
     float[] target = scaled(
-        Products.of(columns, hidden, fitted, head(left, fitted * count), count), fitted);
+        Products.of(columns, hidden, fitted, Arrays.copyOf(left, fitted * count), count), fitted);
     float[] best = new float[hidden * count];
     double least = heldOutError(inputs, left, best, positions, fitted, hidden, count);
     for (float ridge : RIDGES) {
@@ -106,8 +109,7 @@ final class BlockRegression {
   private static double heldOutError(float[] inputs, float[] left, float[] solved, int positions,
       int fitted, int hidden, int count) {
     int held = positions - fitted;
-    float[] own = new float[held * hidden];
-    System.arraycopy(inputs, fitted * hidden, own, 0, own.length);
+    float[] own = Arrays.copyOfRange(inputs, fitted * hidden, positions * hidden);
     float[] foretold = Products.of(own, held, hidden, solved, count);
     double squares = 0;
     for (int at = 0; at < foretold.length; at++) {
@@ -115,12 +117,6 @@ final class BlockRegression {
       squares += off * off;
     }
     return squares;
-  }
-
-  private static float[] head(float[] values, int size) {
-    float[] result = new float[size];
-    System.arraycopy(values, 0, result, 0, size);
-    return result;
   }
 
   private static float[] scaled(float[] values, int divisor) {

@@ -112,10 +112,12 @@ public final class FfnStream implements AutoCloseable {
     spillPlaces = spillPlaces(store, residency.spillPlaces());
     blockNormed = new float[spec.hidden()];
     hot = Arrays.copyOf(hotBundles, Math.min(residency.pinned(), hotBundles.length));
+    Lanes opened = null;
     try {
       homes = AnonymousMemory.map(((long) slots + spillPlaces) * bundleBytes, arena);
       pass = new NeuronPass(model, activity, columnNorms, homes, workers);
-      lanes = new Lanes(layout, readers, STAGING_BYTES, arena);
+      opened = new Lanes(layout, readers, STAGING_BYTES, arena);
+      lanes = opened;
       demand = new BundleFetch(store, lanes, limits, homes, ledger);
       spare = new BundleFetch(store, lanes, limits, homes, ledger);
       readAhead = predictor.namesAll()
@@ -124,6 +126,9 @@ public final class FfnStream implements AutoCloseable {
           : null;
       round = new LayerRound(pass, workers, ledger);
     } catch (RuntimeException | Error e) {
+      if (opened != null) {
+        opened.close();
+      }
       arena.close();
       throw e;
     }

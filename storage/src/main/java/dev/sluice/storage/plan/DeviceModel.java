@@ -11,19 +11,6 @@ import java.util.List;
  */
 public record DeviceModel(double requestMicros, double bytesPerSecond) {
 
-  /** The line through two measured sizes; noise that would make a negative time is taken as none. */
-  public static DeviceModel through(
-      long smallBytes, double smallMicros, long largeBytes, double largeMicros) {
-    if (smallBytes <= 0 || largeBytes <= smallBytes || !(smallMicros > 0) || !(largeMicros > 0)) {
-      throw new IllegalArgumentException(
-          smallBytes + " bytes in " + smallMicros + " us and " + largeBytes + " in " + largeMicros);
-    }
-    double perByte =
-        Math.max((largeMicros - smallMicros) / (largeBytes - smallBytes), 1e-3 * largeMicros
-            / largeBytes);
-    return new DeviceModel(Math.max(0, smallMicros - perByte * smallBytes), 1e6 / perByte);
-  }
-
   /**
    * What a request of one size was measured to take.
    *

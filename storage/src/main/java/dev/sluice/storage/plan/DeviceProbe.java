@@ -4,6 +4,7 @@ import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.ReadBatch;
 import dev.sluice.storage.posix.AnonymousMemory;
 import java.lang.foreign.Arena;
+import java.util.List;
 import java.util.SplittableRandom;
 
 /** Measures a {@link DeviceModel} by random reads of two sizes from a file that is written; takes about a second. */
@@ -34,7 +35,8 @@ public final class DeviceProbe {
         smallMicros += round == 0 ? 0 : small / ROUNDS;
         largeMicros += round == 0 ? 0 : wide / ROUNDS;
       }
-      return DeviceModel.through(SMALL_BYTES, smallMicros, large, largeMicros);
+      return DeviceModel.fit(List.of(new DeviceModel.Sample(SMALL_BYTES, smallMicros),
+          new DeviceModel.Sample(large, largeMicros)));
     }
   }
 

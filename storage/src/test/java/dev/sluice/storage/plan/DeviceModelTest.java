@@ -10,6 +10,11 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class DeviceModelTest {
+  private static DeviceModel through(long small, double micros, long large, double largeMicros) {
+    return DeviceModel.fit(List.of(new DeviceModel.Sample(small, micros),
+        new DeviceModel.Sample(large, largeMicros)));
+  }
+
   @Test
   void findsTheLineThatTwoSizesLieOn() {
     Random random = new Random(3);
@@ -17,7 +22,7 @@ class DeviceModelTest {
       double t0 = 1 + 200 * random.nextDouble();
       double perByte = (1 + 9 * random.nextDouble()) / 1e4;
       DeviceModel model =
-          DeviceModel.through(4096, t0 + 4096 * perByte, 262_144, t0 + 262_144 * perByte);
+          through(4096, t0 + 4096 * perByte, 262_144, t0 + 262_144 * perByte);
       assertEquals(t0, model.requestMicros(), 1e-6 * t0 + 1e-9);
       assertEquals(1e6 / perByte, model.bytesPerSecond(), 1e-3 * 1e6 / perByte);
       assertEquals((7 * t0 + 1e6 * perByte) / 1e3, model.millis(7, 1e6),
@@ -28,11 +33,11 @@ class DeviceModelTest {
   /** A noisy device may seem to read more sooner than less. */
   @Test
   void noiseNeverMakesTimeNegative() {
-    DeviceModel model = DeviceModel.through(4096, 90, 262_144, 80);
+    DeviceModel model = through(4096, 90, 262_144, 80);
     assertTrue(model.requestMicros() >= 0 && model.bytesPerSecond() > 0);
     assertTrue(Double.isFinite(model.bytesPerSecond()));
-    assertThrows(IllegalArgumentException.class, () -> DeviceModel.through(4096, 0, 8192, 1));
-    assertThrows(IllegalArgumentException.class, () -> DeviceModel.through(4096, 1, 4096, 1));
+    assertThrows(IllegalArgumentException.class, () -> through(4096, 0, 8192, 1));
+    assertThrows(IllegalArgumentException.class, () -> through(4096, 1, 4096, 1));
   }
 
   @Test
