@@ -2,15 +2,20 @@ package dev.sluice.cli;
 
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
+import dev.sluice.bundler.pack.StridePlan;
 import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.plan.DeviceModels;
+import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Store;
+import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.trace.TraceReader;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -145,13 +150,14 @@ final class BundleCommand implements Callable<Integer> {
         TraceReader trace = TraceReader.open(traceFile)) {
       double searched = Bundler.onePercentTarget(trace);
       double target = cett != null ? cett : searched > 0 ? searched : 0.1;
-      Bundler.Request request =
+      Bundler.Request asked =
           new Bundler.Request(
               output.target(), output.options(), chosen, target,
               new Bundler.FittedTo(fitWindowTokens,
                   MemoryOptions.share("--fit-resident", fitResident)),
               recipes, recall,
               seed, requantisation);
+      Bundler.Request request = padded(opened, trace, asked);
       try (ProgressBar bar = new ProgressBar()) {
         Bundler.bundle(opened, trace, traceFile, request,
             (done, total) -> bar.report("bundling", done, total));
@@ -170,6 +176,26 @@ final class BundleCommand implements Callable<Integer> {
       QuantisationText.of(made).forEach(spec.commandLine().getOut()::println);
     }
     return 0;
+  }
+
+  /** As the device's model says, where the user leaves it to us and the device was probed. */
+  private Bundler.Request padded(Store opened, TraceReader trace, Bundler.Request asked) {
+    StoreWriter.Options options = asked.options();
+    Optional<DeviceModels.Entry> device = DeviceModels.ofUser(System.getenv())
+        .of(asked.target().toAbsolutePath().getParent());
+    if (options.strideBytes() != 0 || options.arrangement() != Arrangement.BUNDLED
+        || device.isEmpty()) {
+      return asked;
+    }
+    StridePlan plan =
+        Bundler.stridePlan(opened, trace, traceFile, asked, device.get().model());
+    StridePlan.Choice plain = plan.choices().getFirst();
+    StridePlan.Choice best = plan.best();
+    spec.commandLine().getErr().printf(Locale.ROOT,
+        "sluice: bundles of %,d bytes lie %,d apart: %.3f ms a layer and token by the model of %s, %.3f without padding%n",
+        plain.strideBytes(), best.strideBytes(), best.millis(), device.get().device(),
+        plain.millis());
+    return asked.with(options.withStride(best.strideBytes()));
   }
 
   private static String joined(List<?> items) {

@@ -90,7 +90,7 @@ final class IoBenchCommand implements Callable<Integer> {
       description = "Pad the store's bundles to so many bytes; 0: not. Default: ${DEFAULT-VALUE}.")
   private int stride;
 
-  @Option(names = "--tokens", paramLabel = "N", defaultValue = "192",
+  @Option(names = "--tokens", paramLabel = "N", defaultValue = "1000",
       description = "Tokens of the trace. Default: ${DEFAULT-VALUE}.")
   private int tokens;
 

@@ -39,8 +39,9 @@ final class StoreOptions {
       names = "--stride",
       paramLabel = "BYTES",
       defaultValue = "0",
-      description = "Bytes from bundle to bundle, to pad them to the width they have in a larger model; 0 pads those just below whole "
-          + "pages to them, 1 none. Default: ${DEFAULT-VALUE}.")
+      description = "Bytes from bundle to bundle, to pad them to the width they have in a larger model; 1 pads none; 0 pads as it pays: "
+          + "bundle goes by the trace and the device's model (sluice probe), import, and bundle without a model, "
+          + "pad those just below whole pages to them. Default: ${DEFAULT-VALUE}.")
   private int strideBytes;
 
   @Option(names = "--force",

@@ -10,6 +10,7 @@ import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.bundler.quant.BundleDecoder;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.plan.DeviceModel;
 import dev.sluice.storage.predictor.NamedShares;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
@@ -38,6 +39,8 @@ public final class Bundler {
   /** CETT targets, besides the exact rule's, at which predictor margins are calibrated. */
   private static final double[] MARGIN_TARGETS = {0.02, 0.05, 0.1, 0.2, 0.4};
 
+  private static final double USUAL_RESIDENT_SHARE = 0.5;
+
   private Bundler() {}
 
   /**
@@ -56,6 +59,12 @@ public final class Bundler {
       Path target, StoreWriter.Options options, Order order, double cett, FittedTo fittedTo,
       List<PredictorRecipe> predictors, double recallTarget, long seed,
       Requantisation requantisation) {
+
+    /** The same with other options. */
+    public Request with(StoreWriter.Options other) {
+      return new Request(target, other, order, cett, fittedTo, predictors, recallTarget, seed,
+          requantisation);
+    }
 
     /** The same with bundles encoded as they are. */
     public Request(Path target, StoreWriter.Options options, Order order, double cett,
@@ -88,14 +97,7 @@ public final class Bundler {
     requireInputs(trace, traceFile, request.predictors);
     ActiveRule rule = ActiveRule.ofKey(trace.header().rule());
     Map<ActiveRule, List<CettCurve>> curves = curves(trace, spec);
-    if (request.cett > 0 && !curves.containsKey(rule)) {
-      throw new BadInputException(
-          traceFile, "it has no CETT curves, from a sparse run or without them",
-          "bundle with --cett 0");
-    }
-    float[] thresholds =
-        request.cett == 0 ? new float[spec.layers()]
-            : CettCurve.thresholdsAt(curves.get(rule), request.cett);
+    float[] thresholds = thresholds(spec, rule, curves, traceFile, request.cett);
     Requantisation quant = request.requantisation;
     try (Arena arena = Arena.ofShared();
         StoreWriter writer =
@@ -122,12 +124,7 @@ public final class Bundler {
           for (int i = 0; i < spec.feedForward(); i++) {
             frequencies[layer * spec.feedForward() + i] = counts[i] / (float) all.tokens();
           }
-          FittedTo fitted = request.fittedTo;
-          Activity read =
-              fitted.windowTokens == 0 ? all
-                  : activity(trace, layer,
-                      new FiringRule(thresholds[layer], fitted.windowTokens));
-          int[] order = LayerOrder.arrange(request.order, counts, read, fitted.residentShare);
+          int[] order = order(trace, layer, thresholds[layer], all, request);
           writer.ffnLayer(layer, order, weights::copyBundle);
           if (!fits.isEmpty()) {
             QuantisedFit.LayerData data = layerData(spec, trace, layer, weights, resident,
@@ -153,6 +150,50 @@ public final class Bundler {
       writer.publish();
       progress.progress(spec.layers(), spec.layers());
     }
+  }
+
+  /**
+   * What each width of a bundle would cost to read on a device: judged by the traced misses of some layers, with the share of
+   * neurons resident that orders are fitted to, or half.
+   *
+   * @throws BadInputException if the trace is of another store
+   */
+  public static StridePlan stridePlan(Store store, TraceReader trace, Path traceFile,
+      Request request, DeviceModel model) {
+    ModelSpec spec = store.spec();
+    requireFit(store, trace, traceFile);
+    float[] thresholds = thresholds(spec, ActiveRule.ofKey(trace.header().rule()),
+        curves(trace, spec), traceFile, request.cett);
+    double resident = request.fittedTo.residentShare;
+    List<StridePlan.Layer> layers = new ArrayList<>();
+    for (int layer : StridePlan.sample(spec.layers())) {
+      Activity all = activity(trace, layer, new FiringRule(thresholds[layer], 0));
+      layers.add(StridePlan.Layer.of(all, order(trace, layer, thresholds[layer], all, request),
+          resident > 0 ? resident : USUAL_RESIDENT_SHARE));
+    }
+    return StridePlan.of(request.requantisation.applyTo(spec).bundleBytes(), layers, model);
+  }
+
+  private static float[] thresholds(ModelSpec spec, ActiveRule rule,
+      Map<ActiveRule, List<CettCurve>> curves, Path traceFile, double cett) {
+    if (cett == 0) {
+      return new float[spec.layers()];
+    }
+    if (!curves.containsKey(rule)) {
+      throw new BadInputException(
+          traceFile, "it has no CETT curves, from a sparse run or without them",
+          "bundle with --cett 0");
+    }
+    return CettCurve.thresholdsAt(curves.get(rule), cett);
+  }
+
+  private static int[] order(TraceReader trace, int layer, float threshold, Activity all,
+      Request request) {
+    FittedTo fitted = request.fittedTo;
+    Activity read =
+        fitted.windowTokens == 0 ? all
+            : activity(trace, layer, new FiringRule(threshold, fitted.windowTokens));
+    return LayerOrder.arrange(request.order, all.counts(), read, fitted.residentShare);
   }
 
   private static void requireFit(Store store, TraceReader trace, Path traceFile) {

@@ -51,6 +51,11 @@ public final class StoreWriter implements AutoCloseable {
       Objects.requireNonNull(existing, "existing");
     }
 
+    /** The same with another stride. */
+    public Options withStride(int otherBytes) {
+      return new Options(container, arrangement, otherBytes, existing);
+    }
+
     /** One file, bundled, padded only to reach whole pages that are near, never replacing. */
     public static final Options DEFAULT =
         new Options(Container.FILE, Arrangement.BUNDLED, 0, Existing.REFUSE);
