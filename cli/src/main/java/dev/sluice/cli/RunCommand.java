@@ -346,8 +346,8 @@ final class RunCommand implements Callable<Integer> {
       object.put("argmax_ids", likeliest);
     }
     object.put("text", text.toString());
-    object.put("rule", engine.activity().rule().key());
-    object.put("cett_target", engine.activity().cett());
+    object.put("rule", engine.askedActivity().rule().key());
+    object.put("cett_target", engine.askedActivity().cett());
     object.put("predictor", engine.predictor().toString());
     object.put("io", session.describeReader());
     object.put("merge_gap_bytes", limits.gapBytes());

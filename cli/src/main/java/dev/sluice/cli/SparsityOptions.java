@@ -40,7 +40,9 @@ final class SparsityOptions {
       description = {
         "Who says what to read: all, oracle (computes everything from a copy in memory; a bound, not charged to any "
             + "budget), gate (where `bundle --resident-gate` keeps it; with the gate rule), quantised or quantised-{1,2,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
-            + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK (each also with early- before it), cascade-RANK-BITS.",
+            + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK (each also with early- before it), cascade-RANK-BITS. "
+            + "Or the prompt, for all that follows: tda (neurons whose root mean square magnitude over it reaches the threshold; "
+            + "also tda-union, tda-mean), griffin-PERCENT (the share that it used most).",
         "Default: with --ram the one with which a token is expected to be quickest (`sluice plan` shows by how much); "
             + "otherwise gate where it is resident, the store's 4-bit copy, the first other that it has, or all."
       })
@@ -105,7 +107,12 @@ final class SparsityOptions {
 
   /** For checks that run everything unless asked otherwise: the rule alone decides. */
   PredictorChoice predictorOr(PredictorChoice fallback) {
-    return predictor == null ? fallback : PredictorChoice.parse(predictor);
+    PredictorChoice choice = predictor == null ? fallback : PredictorChoice.parse(predictor);
+    if (choice.sequenceMethod().isPresent()) {
+      throw new BadInputException("--predictor " + choice, "it needs a prompt that chooses",
+          "use sluice run");
+    }
+    return choice;
   }
 
   /** The same for the rule: exact unless a rule or target was named. */

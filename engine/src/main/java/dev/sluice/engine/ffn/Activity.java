@@ -63,7 +63,7 @@ public record Activity(ActiveRule rule, double cett, float[] thresholds) {
   }
 
   /** The magnitude that the rule compares: |h|·‖column‖ for the exact and output rules, |act(gate)| for the gate's. */
-  float magnitude(float inner, float h, float columnNorm) {
+  public float magnitude(float inner, float h, float columnNorm) {
     return rule == ActiveRule.GATE ? Math.abs(inner) : Math.abs(h) * columnNorm;
   }
 }

@@ -11,6 +11,8 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.sequence.SequenceMethod;
+import dev.sluice.engine.sequence.SequencePredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.Backend;
 import dev.sluice.storage.block.BlockReader;
@@ -38,7 +40,8 @@ public final class Engine implements AutoCloseable {
   private final Workers workers;
   private final Supplier<BlockReader> readers;
   private final Checking checking;
-  private final Activity activity;
+  private final Activity asked; // what the user named
+  private final Activity activity; // what decides
   private final PredictorChoice choice;
   private final float[][] columnNorms;
   private final Arena arena = Arena.ofShared();
@@ -74,14 +77,19 @@ public final class Engine implements AutoCloseable {
     this.workers = workers;
     this.readers = readers;
     this.checking = checking;
-    this.activity = activity;
+    this.asked = activity;
+    // Where a prompt has chosen, all that it chose counts, and the prompt itself is computed with every neuron.
+    this.activity =
+        choice.sequenceMethod().isPresent() ? Activity.exact(store.spec().layers()) : activity;
     this.choice = choice;
     requireGate();
+    requireThresholds();
     this.model = Model.load(store, Kernels.best(), precision);
     try {
       this.columnNorms = columnNorms(store);
       this.blockPredictor =
-          new PredictorLoader(store, model, activity, columnNorms, workers, arena).load(choice);
+          new PredictorLoader(store, model, this.activity, columnNorms, workers, arena)
+              .load(choice);
     } catch (RuntimeException | Error e) {
       close();
       throw e;
@@ -102,6 +110,14 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  private void requireThresholds() {
+    boolean threshold = choice.sequenceMethod().orElse(null) instanceof SequenceMethod.Tda;
+    if (threshold && asked.rule() == ActiveRule.EXACT) {
+      throw new BadInputException("--predictor " + choice, "the exact rule has no threshold",
+          "use --rule output or --rule gate, on a store that was bundled from a trace");
+    }
+  }
+
   private float[][] columnNorms(Store from) {
     ModelSpec spec = from.spec();
     float[][] norms = new float[spec.layers()][spec.feedForward()];
@@ -111,7 +127,7 @@ public final class Engine implements AutoCloseable {
         System.arraycopy(all.get(), layer * spec.feedForward(), norms[layer], 0,
             spec.feedForward());
       }
-    } else if (activity.rule() == ActiveRule.OUTPUT) {
+    } else if (asked.rule() == ActiveRule.OUTPUT) {
       throw new BadInputException(
           from.folder(), "it has no thresholds yet",
           "run `sluice trace` on it, then `sluice bundle`");
@@ -138,8 +154,14 @@ public final class Engine implements AutoCloseable {
     return model;
   }
 
+  /** The rule that decides; the exact one where a prompt chooses the neurons. */
   public Activity activity() {
     return activity;
+  }
+
+  /** What the user named: {@link #activity}, or the thresholds by which a prompt chooses. */
+  public Activity askedActivity() {
+    return asked;
   }
 
   public PredictorChoice predictor() {
@@ -200,8 +222,15 @@ public final class Engine implements AutoCloseable {
     return blockPredictor;
   }
 
-  /** The predictor for single tokens. An oracle reads its copy of the weights the first time it is asked for. */
+  /**
+   * The predictor for single tokens. An oracle reads its copy of the weights the first time it is asked for; what a prompt
+   * chooses is one session's own.
+   */
   public synchronized ActivePredictor tokenPredictor() {
+    Optional<SequenceMethod> method = choice.sequenceMethod();
+    if (method.isPresent()) {
+      return new SequencePredictor(method.get(), asked, columnNorms);
+    }
     if (tokenPredictor == null) {
       tokenPredictor =
           switch (choice.kind()) {

@@ -116,6 +116,9 @@ public record MemoryNeeds(
       case ALL, ORACLE, GATE -> {
         return 0;
       }
+      case TDA, TDA_UNION, TDA_MEAN, GRIFFIN -> {
+        return (long) store.spec().layers() * store.spec().feedForward();
+      }
       default -> {}
     }
     long bytes = 0;

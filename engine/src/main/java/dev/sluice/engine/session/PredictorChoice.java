@@ -1,11 +1,13 @@
 package dev.sluice.engine.session;
 
+import dev.sluice.engine.sequence.SequenceMethod;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -14,7 +16,7 @@ import java.util.regex.Pattern;
  *
  * @param kind which one
  * @param input what it looks at
- * @param rank mean rank of a predictor with thin matrices; 0 for the others
+ * @param rank mean rank of a predictor with thin matrices; of griffin the share of neurons in per cent; 0 for the others
  * @param bits bits per element of a quantised copy; 0 where there is none
  */
 public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bits) {
@@ -30,6 +32,8 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
       .compile(
           "(?:early-)?(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
 
+  private static final Pattern GRIFFIN = Pattern.compile("griffin-([1-9]\\d{0,2})");
+
   /** The predictors that the engine has. */
   public enum Kind {
     ALL,
@@ -40,7 +44,36 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     TRAINED,
     TRAINED_TOP,
     TRAINED_RELU,
-    CASCADE
+    CASCADE,
+    TDA,
+    TDA_UNION,
+    TDA_MEAN,
+    GRIFFIN
+  }
+
+  private static PredictorChoice tda(SequenceMethod.Tda method) {
+    Kind kind = switch (method) {
+      case ROOT_MEAN_SQUARE -> Kind.TDA;
+      case UNION -> Kind.TDA_UNION;
+      case MEAN -> Kind.TDA_MEAN;
+    };
+    return new PredictorChoice(kind, PredictorInput.FFN, 0, 0);
+  }
+
+  /** The {@code percent} of neurons that a prompt used most. */
+  public static PredictorChoice griffin(int percent) {
+    return new PredictorChoice(Kind.GRIFFIN, PredictorInput.FFN, percent, 0);
+  }
+
+  /** The method, where a prompt chooses for all that follows. */
+  public Optional<SequenceMethod> sequenceMethod() {
+    return switch (kind) {
+      case TDA -> Optional.of(SequenceMethod.Tda.ROOT_MEAN_SQUARE);
+      case TDA_UNION -> Optional.of(SequenceMethod.Tda.UNION);
+      case TDA_MEAN -> Optional.of(SequenceMethod.Tda.MEAN);
+      case GRIFFIN -> Optional.of(new SequenceMethod.Griffin(rank));
+      default -> Optional.empty();
+    };
   }
 
   /** The quantised copy with this many bits. */
@@ -68,6 +101,15 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     if (text.equals("quantised")) {
       return quantised(4);
     }
+    for (SequenceMethod.Tda tda : SequenceMethod.Tda.values()) {
+      if (text.equals(tda.key())) {
+        return tda(tda);
+      }
+    }
+    Matcher griffin = GRIFFIN.matcher(text);
+    if (griffin.matches() && Integer.parseInt(griffin.group(1)) <= 100) {
+      return griffin(Integer.parseInt(griffin.group(1)));
+    }
     Matcher matcher = NUMBERED.matcher(text);
     if (matcher.matches()) {
       int first = Integer.parseInt(matcher.group(2));
@@ -90,7 +132,8 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
         "--predictor " + text,
         "there is no such predictor",
         "use all, oracle, gate, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
-            + "trained-relu-RANK or cascade-RANK-BITS; the four before the last also with early- before them");
+            + "trained-relu-RANK or cascade-RANK-BITS (the four before the last also with early- before them), tda, "
+            + "tda-union, tda-mean or griffin-PERCENT");
   }
 
   private boolean isPossible() {
@@ -113,6 +156,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
       case TRAINED, TRAINED_TOP -> "trained-" + rank;
       case TRAINED_RELU -> "trained-relu-" + rank;
       case CASCADE -> "cascade-" + rank + "-" + bits;
+      case TDA, TDA_UNION, TDA_MEAN, GRIFFIN -> sequenceMethod().orElseThrow().key();
     };
   }
 

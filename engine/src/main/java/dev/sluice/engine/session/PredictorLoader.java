@@ -27,14 +27,15 @@ record PredictorLoader(
     Arena arena) {
 
   /**
-   * The predictor for blocks of positions; an oracle's and the gate's is {@code all}.
+   * The predictor for blocks of positions; an oracle's and the gate's is {@code all}, and that of methods that a prompt decides.
    *
    * @throws BadInputException if the store lacks it, or holds one that does not fit
    */
   ActivePredictor load(PredictorChoice choice) {
     try {
       return switch (choice.kind()) {
-        case ALL, ORACLE, GATE -> new AllNeurons(store.spec().feedForward());
+        case ALL, ORACLE, GATE, TDA, TDA_UNION, TDA_MEAN, GRIFFIN ->
+            new AllNeurons(store.spec().feedForward());
         case QUANTISED -> quantised(choice);
         case LOW_RANK, TRAINED, TRAINED_RELU -> lowRank(choice);
         case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),

@@ -11,6 +11,7 @@ import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.sequence.SequencePredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ModelSpec;
@@ -30,6 +31,7 @@ public final class Session implements AutoCloseable {
   private final ModelSpec spec;
   private final KvCache keyValues;
   private final FfnStream ffn;
+  private final LayerObserver promptObserver;
   private final Ledger ledger;
   private final Scratch scratch = new Scratch();
   private final float[] hidden;
@@ -71,6 +73,8 @@ public final class Session implements AutoCloseable {
     this.normed = new float[spec.hidden()];
     this.queries = new float[spec.heads() * spec.headSize()];
     this.logits = new float[spec.vocabulary()];
+    this.promptObserver =
+        predictor instanceof SequencePredictor sequence ? sequence : LayerObserver.NONE;
     int[] hot = residency.pinned() > 0 ? pinned(engine.store(), residency.pinning()) : new int[0];
     this.ffn =
         new FfnStream(
@@ -175,7 +179,7 @@ public final class Session implements AutoCloseable {
               spec.heads() * spec.headSize());
       engine
           .promptSweep(layers)
-          .run(List.of(sequence), engine.activity(), engine.blockPredictor(), LayerObserver.NONE);
+          .run(List.of(sequence), engine.activity(), engine.blockPredictor(), promptObserver);
       promptBytesRead += layers.bytesRead();
       promptRepeats += layers.repeats();
       position += tokens.length;
