@@ -23,7 +23,7 @@ public record Activity(ActiveRule rule, double cett, float[] thresholds) {
    * @param h the neuron's output before its column
    * @param columnNorm ‖W_down[:,i]‖
    */
-  public boolean holds(int layer, float inner, float h, float columnNorm) {
+  boolean holds(int layer, float inner, float h, float columnNorm) {
     return h != 0
         && switch (rule) {
           case EXACT -> true;
