@@ -196,4 +196,23 @@ public final class Activity {
     }
     return new Activity(tokens, neurons, shuffled);
   }
+
+  /**
+   * The null that reuse over time is held against: the same tokens in an order drawn anew, so that what fires together stays
+   * together and what fires one after another does not.
+   *
+   * @param seed the same for all layers of a model keeps their tokens together
+   */
+  public Activity shuffledTokens(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    long[] shuffled = rows.clone();
+    long[] row = new long[words];
+    for (int last = tokens - 1; last > 0; last--) {
+      int other = random.nextInt(last + 1);
+      System.arraycopy(shuffled, last * words, row, 0, words);
+      System.arraycopy(shuffled, other * words, shuffled, last * words, words);
+      System.arraycopy(row, 0, shuffled, other * words, words);
+    }
+    return new Activity(tokens, neurons, shuffled);
+  }
 }

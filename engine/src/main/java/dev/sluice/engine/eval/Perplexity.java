@@ -5,7 +5,6 @@ import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.Model;
-import dev.sluice.engine.model.Scratch;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
@@ -19,11 +18,11 @@ import java.util.List;
 public final class Perplexity {
   // Hidden states, keys and queries of this many tokens are held at once; more would only raise memory.
   private static final int SWEEP_TOKENS = 16_384;
-  private static final int LOGIT_POSITIONS = 32;
 
   private final Model model;
   private final Sweep sweep;
   private final Workers workers;
+  private final WindowScorer scorer;
 
   /**
    * What a text gave.
@@ -40,6 +39,7 @@ public final class Perplexity {
     this.model = model;
     this.sweep = sweep;
     this.workers = workers;
+    this.scorer = new WindowScorer(model);
   }
 
   /**
@@ -69,11 +69,11 @@ public final class Perplexity {
         sequences.add(sweep.window(window));
       }
       sweep.run(sequences, activity, predictor, shares);
-      Score[] scores = new Score[sequences.size()];
-      workers.parallelFor(scores.length, i -> scores[i] = score(sequences.get(i)));
-      for (Score score : scores) {
-        nats += score.nats;
-        correct += score.correct;
+      WindowScorer.Score[] scores = new WindowScorer.Score[sequences.size()];
+      workers.parallelFor(scores.length, i -> scores[i] = scorer.score(sequences.get(i)));
+      for (WindowScorer.Score score : scores) {
+        nats += score.nats();
+        correct += score.correct();
       }
       progress.progress((long) Math.min(windows, from + perSweep) * windowTokens,
           (long) windows * windowTokens);
@@ -82,34 +82,5 @@ public final class Perplexity {
     double mean = nats / positions;
     return new Result(
         Math.exp(mean), mean, (double) correct / positions, positions, windows, shares.result());
-  }
-
-  private record Score(double nats, int correct) {}
-
-  private Score score(Sequence sequence) {
-    ModelSpec spec = model.spec();
-    Scratch scratch = new Scratch();
-    float[] logits = new float[LOGIT_POSITIONS * spec.vocabulary()];
-    int[] tokens = sequence.tokens();
-    double nats = 0;
-    int correct = 0;
-    for (int from = 0; from < tokens.length - 1; from += LOGIT_POSITIONS) {
-      int count = Math.min(LOGIT_POSITIONS, tokens.length - 1 - from);
-      model.logitsBlock(sequence.hidden(), from * spec.hidden(), count, logits, scratch);
-      for (int t = 0; t < count; t++) {
-        int row = t * spec.vocabulary();
-        int expected = tokens[from + t + 1];
-        float target = logits[row + expected];
-        int best = 0;
-        for (int v = 1; v < spec.vocabulary(); v++) {
-          if (logits[row + v] > logits[row + best]) {
-            best = v;
-          }
-        }
-        correct += best == expected ? 1 : 0;
-        nats += model.kernels().softmax(logits, row, spec.vocabulary()) - target;
-      }
-    }
-    return new Score(nats, correct);
   }
 }

@@ -1,6 +1,7 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.engine.eval.Perplexity;
+import dev.sluice.engine.eval.WindowedQuality;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.GatePredictor;
 import dev.sluice.engine.ffn.LayerStream;
@@ -212,6 +213,11 @@ public final class Engine implements AutoCloseable {
   /** Perplexity over {@code stream}. */
   public Perplexity perplexity(LayerStream stream, int windowTokens) {
     return new Perplexity(model, sweep(stream, windowTokens), workers);
+  }
+
+  /** Quality window by window over {@code stream}; runs the text densely at once. */
+  public WindowedQuality windowedQuality(LayerStream stream, int[] tokens, int windowTokens) {
+    return new WindowedQuality(model, sweep(stream, windowTokens), workers, tokens, windowTokens);
   }
 
   /**

@@ -1,0 +1,42 @@
+// What the page of the papers' experiments draws: lines over rows of the tables that its JSON holds.
+(() => {
+  'use strict';
+
+  const data = JSON.parse(document.getElementById('data').textContent);
+  const label = (row, keys) => keys.map((key) => row[key]).join(', ');
+
+  function draw(experiment, chart) {
+    const table = experiment.tables.find((each) => each.key === chart.table);
+    const heading = (key) => table.columns.find((column) => column.key === key).heading;
+    const at = (row) => (chart.logarithmic ? Math.log10(row[chart.x]) : row[chart.x]);
+    const rows = table.rows.filter((row) => row[chart.x] !== null && row[chart.y] !== null && Number.isFinite(at(row)));
+    const first = [...new Set(table.rows.map((row) => row[chart.series[0]]))];
+    const names = [...new Set(rows.map((row) => label(row, chart.series)))];
+    const series = names.map((name) => {
+      const own = rows.filter((row) => label(row, chart.series) === name);
+      return {
+        label: name,
+        colour: first.indexOf(own[0][chart.series[0]]) % 5,
+        dashed: chart.dashed !== '' && chart.series.some((key) => own[0][key] === chart.dashed),
+        points: own.map((row) => ({ x: at(row), y: row[chart.y] })).sort((a, b) => a.x - b.x),
+      };
+    });
+    Figures.curves(experiment.key, chart.title, {}, {
+      x: heading(chart.x),
+      xTicks: (palette) => ({
+        beginAtZero: false,
+        ticks: {
+          color: palette.quiet,
+          callback: (each) => (chart.logarithmic ? +(10 ** each).toPrecision(2) : +each.toFixed(3)).toLocaleString('en-GB'),
+        },
+      }),
+      y: heading(chart.y),
+      yRange: { beginAtZero: false },
+    }, series);
+  }
+
+  for (const experiment of data.experiments) {
+    experiment.charts.forEach((chart) => draw(experiment, chart));
+  }
+  Figures.show();
+})();
