@@ -1,5 +1,6 @@
 package dev.sluice.engine.session;
 
+import dev.sluice.engine.eval.ContinuationQuality;
 import dev.sluice.engine.eval.Perplexity;
 import dev.sluice.engine.eval.WindowedQuality;
 import dev.sluice.engine.ffn.Activity;
@@ -220,6 +221,20 @@ public final class Engine implements AutoCloseable {
     return new WindowedQuality(model, sweep(stream, windowTokens), workers, tokens, windowTokens);
   }
 
+  /** How well texts are continued, read over {@code stream}. */
+  public ContinuationQuality continuationQuality(LayerStream stream) {
+    return new ContinuationQuality(model, promptSweep(stream));
+  }
+
+  /**
+   * A predictor whose neurons a prompt chooses, for one session or evaluation.
+   *
+   * @param thresholds what TDA compares with, and the rule that says what a magnitude is
+   */
+  public SequencePredictor sequencePredictor(SequenceMethod method, Activity thresholds) {
+    return new SequencePredictor(method, thresholds, columnNorms);
+  }
+
   /**
    * The predictor for blocks of positions, where weights are streamed whole. An oracle is {@code all} here, and so is the
    * gate: what they name is what the rule leaves.
@@ -235,7 +250,7 @@ public final class Engine implements AutoCloseable {
   public synchronized ActivePredictor tokenPredictor() {
     Optional<SequenceMethod> method = choice.sequenceMethod();
     if (method.isPresent()) {
-      return new SequencePredictor(method.get(), asked, columnNorms);
+      return sequencePredictor(method.get(), asked);
     }
     if (tokenPredictor == null) {
       tokenPredictor =
