@@ -16,7 +16,11 @@ public final class Papers {
   /** All there are, in the order in which they are told of. Add new ones here. */
   private static List<Experiment> experiments() {
     return List.of(
-        new Agreement());
+        new Agreement(),
+        new SparsityAgainstQuality(),
+        new CettAgainstSparsity(),
+        new HardwareAffinity(),
+        new OutputMagnitudes());
   }
 
   /**
