@@ -20,7 +20,8 @@ public final class Papers {
         new SparsityAgainstQuality(),
         new CettAgainstSparsity(),
         new HardwareAffinity(),
-        new OutputMagnitudes());
+        new OutputMagnitudes(),
+        new Predictivity());
   }
 
   /**
