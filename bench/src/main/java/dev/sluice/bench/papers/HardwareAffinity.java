@@ -383,7 +383,8 @@ final class HardwareAffinity implements Experiment {
         rows.all());
   }
 
-  private static Runs runs(Laboratory laboratory, Measurements model, ActiveRule rule) {
+  /** Runs at the rule's 1 % target; none where it has no target, or the store no 4-bit copy. */
+  static Runs runs(Laboratory laboratory, Measurements model, ActiveRule rule) {
     PaperModel paper = model.model();
     PredictorChoice copy = PredictorChoice.quantised(4);
     if (paper.onePercent(rule).orElse(0) == 0
@@ -393,7 +394,8 @@ final class HardwareAffinity implements Experiment {
     double cett = paper.onePercentSelection(rule).cett();
     int decoded = laboratory.effort().ioTokens();
     return model.keep("runs " + rule.key(), model.heldOut(),
-        List.of("cett " + cett, "tokens " + decoded, "rounds " + ROUNDS, "parts " + PARTS,
+        List.of("cett " + cett, "tokens " + decoded, "rounds " + Measurements.ROUNDS,
+            "parts " + PARTS,
             "reader " + paper.backend()),
         Runs.class, () -> {
           try (StoreRuns runs = storeRuns(laboratory, model)) {

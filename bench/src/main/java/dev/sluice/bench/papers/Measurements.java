@@ -29,7 +29,8 @@ final class Measurements implements AutoCloseable {
   /** Targets whose sets are looked at closely, as the reference does. */
   static final List<Double> CLOSE_TARGETS = List.of(0.05, 0.1, 0.2);
 
-  private static final int ROUNDS = 2;
+  /** Of a run, each over another part of the text. */
+  static final int ROUNDS = 2;
   private static final int WARM_TOKENS = 16;
   private static final double RAM_SHARE = 0.5;
   private static final double PINNED_SHARE = 0.9;

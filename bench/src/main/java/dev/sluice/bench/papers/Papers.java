@@ -21,7 +21,8 @@ public final class Papers {
         new CettAgainstSparsity(),
         new HardwareAffinity(),
         new OutputMagnitudes(),
-        new Predictivity());
+        new Predictivity(),
+        new Ranking());
   }
 
   /**
