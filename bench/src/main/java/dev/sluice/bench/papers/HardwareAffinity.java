@@ -163,7 +163,7 @@ final class HardwareAffinity implements Experiment {
         "Reads: bundles padded to the float16 width of a 4.5B model (10,240 or 15,360 bytes), direct reads, merged over "
             + "gaps of up to 16 KiB. Replayed: what the rule leaves is read layer after layer by the product's reader, nothing "
             + "else in RAM but, where it says so, what " + WINDOW
-            + " tokens before used. Runs: `sluice run`'s own sessions, half "
+            + " tokens before used. Runs: sessions as of sluice run, half "
             + "of the FFN's bytes in RAM for slots and the 4-bit copy that foresees.");
     return new Findings(key(), "Hardware affinity", sentences,
         List.of(summaryTable(reuse), readsTable(reads), runsTable(runs), overTimeTable(overTime),
@@ -248,9 +248,9 @@ final class HardwareAffinity implements Experiment {
             Column.figure("previous_tokens", "tokens before, k", "k", Digits.COUNT),
             Column.figure("reuse_percent", "reuse of the token k before, %", "reuse\n%",
                 Digits.ONE),
-            Column.figure("reuse_independent_percent", "the same, independent, %", "indep.\n%",
+            Column.figure("reuse_independent_percent", "reuse, independent, %", "indep.\n%",
                 Digits.ONE),
-            Column.figure("reuse_shuffled_percent", "the same, shuffled, %", "shuff.\n%",
+            Column.figure("reuse_shuffled_percent", "reuse, shuffled, %", "shuff.\n%",
                 Digits.ONE).ranked(1),
             Column.figure("new_percent", "new to a window of k tokens, %", "new\n%", Digits.TWO)
                 .meaning("Of all firings at tokens 33 to 256 of a window, those whose neuron did "

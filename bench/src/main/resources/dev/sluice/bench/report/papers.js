@@ -3,6 +3,7 @@
   'use strict';
 
   const data = JSON.parse(document.getElementById('data').textContent);
+  const MOST_MARKS = 8;
   const label = (row, keys) => keys.map((key) => row[key]).join(', ');
 
   function draw(experiment, chart) {
@@ -23,10 +24,15 @@
         points: own.map((row) => ({ x: at(row), y: row[chart.y] })).sort((a, b) => a.x - b.x),
       };
     });
+    const places = [...new Set(series.flatMap((one) => one.points.map((point) => point.x)))].sort((a, b) => a - b);
     Figures.curves(experiment.key, chart.title, {}, {
       x: heading(chart.x),
       xTicks: (palette) => ({
         beginAtZero: false,
+        // Few measured places are better marks than powers of a tenth.
+        ...(chart.logarithmic && places.length <= MOST_MARKS ? { afterBuildTicks: (scale) => {
+          scale.ticks = places.map((value) => ({ value }));
+        } } : {}),
         ticks: {
           color: palette.quiet,
           callback: (each) => (chart.logarithmic ? +(10 ** each).toPrecision(2) : +each.toFixed(3)).toLocaleString('en-GB'),
