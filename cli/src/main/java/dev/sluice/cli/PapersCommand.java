@@ -11,6 +11,7 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.text.TextFile;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.store.Store;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +36,7 @@ import picocli.CommandLine.Spec;
       "  sluice bench papers --only sparsity,affinity --csv tables"})
 final class PapersCommand implements Callable<Integer> {
   private static final String NO_TWINS = "none";
+  private static final List<String> TWINS = List.of("relu", "relu2", "reglu", "swiglu");
 
   @Spec
   private CommandSpec spec;
@@ -86,6 +88,7 @@ final class PapersCommand implements Callable<Integer> {
   public Integer call() {
     Effort effort = effort();
     Papers.check(only);
+    requireModels();
     ReportOptions.requireWritable(html);
     ReportOptions.requireWritable(json);
     Path file = text == null ? Embedded.model("held-out.txt") : text;
@@ -126,14 +129,7 @@ final class PapersCommand implements Callable<Integer> {
 
   private List<ModelSource> models(Workshop workshop) {
     List<ModelSource> models = new ArrayList<>();
-    for (String twin : twins) {
-      if (twins.equals(List.of(NO_TWINS))) {
-        break;
-      }
-      if (!List.of("relu", "relu2", "reglu", "swiglu").contains(twin)) {
-        throw new BadInputException("--twins " + twin, "there is no such twin",
-            "use relu, relu2, reglu, swiglu or none");
-      }
+    for (String twin : chosenTwins()) {
       Path bundled = workshop.bundled(twin, Embedded.model(twin),
           Embedded.model("calibration.txt"), Embedded.model("search.txt"));
       models.add(new ModelSource(twin, bundled,
@@ -146,11 +142,28 @@ final class PapersCommand implements Callable<Integer> {
       models.add(new ModelSource(store.getFileName().toString(), store, Optional.empty(),
           Optional.empty()));
     }
-    if (models.isEmpty()) {
+    return models;
+  }
+
+  private List<String> chosenTwins() {
+    return twins.equals(List.of(NO_TWINS)) ? List.of() : twins;
+  }
+
+  /** Before minutes of work. */
+  private void requireModels() {
+    for (String twin : chosenTwins()) {
+      if (!TWINS.contains(twin)) {
+        throw new BadInputException("--twins " + twin, "there is no such twin",
+            "use " + String.join(", ", TWINS) + " or " + NO_TWINS);
+      }
+    }
+    if (stores.isEmpty() && chosenTwins().isEmpty()) {
       throw new BadInputException("bench papers", "no model is named",
           "name a store, or leave out --twins");
     }
-    return models;
+    for (Path store : stores) {
+      Store.open(store).close();
+    }
   }
 
   private static void makeFolder(Path folder) {

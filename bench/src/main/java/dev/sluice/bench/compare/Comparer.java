@@ -75,7 +75,7 @@ public final class Comparer {
     }
   }
 
-  private Subject subject(String name, Path folder) {
+  Subject subject(String name, Path folder) {
     Store store = Store.open(folder);
     try {
       byte[] json =

@@ -112,10 +112,15 @@ final class Subject implements AutoCloseable {
     return copies.contains(four) ? four : copies.getLast();
   }
 
+  /** The store in one layout, open until this is closed. */
+  Store engineStore(Layout layout) {
+    return variants.store(layout);
+  }
+
   /** An engine on one layout; the caller closes it. */
   Engine engine(Layout layout, Sparsity sparsity) {
-    Store variant = variants.store(layout);
-    return new Engine(variant, workers, backend, activity(sparsity), sparsity.predictor());
+    return new Engine(engineStore(layout), workers, backend, activity(sparsity),
+        sparsity.predictor());
   }
 
   private Activity activity(Sparsity sparsity) {

@@ -1,6 +1,7 @@
 package dev.sluice.bench.papers;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * What an experiment found.
@@ -29,12 +30,20 @@ public record Findings(
    * @param series keys of the columns whose texts, together, name a line
    * @param dashed where a line's name has this text it is dashed; empty for none
    * @param scale of the x axis
+   * @param where only rows count in which these columns hold these texts
    */
   public record Chart(
       String title, String table, String x, String y, List<String> series, String dashed,
-      Scale scale) {
+      Scale scale, Map<String, String> where) {
     public Chart {
       series = List.copyOf(series);
+      where = Map.copyOf(where);
+    }
+
+    /** Of all rows. */
+    Chart(String title, String table, String x, String y, List<String> series, String dashed,
+        Scale scale) {
+      this(title, table, x, y, series, dashed, scale, Map.of());
     }
   }
 

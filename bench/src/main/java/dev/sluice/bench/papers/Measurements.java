@@ -1,5 +1,7 @@
 package dev.sluice.bench.papers;
 
+import dev.sluice.bench.compare.Comparer;
+import dev.sluice.bench.compare.StoreRuns;
 import dev.sluice.engine.eval.WindowedQuality;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
@@ -10,6 +12,7 @@ import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -25,6 +28,12 @@ import java.util.function.Supplier;
 final class Measurements implements AutoCloseable {
   /** Targets whose sets are looked at closely, as the reference does. */
   static final List<Double> CLOSE_TARGETS = List.of(0.05, 0.1, 0.2);
+
+  /** Of a run, each over another part of the text. */
+  static final int ROUNDS = 2;
+  private static final int WARM_TOKENS = 16;
+  private static final double RAM_SHARE = 0.5;
+  private static final double PINNED_SHARE = 0.9;
 
   private final PaperModel model;
   private final Effort effort;
@@ -164,6 +173,19 @@ final class Measurements implements AutoCloseable {
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java runtime has SHA-256", e);
     }
+  }
+
+  /**
+   * Runs of a store of this model on the held-out text, half of the FFN's bytes in RAM; the caller closes them.
+   *
+   * @param layouts where other layouts of the store are kept
+   * @param decoded tokens of a run, after some that fill the cache
+   */
+  StoreRuns runs(Path layouts, Path store, int decoded) {
+    Comparer.Options options = new Comparer.Options(layouts, model.text(), "held-out",
+        model.backend(), Effort.WINDOW_TOKENS, heldOut().length, heldOut().length, decoded, ROUNDS,
+        WARM_TOKENS, decoded, RAM_SHARE, List.of(), List.of(), PINNED_SHARE);
+    return new StoreRuns(model.name(), store, options, model.workers());
   }
 
   /** Lets go of memory that only the next measurement of quality would need; it can be asked for again. */

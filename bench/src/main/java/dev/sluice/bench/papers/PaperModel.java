@@ -22,6 +22,7 @@ import java.util.OptionalDouble;
 final class PaperModel implements AutoCloseable {
   private final ModelSource source;
   private final Store store;
+  private final String text;
   private final int[] heldOut;
   private final Workers workers;
   private final Backend backend;
@@ -31,6 +32,7 @@ final class PaperModel implements AutoCloseable {
    */
   PaperModel(ModelSource source, String heldOut, Workers workers, Backend backend) {
     this.source = source;
+    this.text = heldOut;
     this.workers = workers;
     this.backend = backend;
     this.store = Store.open(source.store());
@@ -75,6 +77,11 @@ final class PaperModel implements AutoCloseable {
 
   Backend backend() {
     return backend;
+  }
+
+  /** The whole held-out text. */
+  String text() {
+    return text;
   }
 
   /** The first windows of the held-out text. */

@@ -17,8 +17,14 @@ public final class Papers {
   private static List<Experiment> experiments() {
     return List.of(
         new Agreement(),
+        new SparsityAgainstQuality(),
+        new CettAgainstSparsity(),
+        new HardwareAffinity(),
+        new OutputMagnitudes(),
+        new Predictivity(),
         new SequenceMethods(),
-        new ContextEffects());
+        new ContextEffects(),
+        new Ranking());
   }
 
   /**

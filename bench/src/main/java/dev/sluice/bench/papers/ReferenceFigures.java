@@ -112,8 +112,8 @@ final class ReferenceFigures {
     step.run();
     QualityRun dense = measurements.dense();
     step.run();
-    DenseRun denseRun = measurements.denseRun();
     if (whole) {
+      DenseRun denseRun = measurements.denseRun();
       add(Quantity.PERPLEXITY, "dense", figure(expected.get("dense"), "perplexity"),
           dense.perplexity());
       add(Quantity.ACCURACY, "dense", figure(expected.get("dense"), "accuracy"),
@@ -123,13 +123,13 @@ final class ReferenceFigures {
     }
     for (String row : rows.propertyNames()) {
       step.run();
-      compareRow(measurements, denseRun, row, rows.get(row), whole);
+      compareRow(measurements, row, rows.get(row), whole);
     }
     return List.copyOf(pairs);
   }
 
-  private void compareRow(Measurements measurements, DenseRun denseRun, String row,
-      JsonNode figures, boolean whole) {
+  private void compareRow(Measurements measurements, String row, JsonNode figures,
+      boolean whole) {
     double target = figure(figures, "cett_target");
     ActiveRule rule =
         target == 0 ? ActiveRule.EXACT : ActiveRule.ofKey(figures.get("rule").stringValue());
@@ -144,14 +144,17 @@ final class ReferenceFigures {
       }
     }
     Selection selection = new Selection(rule, target);
-    SetFigures set = denseRun.set(selection);
-    add(Quantity.THRESHOLD, row, figures(figures, "threshold"),
-        each(set, LayerFigures::threshold));
+    List<Double> thresholds = new ArrayList<>();
+    for (float threshold : measurements.model().activity(selection).thresholds()) {
+      thresholds.add((double) threshold);
+    }
+    add(Quantity.THRESHOLD, row, figures(figures, "threshold"), thresholds);
     QualityRun run = measurements.quality(selection);
     add(Quantity.DIVERGENCE, row, figure(figures, "kl"), run.divergence(DIVERGENCE_WINDOWS));
     if (!whole) {
       return;
     }
+    SetFigures set = measurements.denseRun().set(selection);
     add(Quantity.PERPLEXITY, row, figure(figures, "perplexity"), run.perplexity());
     add(Quantity.ACCURACY, row, figure(figures, "accuracy"), run.accuracy());
     add(Quantity.ACTIVE_DENSE, row, figures(figures, "active_dense_run"),

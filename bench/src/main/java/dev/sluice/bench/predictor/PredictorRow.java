@@ -8,7 +8,7 @@ package dev.sluice.bench.predictor;
  * @param activeShare share of neurons for which the rule holds
  * @param predictedShare share of neurons named
  * @param ramShare resident bytes over those of the FFN
- * @param microsPerLayer of a single position, on the engine's threads
+ * @param microsPerLayer of a single position, on the engine's threads; NaN where it was not timed
  * @param perplexityRise over that of the rule with an oracle, as a share
  */
 public record PredictorRow(

@@ -1,6 +1,5 @@
 package dev.sluice.bench.predictor;
 
-import dev.sluice.bench.compare.Progress;
 import dev.sluice.engine.eval.LayerShares;
 import dev.sluice.engine.eval.Perplexity;
 import dev.sluice.engine.ffn.Activity;
@@ -16,9 +15,9 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.tensor.Floats;
 import dev.sluice.storage.trace.TraceKeys;
 import dev.sluice.storage.trace.TraceReader;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /** Measures predictors of one bundled store under one rule. */
 public final class PredictorTrial {
@@ -27,17 +26,17 @@ public final class PredictorTrial {
   private static final int TIMED_ROUNDS = 25;
 
   private final Store store;
-  private final TraceReader trace;
+  private final Optional<TraceReader> trace;
   private final Workers workers;
   private final Activity activity;
   private final int[] tokens;
 
   /**
-   * @param trace of the store that was bundled: its inputs are what predictors are timed on
+   * @param trace of the store that was bundled: its inputs are what predictors are timed on; without it they are not timed
    * @param tokens held-out text
    */
-  public PredictorTrial(Store store, TraceReader trace, Workers workers, Activity activity,
-      int[] tokens) {
+  public PredictorTrial(Store store, Optional<TraceReader> trace, Workers workers,
+      Activity activity, int[] tokens) {
     this.store = store;
     this.trace = trace;
     this.workers = workers;
@@ -45,25 +44,28 @@ public final class PredictorTrial {
     this.tokens = tokens.clone();
   }
 
-  /** One row for each predictor. */
-  public List<PredictorRow> measure(List<PredictorChoice> predictors, Progress progress) {
-    double dense = quality(PredictorChoice.ORACLE).perplexity();
-    List<PredictorRow> rows = new ArrayList<>();
-    for (PredictorChoice choice : predictors) {
-      progress.report("measuring " + choice, rows.size(), predictors.size());
-      Perplexity.Result result = quality(choice);
-      List<LayerShares> layers = result.layers();
-      rows.add(new PredictorRow(
-          choice.toString(),
-          LayerShares.magnitudeRecall(layers),
-          layers.stream().mapToDouble(LayerShares::countRecall).average().orElse(0),
-          LayerShares.meanActive(layers),
-          LayerShares.meanPredicted(layers),
-          residentShare(choice),
-          microsPerLayer(choice),
-          result.perplexity() / dense - 1));
-    }
-    return rows;
+  /** Perplexity of the rule alone, with which predictors are compared. */
+  public double oraclePerplexity() {
+    return quality(PredictorChoice.ORACLE).perplexity();
+  }
+
+  /**
+   * What one predictor does.
+   *
+   * @param oraclePerplexity see {@link #oraclePerplexity}
+   */
+  public PredictorRow measure(PredictorChoice choice, double oraclePerplexity) {
+    Perplexity.Result result = quality(choice);
+    List<LayerShares> layers = result.layers();
+    return new PredictorRow(
+        choice.toString(),
+        LayerShares.magnitudeRecall(layers),
+        layers.stream().mapToDouble(LayerShares::countRecall).average().orElse(0),
+        LayerShares.meanActive(layers),
+        LayerShares.meanPredicted(layers),
+        residentShare(choice),
+        trace.isPresent() ? microsPerLayer(choice, trace.get()) : Double.NaN,
+        result.perplexity() / oraclePerplexity - 1);
   }
 
   private Perplexity.Result quality(PredictorChoice choice) {
@@ -81,11 +83,11 @@ public final class PredictorTrial {
   }
 
   /** The fastest round, least disturbed by what else runs; all layers, recorded inputs. */
-  private double microsPerLayer(PredictorChoice choice) {
+  private double microsPerLayer(PredictorChoice choice, TraceReader inputsOf) {
     ModelSpec spec = store.spec();
     float[][] inputs = new float[spec.layers()][];
     for (int layer = 0; layer < inputs.length; layer++) {
-      float[] recorded = Floats.fromBytes(trace.blob(TraceKeys.inputs(layer)).orElseThrow());
+      float[] recorded = Floats.fromBytes(inputsOf.blob(TraceKeys.inputs(layer)).orElseThrow());
       inputs[layer] = Arrays.copyOf(recorded, TIMED_POSITIONS * spec.hidden());
     }
     try (Engine engine = new Engine(store, workers, Backend.AUTO, activity, choice)) {

@@ -167,6 +167,7 @@ public final class PapersReport {
     object.put("y", chart.y());
     object.put("series", chart.series());
     object.put("dashed", chart.dashed());
+    object.put("where", chart.where());
     object.put("logarithmic", chart.scale() == Findings.Scale.LOGARITHMIC);
     return object;
   }
