@@ -6,19 +6,17 @@ package dev.sluice.storage.cache;
  * of the layer at hand stay; when there is nothing else, a miss gets no slot.
  */
 final class LruCache extends SlotCache {
-  private static final int QUEUE = 0;
-
-  private final Queues queue;
+  private final RecencyList list;
   private final LayerInUse layer;
 
   LruCache(Shape shape, int slots) {
     super(shape, slots);
-    queue = new Queues(words(shape) * 64, 1);
+    list = new RecencyList(words(shape) * 64);
     layer = new LayerInUse(wordsPerLayer);
   }
 
   static long heapBytes(Shape shape, int slots) {
-    return SlotCache.heapBytes(shape, slots) + Queues.heapBytes(words(shape) * 64L);
+    return SlotCache.heapBytes(shape, slots) + RecencyList.heapBytes(words(shape) * 64L);
   }
 
   @Override
@@ -27,7 +25,7 @@ final class LruCache extends SlotCache {
     long[] pinned = residents.pinned;
     for (int i = 0; i < wordsPerLayer; i++) {
       for (long rest = hitBundles[i] & ~pinned[firstWord + i]; rest != 0; rest &= rest - 1) {
-        queue.renew(QUEUE, firstWord + i << 6 | Long.numberOfTrailingZeros(rest));
+        list.renew(firstWord + i << 6 | Long.numberOfTrailingZeros(rest));
       }
     }
   }
@@ -36,7 +34,7 @@ final class LruCache extends SlotCache {
   void usedAgain(int position) {
     layer.add(position);
     if (!residents.isPinned(position)) {
-      queue.renew(QUEUE, position);
+      list.renew(position);
     }
   }
 
@@ -45,11 +43,11 @@ final class LruCache extends SlotCache {
     if (residents.freeSlots() > 0) {
       return true;
     }
-    int oldest = queue.oldest(QUEUE);
+    int oldest = list.oldest();
     if (oldest < 0 || layer.contains(oldest)) {
       return false; // then all are of this layer, since they were used after all others
     }
-    queue.remove(QUEUE, oldest);
+    list.remove(oldest);
     drop(oldest);
     return true;
   }
@@ -57,7 +55,7 @@ final class LruCache extends SlotCache {
   @Override
   void admitted(int position) {
     layer.add(position);
-    queue.add(QUEUE, position);
+    list.add(position);
   }
 
   @Override
@@ -68,7 +66,7 @@ final class LruCache extends SlotCache {
 
   @Override
   void cleared() {
-    queue.clear();
+    list.clear();
     layer.end();
   }
 }

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * S3-FIFO (Yang et al., SOSP 2023): a small queue of a tenth of the slots, a main queue of the others, and a ghost queue that
- * remembers as many bundles as the main one holds. A miss enters the small queue, or the main one if the ghost remembers it.
+ * remembers the last that left the small one, as many as the main one has slots. A miss enters the small queue, or the main one if the ghost remembers it.
  * What leaves the small queue goes to the main one if it was used at least twice meanwhile, else its slot is free and the ghost
  * remembers it. What comes to the front of the main queue goes back to its end as often as it was used, at most three times,
  * and then leaves.
@@ -13,34 +13,35 @@ import java.util.Arrays;
  * come to the front of a queue go back to its end, since they must stay; when there is nothing else, a miss gets no slot.
  */
 class S3FifoCache extends SlotCache {
-  private static final int SMALL = 0;
-  private static final int MAIN = 1;
-  private static final int GHOST = 2;
   private static final int SMALL_SHARE = 10; // of the slots, one in so many
   private static final int MOST_USES = 3;
 
-  private final Queues queues;
+  private final IntQueue small;
+  private final IntQueue main;
   private final LayerInUse layer;
-  private final long[] ghosts;
+  private final int[] leftSmall; // by position: which leaving of the small queue was its own; 0 if the ghost forgot it
   private final long[] usesLow; // bundles' uses since they entered their queue, saturating: bit 0
   private final long[] usesHigh; // bit 1
   private int smallTarget;
   private int ghostTarget;
+  private int leavings; // of the small queue, so far
 
   S3FifoCache(Shape shape, int slots) {
     super(shape, slots);
     int words = words(shape);
-    queues = new Queues(words * 64, 3);
+    int usable = usableSlots(shape, slots);
+    small = new IntQueue(usable);
+    main = new IntQueue(usable);
     layer = new LayerInUse(wordsPerLayer);
-    ghosts = new long[words];
+    leftSmall = new int[words * 64];
     usesLow = new long[words];
     usesHigh = new long[words];
   }
 
   static long heapBytes(Shape shape, int slots) {
     int words = words(shape);
-    return SlotCache.heapBytes(shape, slots) + Queues.heapBytes(words * 64L)
-        + 3L * words * Long.BYTES;
+    return SlotCache.heapBytes(shape, slots) + 2 * IntQueue.heapBytes(usableSlots(shape, slots))
+        + 64L * words * Integer.BYTES + 2L * words * Long.BYTES;
   }
 
   /** Whether a miss may take another bundle's slot. */
@@ -83,22 +84,21 @@ class S3FifoCache extends SlotCache {
     if (!mayReplace(position)) {
       return false;
     }
-    return queues.size(SMALL) >= smallTarget ? dropFromSmall() || dropFromMain()
+    return small.size() >= smallTarget ? dropFromSmall() || dropFromMain()
         : dropFromMain() || dropFromSmall();
   }
 
   private boolean dropFromSmall() {
-    for (int left = queues.size(SMALL); left > 0; left--) {
-      int oldest = queues.oldest(SMALL);
+    for (int left = small.size(); left > 0; left--) {
+      int oldest = small.poll();
       if (uses(oldest) > 1) {
-        queues.remove(SMALL, oldest);
-        queues.add(MAIN, oldest);
         setUses(oldest, 0);
+        main.add(oldest);
       } else if (layer.contains(oldest)) {
-        queues.renew(SMALL, oldest);
+        small.add(oldest);
       } else {
-        queues.remove(SMALL, oldest);
-        remember(oldest);
+        leavings++;
+        leftSmall[oldest] = leavings;
         drop(oldest);
         return true;
       }
@@ -107,16 +107,15 @@ class S3FifoCache extends SlotCache {
   }
 
   private boolean dropFromMain() {
-    for (long left = (MOST_USES + 1L) * queues.size(MAIN); left > 0; left--) {
-      int oldest = queues.oldest(MAIN);
+    for (long left = (MOST_USES + 1L) * main.size(); left > 0; left--) {
+      int oldest = main.poll();
       int uses = uses(oldest);
       if (layer.contains(oldest)) {
-        queues.renew(MAIN, oldest);
+        main.add(oldest);
       } else if (uses > 0) {
         setUses(oldest, uses - 1);
-        queues.renew(MAIN, oldest);
+        main.add(oldest);
       } else {
-        queues.remove(MAIN, oldest);
         drop(oldest);
         return true;
       }
@@ -124,32 +123,17 @@ class S3FifoCache extends SlotCache {
     return false;
   }
 
-  private void remember(int position) {
-    if (ghostTarget == 0) {
-      return;
-    }
-    if (queues.size(GHOST) == ghostTarget) {
-      forget(queues.oldest(GHOST));
-    }
-    queues.add(GHOST, position);
-    ghosts[position >>> 6] |= 1L << position;
-  }
-
-  private void forget(int position) {
-    queues.remove(GHOST, position);
-    ghosts[position >>> 6] &= ~(1L << position);
+  /** The ghost queue is never looked through, so the number of those that entered it later is all there need be of it. */
+  private boolean isRemembered(int position) {
+    return leftSmall[position] != 0 && leavings - leftSmall[position] < ghostTarget;
   }
 
   @Override
   final void admitted(int position) {
     layer.add(position);
     setUses(position, 0);
-    if ((ghosts[position >>> 6] >>> position & 1) == 0) {
-      queues.add(SMALL, position);
-    } else {
-      forget(position);
-      queues.add(MAIN, position);
-    }
+    (isRemembered(position) ? main : small).add(position);
+    leftSmall[position] = 0;
   }
 
   @Override
@@ -160,9 +144,11 @@ class S3FifoCache extends SlotCache {
 
   @Override
   void cleared() {
-    queues.clear();
+    small.clear();
+    main.clear();
     layer.end();
-    Arrays.fill(ghosts, 0);
+    leavings = 0;
+    Arrays.fill(leftSmall, 0);
     Arrays.fill(usesLow, 0);
     Arrays.fill(usesHigh, 0);
   }
