@@ -7,8 +7,7 @@ import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.cache.Window;
-import dev.sluice.storage.cache.WindowCache;
+import dev.sluice.storage.cache.CachePolicy;
 import dev.sluice.storage.posix.MemoryLimit;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
@@ -18,7 +17,6 @@ import picocli.CommandLine.Option;
 
 /** How much RAM a run may use and what stays in it. */
 final class MemoryOptions {
-  private static final int LONGEST_WINDOW_TOKENS = 1024;
   private static final double DEFAULT_PINNED_SHARE = 0.9;
 
   @Option(
@@ -35,13 +33,6 @@ final class MemoryOptions {
       description = "Without --ram: RAM for FFN bundles and predictor only, as a size or a share of the FFN's weights. "
           + "Default: ${DEFAULT-VALUE}.")
   private String ffnRam;
-
-  @Option(
-      names = "--window",
-      paramLabel = "K",
-      defaultValue = "auto",
-      description = "Keep bundles used within the last K tokens, or auto: as long as they fit. Default: ${DEFAULT-VALUE}.")
-  private String window;
 
   @Option(
       names = "--pin",
@@ -86,7 +77,8 @@ final class MemoryOptions {
   }
 
   /** How slots are used by single tokens whose neurons {@code predictor} names. */
-  Residency residency(MemoryPlan plan, Store store, ActivePredictor predictor) {
+  Residency residency(
+      MemoryPlan plan, Store store, ActivePredictor predictor, CachePolicy policy) {
     boolean all = predictor.namesAll();
     boolean hot = store.blobBytes(StoreKeys.FREQUENCY).isPresent();
     double share = pin != null ? share("--pin", pin) : all ? 1 : DEFAULT_PINNED_SHARE;
@@ -94,26 +86,8 @@ final class MemoryOptions {
         plan.slots(),
         all || hot ? (int) Math.round(share * plan.slots()) : 0,
         all ? Residency.Pinning.FIRST : Residency.Pinning.MOST_FREQUENT,
-        window(),
-        WindowCache.DEFAULT_SEGMENT_BUNDLES,
+        policy,
         plan.needs().spillPlaces());
-  }
-
-  private Window window() {
-    if (window.equals("auto")) {
-      return Window.auto();
-    }
-    try {
-      int tokens = Integer.parseInt(window);
-      if (tokens >= 0 && tokens <= LONGEST_WINDOW_TOKENS) {
-        return Window.fixed(tokens);
-      }
-    } catch (NumberFormatException e) {
-      throw new BadInputException("--window " + window, "is no window",
-          "give tokens, such as 5, or auto", e);
-    }
-    throw new BadInputException("--window " + window, "is out of range",
-        "give 0 to " + LONGEST_WINDOW_TOKENS + ", or auto");
   }
 
   static double share(String flag, String text) {

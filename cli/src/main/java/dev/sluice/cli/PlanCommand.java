@@ -53,6 +53,9 @@ final class PlanCommand implements Callable<Integer> {
   @Mixin
   private ReadingOptions reading;
 
+  @Mixin
+  private CacheOptions cache;
+
   @Option(names = "--ram", paramLabel = "SIZE|auto", defaultValue = "auto",
       description = "The ceiling, such as 2G; auto: all that the cgroup allows, or 7/8 of what the system has left. "
           + "Default: ${DEFAULT-VALUE}.")
@@ -137,7 +140,7 @@ final class PlanCommand implements Callable<Integer> {
       throw new BadInputException("--prompt-tokens " + tokens,
           "do not fit in a context of " + positions, "give 1 to " + positions);
     }
-    return new RunShape(positions, tokens, threads);
+    return new RunShape(positions, tokens, threads, cache.policy());
   }
 
   private static TokenForecast forecast(Store opened, PredictorChoice choice, RunShape shape,

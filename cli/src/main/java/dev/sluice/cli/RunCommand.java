@@ -62,6 +62,9 @@ final class RunCommand implements Callable<Integer> {
   private MemoryOptions memory;
 
   @Mixin
+  private CacheOptions cache;
+
+  @Mixin
   private ReadingOptions reading;
 
   @Option(
@@ -167,7 +170,7 @@ final class RunCommand implements Callable<Integer> {
         ReadPlanner.Limits limits = Merging.of(opened.ffn().file(), gap).limits();
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
-        Residency residency = memory.residency(plan, opened, named);
+        Residency residency = memory.residency(plan, opened, named, shape.policy());
         try (Session session =
             new Session(engine, positions, residency, limits, named)) {
           generate(session, engine, plan, limits, tokenizer, ids, given, sampling);
@@ -179,7 +182,7 @@ final class RunCommand implements Callable<Integer> {
 
   private RunShape shape(Store opened, int promptTokens, int threads) {
     int positions = positions(opened, promptTokens);
-    return new RunShape(positions, promptTokens, threads,
+    return new RunShape(positions, promptTokens, threads, cache.policy(),
         impose.heapBytes(opened.spec(), positions));
   }
 

@@ -72,7 +72,7 @@ final class MissLists {
           }
           while (planner.fill(batch)) {
             if (token >= WARM_TOKENS) {
-              batches.add(copy(batch));
+              batches.add(ReadList.Batch.of(batch));
             }
           }
         }
@@ -112,17 +112,6 @@ final class MissLists {
   private static IntStream positions(long[] bitmap) {
     return IntStream.range(0, 64 * bitmap.length)
         .filter(p -> (bitmap[p >>> 6] >>> p & 1) != 0);
-  }
-
-  private static ReadList.Batch copy(ReadBatch batch) {
-    int size = batch.size();
-    ReadList.Batch copy = new ReadList.Batch(new long[size], new int[size], new long[size]);
-    for (int i = 0; i < size; i++) {
-      copy.offsetBytes()[i] = batch.fileOffsetBytes(i);
-      copy.lengthBytes()[i] = batch.lengthBytes(i);
-      copy.placeBytes()[i] = batch.targetOffsetBytes(i);
-    }
-    return copy;
   }
 
   /** The chunk that was read last of each layer. */

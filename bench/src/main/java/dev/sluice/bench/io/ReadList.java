@@ -1,7 +1,10 @@
 package dev.sluice.bench.io;
 
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.ReadBatch;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -14,16 +17,47 @@ import java.util.SplittableRandom;
  * Requests in batches, of which each begins when the one before has landed whole. As a file, little-endian: u64 batches, then
  * for each batch u64 requests and for each request u64 file offset, u64 length, u64 place in memory. Immutable.
  */
-record ReadList(List<Batch> batches) {
+public record ReadList(List<Batch> batches) {
   private static final int WORD_BYTES = 8;
   private static final int WORDS_OF_REQUEST = 3;
 
-  ReadList {
+  public ReadList {
     batches = List.copyOf(batches);
   }
 
   /** One batch: three arrays of one length, which belong to it. */
-  record Batch(long[] offsetBytes, int[] lengthBytes, long[] placeBytes) {
+  public record Batch(long[] offsetBytes, int[] lengthBytes, long[] placeBytes) {
+    /** A copy of what a planner has filled. */
+    public static Batch of(ReadBatch batch) {
+      int size = batch.size();
+      Batch copy = new Batch(new long[size], new int[size], new long[size]);
+      for (int i = 0; i < size; i++) {
+        copy.offsetBytes[i] = batch.fileOffsetBytes(i);
+        copy.lengthBytes[i] = batch.lengthBytes(i);
+        copy.placeBytes[i] = batch.targetOffsetBytes(i);
+      }
+      return copy;
+    }
+
+    /**
+     * Reads all of it and waits for the last.
+     *
+     * @param batch overwritten
+     * @return sum of the first word of every request
+     */
+    public long read(BlockReader reader, ReadBatch batch) {
+      batch.clear();
+      for (int i = 0; i < size(); i++) {
+        batch.add(offsetBytes[i], lengthBytes[i], placeBytes[i]);
+      }
+      reader.start(batch);
+      long check = 0;
+      for (int i = reader.next(); i >= 0; i = reader.next()) {
+        check += batch.target().get(ValueLayout.JAVA_LONG, placeBytes[i]);
+      }
+      return check;
+    }
+
     int size() {
       return offsetBytes.length;
     }
@@ -56,16 +90,16 @@ record ReadList(List<Batch> batches) {
     return new ReadList(List.of(new Batch(offsets, lengths, places)));
   }
 
-  long requests() {
+  public long requests() {
     return batches.stream().mapToLong(Batch::size).sum();
   }
 
-  long bytes() {
+  public long bytes() {
     return batches.stream().mapToLong(Batch::bytes).sum();
   }
 
   /** Memory that the widest batch needs. */
-  long memoryBytes() {
+  public long memoryBytes() {
     long most = 0;
     for (Batch batch : batches) {
       for (int i = 0; i < batch.size(); i++) {

@@ -13,7 +13,6 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
@@ -47,7 +46,7 @@ public final class ReadingProcess {
         long check = 0;
         long began = System.nanoTime();
         for (ReadList.Batch requests : list.batches()) {
-          check += run(reader, batch, requests);
+          check += requests.read(reader, batch);
         }
         long nanos = System.nanoTime() - began;
         out.println(nanos + " " + list.requests() + " " + list.bytes() + " "
@@ -57,19 +56,5 @@ public final class ReadingProcess {
       out.println("error " + e.getMessage());
       throw e;
     }
-  }
-
-  /** Sum of the first word of every request. */
-  private static long run(BlockReader reader, ReadBatch batch, ReadList.Batch requests) {
-    batch.clear();
-    for (int i = 0; i < requests.size(); i++) {
-      batch.add(requests.offsetBytes()[i], requests.lengthBytes()[i], requests.placeBytes()[i]);
-    }
-    reader.start(batch);
-    long check = 0;
-    for (int i = reader.next(); i >= 0; i = reader.next()) {
-      check += batch.target().get(ValueLayout.JAVA_LONG, requests.placeBytes()[i]);
-    }
-    return check;
   }
 }

@@ -1,5 +1,6 @@
 package dev.sluice.bench.report;
 
+import dev.sluice.bench.cache.CacheResult;
 import dev.sluice.bench.compare.Comparison;
 import dev.sluice.bench.io.RaceResult;
 import dev.sluice.bench.io.SurveyResult;
@@ -31,6 +32,11 @@ public final class JsonReport {
   /** The same for a probe: {@code {"setting":{…},"cells":[…],"fit":{…},"guests":[…]}}. */
   public static String json(SurveyResult survey) {
     return MAPPER.writeValueAsString(survey);
+  }
+
+  /** The same for a trial of cache policies: {@code {"setting":{…},"points":[…]}}. */
+  public static String json(CacheResult trial) {
+    return MAPPER.writeValueAsString(trial);
   }
 
   /** Reads what {@link #json} wrote. */

@@ -24,6 +24,7 @@ import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.Session;
 import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.cache.CachePolicy;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Arrangement;
@@ -61,7 +62,7 @@ class SameBitsTest {
   private static final List<String> ORDERS = List.of("identity", "ripple", "random");
   private static final List<Window> WINDOWS =
       List.of(Window.fixed(0), Window.fixed(2), Window.auto());
-  private static final int[] LEVELS = {4, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 2};
+  private static final int[] LEVELS = {4, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 2, 5};
 
   @TempDir
   static Path folder;
@@ -83,7 +84,7 @@ class SameBitsTest {
       PredictorChoice predictor, Container container, Arrangement arrangement, String order,
       Backend backend,
       Window window, int slotLevel, int pinnedLevel, ReadPlanner.Limits limits, int threads,
-      int segmentBundles, int spillPlaces) {
+      int segmentBundles, int spillPlaces, String cache) {
 
     static Way of(int[] row) {
       ReadPlanner.Limits merged = new ReadPlanner.Limits(4096, 16_384, 128 * 1024);
@@ -99,7 +100,8 @@ class SameBitsTest {
           row[8] == 0 ? merged : merged.unmerged(),
           row[9] + 1,
           row[10] == 0 ? 64 : 4,
-          row[11] == 0 ? Integer.MAX_VALUE : Residency.LEAST_SPILL_PLACES);
+          row[11] == 0 ? Integer.MAX_VALUE : Residency.LEAST_SPILL_PLACES,
+          CachePolicy.NAMES.get(row[12]));
     }
 
     int tokens() {
@@ -109,8 +111,9 @@ class SameBitsTest {
     Residency residency(int bundles) {
       int slots = new int[] {0, 300, bundles}[slotLevel];
       Pinning pinning = pinnedLevel == 1 ? Pinning.MOST_FREQUENT : Pinning.FIRST;
-      return new Residency(slots, pinnedLevel == 0 ? 0 : slots / 2, pinning, window,
-          segmentBundles, spillPlaces);
+      CachePolicy policy = cache.equals("window")
+          ? new CachePolicy.Recent(window, segmentBundles) : CachePolicy.named(cache);
+      return new Residency(slots, pinnedLevel == 0 ? 0 : slots / 2, pinning, policy, spillPlaces);
     }
   }
 

@@ -7,7 +7,7 @@ import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.FaultException;
-import dev.sluice.storage.cache.WindowCache;
+import dev.sluice.storage.cache.BundleCache;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.predictor.PredictorInput;
@@ -25,7 +25,7 @@ import java.util.function.Supplier;
 /**
  * One token's FFN from flash: predict, look up, read what is missing while the rest is computed, compute what lands, then sum
  * columns in neuron order. h of each neuron is computed where its bundle lies, the sum comes last and in a fixed order,
- * so the result depends on the active set alone: not on container, backend, order, window, cache size or arrival.
+ * so the result depends on the active set alone: not on container, backend, order, cache policy and size or arrival.
  *
  * <p>A predictor that looks at the block's input is asked before the layer's attention ({@link #begin}), and what it names and
  * is not resident is read while attention is computed. Any other is asked when attention is done.
@@ -47,7 +47,7 @@ public final class FfnStream implements AutoCloseable {
   private final FfnLayout layout;
   private final ActivePredictor predictor;
   private final DiskOrder order;
-  private final WindowCache cache;
+  private final BundleCache cache;
   private final Workers workers;
   private final Ledger ledger;
 
@@ -100,10 +100,7 @@ public final class FfnStream implements AutoCloseable {
     int neurons = spec.feedForward();
     int layers = spec.layers();
     order = new DiskOrder(store);
-    cache =
-        new WindowCache(
-            new WindowCache.Shape(layers, neurons), residency.segmentBundles(), slots,
-            residency.window());
+    cache = residency.policy().open(new BundleCache.Shape(layers, neurons), slots);
     predicted = new byte[neurons];
     named = order.bitmap();
     wanted = order.bitmap();
@@ -369,7 +366,9 @@ public final class FfnStream implements AutoCloseable {
     for (int m = 0; m < demand.count(); m++) {
       pass.add(order.neuronAt(layer, demand.position(m)), demand.home(m));
     }
-    boolean readsOn = readAhead != null && layer + 1 < spec.layers();
+    // What the next layer lacks is known when the last part of this one has its slots.
+    boolean readsOn =
+        readAhead != null && layer + 1 < spec.layers() && next == spec.feedForward();
     round.begin(resident, demand, readsOn ? readAhead : null);
     round.run();
     ledger.add(layer, Quantity.BYTES_USED_OF_READ,

@@ -1,6 +1,6 @@
 package dev.sluice.engine.ffn;
 
-import dev.sluice.storage.cache.WindowCache;
+import dev.sluice.storage.cache.BundleCache;
 import java.util.Arrays;
 
 /**
@@ -10,7 +10,7 @@ import java.util.Arrays;
 final class ReadAhead {
   private static final int NONE = -1;
 
-  private final WindowCache cache;
+  private final BundleCache cache;
   private final int mostBundles;
   private final long[] all;
   private final long[] absent;
@@ -21,7 +21,7 @@ final class ReadAhead {
    * @param fetch for what comes next; changes place with the one at hand, whose lanes it shares
    * @param mostBundles a layer that lacks more is done in parts, and not read ahead
    */
-  ReadAhead(DiskOrder order, int neurons, WindowCache cache, BundleFetch fetch, int mostBundles) {
+  ReadAhead(DiskOrder order, int neurons, BundleCache cache, BundleFetch fetch, int mostBundles) {
     this.cache = cache;
     this.fetch = fetch;
     this.mostBundles = mostBundles;

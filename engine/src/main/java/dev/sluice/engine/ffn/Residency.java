@@ -1,5 +1,6 @@
 package dev.sluice.engine.ffn;
 
+import dev.sluice.storage.cache.CachePolicy;
 import dev.sluice.storage.cache.Window;
 
 /**
@@ -8,13 +9,12 @@ import dev.sluice.storage.cache.Window;
  * @param slots bundles that fit
  * @param pinned of these, how many hold bundles for good
  * @param pinning which bundles those are
- * @param window who stays in the others
- * @param segmentBundles bundles per cache entry
+ * @param policy who stays in the others
  * @param spillPlaces places for bundles of one layer that find no slot; a layer that needs more is done in parts. At least
  *     {@value #LEAST_SPILL_PLACES}, or one for each neuron of a layer where there are fewer
  */
 public record Residency(
-    int slots, int pinned, Pinning pinning, Window window, int segmentBundles, int spillPlaces) {
+    int slots, int pinned, Pinning pinning, CachePolicy policy, int spillPlaces) {
   /** A part of a layer has at least so many neurons. */
   public static final int LEAST_SPILL_PLACES = 256;
 
@@ -26,9 +26,9 @@ public record Residency(
     FIRST
   }
 
-  /** The same with places for all of a layer's bundles. */
+  /** A window, and places for all of a layer's bundles. */
   public Residency(int slots, int pinned, Pinning pinning, Window window, int segmentBundles) {
-    this(slots, pinned, pinning, window, segmentBundles, Integer.MAX_VALUE);
+    this(slots, pinned, pinning, new CachePolicy.Recent(window, segmentBundles), Integer.MAX_VALUE);
   }
 
   /** The same with the most frequent bundles pinned. */

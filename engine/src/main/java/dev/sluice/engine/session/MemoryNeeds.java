@@ -7,8 +7,7 @@ import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.KvCache;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.cache.Window;
-import dev.sluice.storage.cache.WindowCache;
+import dev.sluice.storage.cache.BundleCache;
 import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
@@ -140,10 +139,8 @@ public record MemoryNeeds(
     long norms = (long) Float.BYTES * neurons;
     long hot = (Long.BYTES + Float.BYTES + Integer.BYTES) * neurons;
     long checksums = Integer.BYTES * ((store.fileBytes() - 1) / PageChecksums.PAGE_BYTES + 1);
-    WindowCache.Shape bundles = new WindowCache.Shape(spec.layers(), spec.feedForward());
-    long cache =
-        WindowCache.heapBytes(bundles, WindowCache.DEFAULT_SEGMENT_BUNDLES, bundles.bundles(),
-            Window.auto());
+    BundleCache.Shape bundles = new BundleCache.Shape(spec.layers(), spec.feedForward());
+    long cache = shape.policy().heapBytes(bundles, bundles.bundles());
     // Doubled as it grows, and for a moment there are two of it.
     long ledger =
         3L * Long.BYTES * Math.max(16, shape.context()) * spec.layers() * Quantity.values().length;

@@ -1,6 +1,7 @@
 package dev.sluice.engine.session;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.cache.CachePolicy;
 
 /**
  * What of a run decides its memory, beside model and predictor.
@@ -8,9 +9,11 @@ import dev.sluice.storage.BadInputException;
  * @param context positions of keys and values
  * @param promptTokens most tokens that go through the model together
  * @param threads that compute
+ * @param policy who stays in slots that are not pinned
  * @param otherHeapBytes what the caller keeps in Java's heap, live at once
  */
-public record RunShape(int context, int promptTokens, int threads, long otherHeapBytes) {
+public record RunShape(
+    int context, int promptTokens, int threads, CachePolicy policy, long otherHeapBytes) {
   public RunShape {
     if (context < 1 || promptTokens < 0 || threads < 1 || otherHeapBytes < 0) {
       throw new BadInputException("run", "a context of " + context + " positions, a prompt of "
@@ -20,7 +23,12 @@ public record RunShape(int context, int promptTokens, int threads, long otherHea
   }
 
   /** The same with nothing of the caller's in the heap. */
+  public RunShape(int context, int promptTokens, int threads, CachePolicy policy) {
+    this(context, promptTokens, threads, policy, 0);
+  }
+
+  /** The same with the usual policy. */
   public RunShape(int context, int promptTokens, int threads) {
-    this(context, promptTokens, threads, 0);
+    this(context, promptTokens, threads, CachePolicy.usual());
   }
 }

@@ -10,6 +10,8 @@ import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.session.TokenForecast.Speeds;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.cache.BundleCache;
+import dev.sluice.storage.cache.CachePolicy;
 import dev.sluice.storage.plan.ExpectedReads;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Arrangement;
@@ -167,7 +169,7 @@ class MemoryPlanTest {
           long before = 0;
           for (int size = 1; size <= 4096; size *= 4) {
             MemoryNeeds needs = MemoryNeeds.of(engine.store(), engine.predictor(),
-                new RunShape(size, size, 2, size));
+                new RunShape(size, size, 2, CachePolicy.usual(), size));
             assertTrue(needs.standingBytes() >= before);
             JvmShare jvm = needs.jvm();
             long live = needs.keyValueBytes() + needs.promptBytes() + needs.indexBytes();
@@ -175,6 +177,29 @@ class MemoryPlanTest {
             assertTrue(jvm.flags().contains("-Xmx" + (jvm.heapBytes() >> 20) + "m"));
             assertEquals(0, jvm.heapBytes() % (1 << 20), "-Xmx says exactly what is charged");
             before = needs.standingBytes();
+          }
+        });
+  }
+
+  /** Heap that one policy takes more than another is left to fewer slots. */
+  @Test
+  void aCacheIsChargedForWhatItKnows() {
+    withEngine(
+        0,
+        PredictorChoice.ALL,
+        engine -> {
+          Store store = engine.store();
+          BundleCache.Shape bundles =
+              new BundleCache.Shape(store.spec().layers(), store.spec().feedForward());
+          for (String name : CachePolicy.NAMES) {
+            CachePolicy policy = CachePolicy.named(name);
+            MemoryNeeds needs = MemoryNeeds.of(store, engine.predictor(),
+                new RunShape(100, 40, 2, policy));
+            MemoryNeeds usual = MemoryNeeds.of(store, engine.predictor(), SHAPE);
+            assertEquals(
+                policy.heapBytes(bundles, bundles.bundles())
+                    - CachePolicy.usual().heapBytes(bundles, bundles.bundles()),
+                needs.indexBytes() - usual.indexBytes(), name);
           }
         });
   }

@@ -25,7 +25,8 @@ final class Residents {
   }
 
   static long heapBytes(int words, int slots) {
-    return 2L * words * Long.BYTES + 64L * words * Integer.BYTES + (long) slots * Integer.BYTES;
+    // And while slots are put in order, which of them are taken.
+    return 2L * words * Long.BYTES + 64L * words * Integer.BYTES + (Integer.BYTES + 1L) * slots;
   }
 
   int slotOf(int position) {
@@ -59,6 +60,10 @@ final class Residents {
   void place(int position) {
     slotOf[position] = freeSlots[--freeCount];
     present[position >>> 6] |= 1L << position;
+  }
+
+  boolean isPinned(int position) {
+    return (pinned[position >>> 6] >>> position & 1) != 0;
   }
 
   /** Makes a resident stay for ever. */
