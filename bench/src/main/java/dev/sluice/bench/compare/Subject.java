@@ -164,7 +164,7 @@ final class Subject implements AutoCloseable {
         switch (sparsity.predictor().kind()) {
           case ALL -> 1;
           case ORACLE, GATE -> active;
-          case QUANTISED, LOW_RANK, TRAINED, TRAINED_TOP, TRAINED_RELU, CASCADE ->
+          case QUANTISED, LOW_RANK, TRAINED, TRAINED_TOP, TRAINED_RELU, CASCADE, CERTIFIED ->
               LayerShares.meanPredicted(result.layers());
         },
         LayerShares.magnitudeRecall(result.layers()),
