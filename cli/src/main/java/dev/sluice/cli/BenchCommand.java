@@ -21,12 +21,13 @@ import picocli.CommandLine.Parameters;
     description = {
       "Runs JMH benchmarks of one part: cache (cost of a token in the window cache by segment size), kernels (weight bandwidth against C and against memory; under four minutes), tiles "
           + "(multiplications per second of batches) or predictors (a token at the AFM-4.5B shape).",
-      "`io` measures the storage engine, `peers` runs llama.cpp beside Sluice; both have options of their own.",
+      "`io` measures the storage engine, `peers` runs llama.cpp beside Sluice, `certified` tries what --exact rests on; they have "
+          + "options of their own.",
       "Figures hold for an idle machine only; they are printed with their error."
     },
     footer = {"", "Examples:", "  sluice bench cache --json cache.json",
       "  sluice bench peers --help"},
-    subcommands = {IoBenchCommand.class, PeersCommand.class})
+    subcommands = {IoBenchCommand.class, PeersCommand.class, CertifiedBenchCommand.class})
 final class BenchCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PART", arity = "0..1",
       description = "cache, kernels, tiles or predictors.")
@@ -48,7 +49,7 @@ final class BenchCommand implements Callable<Integer> {
   public Integer call() {
     if (part == null) {
       throw new BadInputException("bench", "no part is named",
-          "use cache, io, kernels, tiles, predictors or peers");
+          "use cache, io, kernels, tiles, predictors, peers or certified");
     }
     if (seconds < 1 || iterations < 1) {
       throw new BadInputException("--seconds or --iterations", "is too small", "give at least 1");
@@ -60,7 +61,7 @@ final class BenchCommand implements Callable<Integer> {
           case "tiles" -> "dev\\.sluice\\.bench\\.kernel\\.TileBenchmark\\..*";
           case "predictors" -> "dev\\.sluice\\.bench\\.predictor\\..*";
           default -> throw new BadInputException("bench " + part, "there is no such part",
-              "use cache, io, kernels, tiles, predictors or peers");
+              "use cache, io, kernels, tiles, predictors, peers or certified");
         };
     ChainedOptionsBuilder options =
         new OptionsBuilder()

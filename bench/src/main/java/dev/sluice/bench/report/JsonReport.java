@@ -4,6 +4,7 @@ import dev.sluice.bench.compare.Comparison;
 import dev.sluice.bench.io.RaceResult;
 import dev.sluice.bench.io.SurveyResult;
 import dev.sluice.bench.peers.PeerComparison;
+import dev.sluice.bench.predictor.CertifiedResult;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The comparison as one JSON object whose keys carry units. Thread-safe. */
@@ -31,6 +32,11 @@ public final class JsonReport {
   /** The same for a probe: {@code {"setting":{…},"cells":[…],"fit":{…},"guests":[…]}}. */
   public static String json(SurveyResult survey) {
     return MAPPER.writeValueAsString(survey);
+  }
+
+  /** The same for certified skipping: {@code {"store":…,"rows":[…],"violations":[…]}}. */
+  public static String json(CertifiedResult result) {
+    return MAPPER.writeValueAsString(result);
   }
 
   /** Reads what {@link #json} wrote. */
