@@ -81,10 +81,10 @@ final class ViolationCount {
     for (int k = 0; k < layer.directionCount(); k++) {
       double along = 0;
       for (int j = 0; j < hidden; j++) {
-        along += (double) layer.directions()[k * hidden + j] * inputs[at + j];
+        along += (double) layer.direction(k, j) * inputs[at + j];
       }
       for (int j = 0; j < hidden; j++) {
-        rest[j] -= along * layer.directions()[k * hidden + j];
+        rest[j] -= along * layer.direction(k, j);
       }
     }
     return rest;

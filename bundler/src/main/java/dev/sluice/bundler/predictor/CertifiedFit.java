@@ -119,10 +119,10 @@ public final class CertifiedFit implements PredictorFit {
     for (int k = 0; k < made.directionCount(); k++) {
       double along = 0;
       for (int j = 0; j < hidden; j++) {
-        along += (double) made.directions()[k * hidden + j] * inputs[from + j];
+        along += (double) made.direction(k, j) * inputs[from + j];
       }
       for (int j = 0; j < hidden; j++) {
-        rest[j] -= along * made.directions()[k * hidden + j];
+        rest[j] -= along * made.direction(k, j);
       }
     }
     for (int j = 0; j < hidden; j++) {

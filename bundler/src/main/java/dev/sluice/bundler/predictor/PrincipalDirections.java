@@ -9,7 +9,8 @@ import java.util.Random;
  */
 public final class PrincipalDirections {
   private static final int OVERSAMPLING = 8;
-  private static final int ITERATIONS = 8;
+  private static final int TILE = 16; // products of other widths are slow
+  private static final int ITERATIONS = 6;
 
   private PrincipalDirections() {}
 
@@ -20,7 +21,7 @@ public final class PrincipalDirections {
    */
   public static float[] of(float[] inputs, int hidden, int count, long seed) {
     int positions = inputs.length / hidden;
-    int width = Math.min(hidden, count + OVERSAMPLING);
+    int width = Math.min(hidden, Math.ceilDiv(count + OVERSAMPLING, TILE) * TILE);
     if (count == 0 || positions == 0) {
       return new float[count * hidden];
     }

@@ -4,6 +4,8 @@ import dev.sluice.engine.kernel.Int8Vector;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.storage.predictor.CertifiedLayer;
 import dev.sluice.storage.predictor.CertifiedLayer.Bound;
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -76,15 +78,18 @@ final class CertifiedInput {
   private void prepare(CertifiedLayer layer, Bound bound, double deviations, Kernels kernels) {
     int hidden = layer.hidden();
     int count = layer.directionCount();
-    float[] directions = layer.directions();
-    System.arraycopy(x, 0, rest, 0, x.length);
+    MemorySegment directions = layer.directions();
+    // Arranged elements stay in their sixteens, so blocks keep what is theirs.
+    Arrays.fill(rest, hidden, layer.blocks() * CertifiedLayer.BLOCK, 0f);
+    kernels.arrange(TensorType.F16, x, 0, rest, 0, hidden);
     double alongSum = 0;
     for (int k = 0; k < count; k++) {
-      along[k] = kernels.dot(directions, k * hidden, x, 0, hidden);
+      along[k] =
+          kernels.dot(TensorType.F16, directions, k * 2L * hidden, rest, 0, hidden);
       alongSum += Math.abs(along[k]);
     }
     for (int k = 0; k < count; k++) {
-      kernels.axpy(-along[k], directions, k * hidden, rest, 0, hidden);
+      kernels.axpy(TensorType.F16, -along[k], directions, k * 2L * hidden, rest, 0, hidden);
     }
     double square = 0;
     for (int block = 0; block < layer.blocks(); block++) {

@@ -59,7 +59,7 @@ public final class CertifiedLayer {
   private final int base;
   private final long seed;
   private final float[] dither;
-  private final float[] directions;
+  private final MemorySegment directions; // float16
   private final double directionLength;
   private final float[] steps;
   private final float[] magnitudes;
@@ -68,7 +68,7 @@ public final class CertifiedLayer {
   private final MemorySegment norms; // of length 0 where they are not needed
 
   private CertifiedLayer(int layer, int neurons, int hidden, int bits, int base, long seed,
-      float[] directions, float[] steps, float[] magnitudes, MemorySegment codes,
+      MemorySegment directions, float[] steps, float[] magnitudes, MemorySegment codes,
       MemorySegment projections, MemorySegment norms) {
     this.layer = layer;
     this.neurons = neurons;
@@ -78,7 +78,7 @@ public final class CertifiedLayer {
     this.seed = seed;
     this.dither = Dither.of(seed, layer, hidden);
     this.directions = directions;
-    this.directionLength = longest(directions, hidden);
+    this.directionLength = longest();
     this.steps = steps;
     this.magnitudes = magnitudes;
     this.codes = codes;
@@ -86,12 +86,12 @@ public final class CertifiedLayer {
     this.norms = norms;
   }
 
-  private static double longest(float[] directions, int hidden) {
+  private double longest() {
     double longest = 0;
-    for (int k = 0; k < directions.length / hidden; k++) {
+    for (int k = 0; k < directionCount(); k++) {
       double square = 0;
       for (int i = 0; i < hidden; i++) {
-        square += square(directions[k * hidden + i]);
+        square += square(direction(k, i));
       }
       longest = Math.max(longest, Math.sqrt(square) * (1 + 1e-9));
     }
@@ -103,7 +103,8 @@ public final class CertifiedLayer {
    *
    * @param rows neurons × hidden, finite
    * @param bits 4, 5, 6 or 8
-   * @param directions v_k one after another; a multiple of four of them, near length 1, found without looking at the seed
+   * @param directions v_k one after another; a multiple of four of them, near length 1, found without looking at the seed; they are
+   *     rounded to float16 first
    * @throws IllegalArgumentException if a weight is too large, or the shape is none
    */
   public static CertifiedLayer pack(float[] rows, int neurons, int hidden, int bits, int layer,
@@ -119,7 +120,8 @@ public final class CertifiedLayer {
     }
     int groups = groups(neurons);
     CertifiedLayer made = new CertifiedLayer(layer, neurons, hidden, bits,
-        DitheredBlock.baseFor(largest, bits), seed, directions.clone(), new float[groups * LANES],
+        DitheredBlock.baseFor(largest, bits), seed, halves(directions, arena),
+        new float[groups * LANES],
         new float[groups * LANES], arena.allocate(codeBytes(neurons, hidden, bits), 64),
         arena.allocate((long) groups * LANES * count, 64),
         arena.allocate((long) groups * LANES * blocks(hidden), 64));
@@ -129,6 +131,14 @@ public final class CertifiedLayer {
       }
     });
     return made;
+  }
+
+  private static MemorySegment halves(float[] values, Arena arena) {
+    MemorySegment halves = arena.allocate((long) Short.BYTES * values.length, 64);
+    for (int i = 0; i < values.length; i++) {
+      halves.set(SHORT, (long) Short.BYTES * i, Float.floatToFloat16(values[i]));
+    }
+    return halves;
   }
 
   private static void requireShape(int neurons, int hidden, int bits, int directions) {
@@ -184,7 +194,7 @@ public final class CertifiedLayer {
     double largest = 0;
     for (int k = 0; k < along.length; k++) {
       for (int i = 0; i < hidden; i++) {
-        along[k] += errors[i] * directions[k * hidden + i];
+        along[k] += errors[i] * direction(k, i);
       }
       largest = Math.max(largest, Math.abs(along[k]));
     }
@@ -346,12 +356,17 @@ public final class CertifiedLayer {
   }
 
   public int directionCount() {
-    return directions.length / hidden;
+    return (int) (directions.byteSize() / Short.BYTES / hidden);
   }
 
-  /** v_k one after another. Not to be changed. */
-  public float[] directions() {
+  /** v_k one after another, float16. */
+  public MemorySegment directions() {
     return directions;
+  }
+
+  /** Element i of v_k. */
+  public float direction(int k, int i) {
+    return Float.float16ToFloat(directions.get(SHORT, Short.BYTES * ((long) k * hidden + i)));
   }
 
   /** No direction is longer. */
@@ -399,9 +414,8 @@ public final class CertifiedLayer {
 
   /** Bytes that stay resident. */
   public long residentBytes() {
-    return codes.byteSize() + projections.byteSize() + norms.byteSize()
-        + (long) Float.BYTES
-            * (steps.length + magnitudes.length + directions.length + dither.length);
+    return codes.byteSize() + projections.byteSize() + norms.byteSize() + directions.byteSize()
+        + (long) Float.BYTES * (steps.length + magnitudes.length + dither.length);
   }
 
   /** The bytes of {@code predictor/certified-BITS/LAYER} in the catalog; little-endian. {@link Bound#NORM} only. */
@@ -411,7 +425,8 @@ public final class CertifiedLayer {
             .order(ByteOrder.LITTLE_ENDIAN);
     out.putInt(MAGIC).putInt(VERSION).putInt(bits).putInt(layer).putInt(neurons).putInt(hidden);
     out.putInt(directionCount()).putInt(base).putLong(seed);
-    for (float[] values : new float[][] {directions, steps, magnitudes}) {
+    out.put(directions.asByteBuffer());
+    for (float[] values : new float[][] {steps, magnitudes}) {
       for (float value : values) {
         out.putFloat(value);
       }
@@ -422,7 +437,7 @@ public final class CertifiedLayer {
 
   private static long bytes(int neurons, int hidden, int bits, int directions) {
     long padded = (long) groups(neurons) * LANES;
-    return HEADER_BYTES + Float.BYTES * ((long) directions * hidden + 2 * padded)
+    return HEADER_BYTES + (long) Short.BYTES * directions * hidden + Float.BYTES * 2 * padded
         + codeBytes(neurons, hidden, bits) + padded * directions + padded * blocks(hidden);
   }
 
@@ -451,9 +466,14 @@ public final class CertifiedLayer {
       throw new IllegalArgumentException("a certified layer of another length than its shape says");
     }
     int padded = groups(neurons) * LANES;
-    float[] directions = floats(in, count * hidden, -2);
-    float[] steps = floats(in, padded, 0);
-    float[] magnitudes = floats(in, padded, 0);
+    MemorySegment directions = copied(in, (long) Short.BYTES * count * hidden, arena);
+    for (long at = 0; at < directions.byteSize(); at += Short.BYTES) {
+      if (!(Math.abs(Float.float16ToFloat(directions.get(SHORT, at))) <= 2)) {
+        throw new IllegalArgumentException("a certified layer with a number that cannot be");
+      }
+    }
+    float[] steps = floats(in, padded);
+    float[] magnitudes = floats(in, padded);
     return new CertifiedLayer(layer, neurons, hidden, bits, base, seed, directions, steps,
         magnitudes, copied(in, codeBytes(neurons, hidden, bits), arena),
         copied(in, (long) padded * count, arena),
@@ -468,11 +488,11 @@ public final class CertifiedLayer {
     return memory;
   }
 
-  private static float[] floats(ByteBuffer in, int count, float least) {
+  private static float[] floats(ByteBuffer in, int count) {
     float[] result = new float[count];
     for (int i = 0; i < count; i++) {
       result[i] = in.getFloat();
-      if (!(result[i] >= least && Math.abs(result[i]) <= Float.MAX_VALUE)) {
+      if (!(result[i] >= 0 && result[i] <= Float.MAX_VALUE)) {
         throw new IllegalArgumentException("a certified layer with a number that cannot be");
       }
     }
