@@ -21,13 +21,13 @@ import picocli.CommandLine.Parameters;
     description = {
       "Runs JMH benchmarks of one part: cache (cost of a token in the cache, by policy and by segment size), kernels (weight bandwidth against C and against memory; under four minutes), tiles "
           + "(multiplications per second of batches) or predictors (a token at the AFM-4.5B shape).",
-      "`caches` replays a trace through each cache policy, `io` measures the storage "
+      "`caches` replays a trace through each cache policy, `certified` tries what --exact rests on, `io` measures the storage "
           + "engine, `papers` runs the papers' experiments, `peers` runs llama.cpp beside Sluice; these have options of their own.",
       "Figures hold for an idle machine only; they are printed with their error."
     },
     footer = {"", "Examples:", "  sluice bench cache --json cache.json",
       "  sluice bench peers --help"},
-    subcommands = {CachesBenchCommand.class, IoBenchCommand.class,
+    subcommands = {CachesBenchCommand.class, CertifiedBenchCommand.class, IoBenchCommand.class,
       PapersCommand.class, PeersCommand.class})
 final class BenchCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PART", arity = "0..1",
@@ -50,7 +50,7 @@ final class BenchCommand implements Callable<Integer> {
   public Integer call() {
     if (part == null) {
       throw new BadInputException("bench", "no part is named",
-          "use cache, caches, io, kernels, tiles, predictors, peers or papers");
+          "use cache, caches, certified, io, kernels, tiles, predictors, peers or papers");
     }
     if (seconds < 1 || iterations < 1) {
       throw new BadInputException("--seconds or --iterations", "is too small", "give at least 1");
@@ -62,7 +62,7 @@ final class BenchCommand implements Callable<Integer> {
           case "tiles" -> "dev\\.sluice\\.bench\\.kernel\\.TileBenchmark\\..*";
           case "predictors" -> "dev\\.sluice\\.bench\\.predictor\\..*";
           default -> throw new BadInputException("bench " + part, "there is no such part",
-              "use cache, caches, io, kernels, tiles, predictors, peers or papers");
+              "use cache, caches, certified, io, kernels, tiles, predictors, peers or papers");
         };
     ChainedOptionsBuilder options =
         new OptionsBuilder()

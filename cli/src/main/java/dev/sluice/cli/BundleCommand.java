@@ -89,7 +89,7 @@ final class BundleCommand implements Callable<Integer> {
       split = ",",
       description = "Further predictors to fit: quantised-BITS, low-rank-RANK (two thin int8 matrices, without training), "
           + "trained-RANK (the same shape, trained), trained-relu-RANK, cascade-RANK-BITS (a low-bit copy looks again "
-          + "at what a low rank names); early- before the three middle ones: they look at the block's input, so that what "
+          + "at what a low rank names), certified-BITS (4, 5, 6 or 8; for --exact, ReLU and ReLU² only); early- before the three middle ones: they look at the block's input, so that what "
           + "they name is read while attention is computed. Ranks are means over layers.")
   private List<String> predictors = List.of();
 
@@ -117,7 +117,7 @@ final class BundleCommand implements Callable<Integer> {
       names = {"-s", "--seed"},
       paramLabel = "N",
       defaultValue = "1",
-      description = "Seed of the random order. Default: ${DEFAULT-VALUE}.")
+      description = "Seed of the random order and of certified copies' dither. Default: ${DEFAULT-VALUE}.")
   private long seed;
 
   @Override

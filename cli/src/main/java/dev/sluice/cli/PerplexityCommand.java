@@ -73,10 +73,10 @@ final class PerplexityCommand implements Callable<Integer> {
             "--ctx-size " + windowTokens, "is not possible with this model",
             "give 2 to " + opened.spec().contextLength());
       }
-      PredictorChoice predictor = sparsity.predictorOr(PredictorChoice.ALL);
-      Activity activity = sparsity.activityFor(opened, predictor);
       int[] ids = TextSource.tokens(opened, file, tokens == null ? Integer.MAX_VALUE : tokens,
           windowTokens);
+      PredictorChoice predictor = sparsity.predictorOr(opened, ids.length, PredictorChoice.ALL);
+      Activity activity = sparsity.activityFor(opened, predictor);
       try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor);
           LayerStream layers = engine.openLayers()) {
         Perplexity.Result result;

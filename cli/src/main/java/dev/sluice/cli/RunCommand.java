@@ -205,7 +205,8 @@ final class RunCommand implements Callable<Integer> {
   private PredictorChoice predictor(Store opened, RunShape shape) {
     OptionalLong ceilingBytes = memory.ceilingBytes();
     return ceilingBytes.isPresent()
-        ? sparsity.predictor(opened, shape, ceilingBytes.getAsLong()) : sparsity.predictor(opened);
+        ? sparsity.predictor(opened, shape, ceilingBytes.getAsLong())
+        : sparsity.predictor(opened, shape);
   }
 
   /** Whoever starts the JVM without the launcher gets another heap than was planned. */

@@ -123,7 +123,6 @@ final class TraceCommand implements Callable<Integer> {
     try (Store opened = store.open();
         Workers workers = reading.workers()) {
       Activity activity = sparsity.activityOrExact(opened);
-      PredictorChoice predictor = sparsity.predictorOr(PredictorChoice.ALL);
       int[] traced =
           ids == null ? TextSource.tokens(opened, calibration, tokens, windowTokens)
               : TextSource.ids(opened, ids, tokens, windowTokens);
@@ -131,6 +130,8 @@ final class TraceCommand implements Callable<Integer> {
           search == null ? new int[0]
               : TextSource.tokens(opened, search, (int) Math.min(Integer.MAX_VALUE, 2L * tokens),
                   windowTokens);
+      PredictorChoice predictor = sparsity.predictorOr(opened, traced.length + searchIds.length,
+          PredictorChoice.ALL);
       try (Engine engine = new Engine(opened, workers, reading.backend(), activity, predictor);
           LayerStream layers = engine.openLayers();
           ProgressBar bar = new ProgressBar()) {

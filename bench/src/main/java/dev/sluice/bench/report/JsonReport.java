@@ -5,6 +5,7 @@ import dev.sluice.bench.compare.Comparison;
 import dev.sluice.bench.io.RaceResult;
 import dev.sluice.bench.io.SurveyResult;
 import dev.sluice.bench.peers.PeerComparison;
+import dev.sluice.bench.predictor.CertifiedResult;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The comparison as one JSON object whose keys carry units. Thread-safe. */
@@ -37,6 +38,11 @@ public final class JsonReport {
   /** The same for a trial of cache policies: {@code {"setting":{…},"points":[…]}}. */
   public static String json(CacheResult trial) {
     return MAPPER.writeValueAsString(trial);
+  }
+
+  /** The same for certified skipping: {@code {"store":…,"rows":[…],"violations":[…]}}. */
+  public static String json(CertifiedResult result) {
+    return MAPPER.writeValueAsString(result);
   }
 
   /** Reads what {@link #json} wrote. */

@@ -3,7 +3,8 @@ package dev.sluice.bundler.predictor;
 import java.util.SortedMap;
 
 /** A predictor in the making: takes the layers in order, one thread, and ends in blobs of the catalog. */
-public sealed interface PredictorFit permits QuantisedFit, LowRankFit, TrainedFit, CascadeFit {
+public sealed interface PredictorFit
+    permits QuantisedFit, LowRankFit, TrainedFit, CascadeFit, CertifiedFit {
   /** Fits the next layer. */
   void addLayer(QuantisedFit.LayerData data);
 

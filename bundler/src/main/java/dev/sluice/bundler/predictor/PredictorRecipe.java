@@ -10,7 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A predictor to be fitted, as a user names it: {@code quantised-BITS}, {@code low-rank-RANK}, {@code trained-RANK}, {@code
+ * A predictor to be fitted, as a user names it: {@code quantised-BITS}, {@code certified-BITS}, {@code low-rank-RANK}, {@code trained-RANK}, {@code
  * trained-relu-RANK} or {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} before them.
  *
  * @param input what it sees
@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
 public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bits) {
   private static final Pattern FORM =
       Pattern.compile(
-          "(?:early-)?(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?");
+          "(?:early-)?(quantised|certified|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?");
   private static final int MIN_RANK = 4;
   private static final int MAX_RANK = 4096;
 
@@ -30,7 +30,8 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
     LOW_RANK,
     TRAINED,
     TRAINED_RELU,
-    CASCADE
+    CASCADE,
+    CERTIFIED
   }
 
   /** The copy with this many bits. */
@@ -51,6 +52,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
       PredictorInput input = PredictorInput.of(name);
       PredictorRecipe recipe = switch (matcher.group(1)) {
         case "quantised" -> new PredictorRecipe(Kind.QUANTISED, input, 0, first);
+        case "certified" -> new PredictorRecipe(Kind.CERTIFIED, input, 0, first);
         case "low-rank" -> new PredictorRecipe(Kind.LOW_RANK, input, first, second);
         case "trained" -> new PredictorRecipe(Kind.TRAINED, input, first, second);
         case "trained-relu" -> new PredictorRecipe(Kind.TRAINED_RELU, input, first, second);
@@ -64,10 +66,14 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
         "predictor " + name, "cannot be fitted",
         "use quantised-BITS, low-rank-RANK, trained-RANK, trained-relu-RANK or cascade-RANK-BITS, the "
             + "middle three also with early- before, with 1, 2, "
-            + "4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK);
+            + "4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK
+            + ", or certified-BITS with 4, 5, 6 or 8");
   }
 
   private boolean isPossible() {
+    if (kind == Kind.CERTIFIED) {
+      return input == PredictorInput.FFN && rank == 0 && List.of(4, 5, 6, 8).contains(bits);
+    }
     boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank >= MIN_RANK && rank <= MAX_RANK;
     boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
         ? List.of(1, 2, 4, 8).contains(bits)
@@ -99,6 +105,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
           new TrainedFit(spec, toString(), Middle.RELU, rank, recallTarget, targets,
               chosenTarget, seed);
       case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, chosenTarget, seed);
+      case CERTIFIED -> new CertifiedFit(spec, bits, seed);
     };
   }
 
@@ -110,6 +117,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
       case TRAINED -> "trained-" + rank;
       case TRAINED_RELU -> "trained-relu-" + rank;
       case CASCADE -> "cascade-" + rank + "-" + bits;
+      case CERTIFIED -> "certified-" + bits;
     };
   }
 }

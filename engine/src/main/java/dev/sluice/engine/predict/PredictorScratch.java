@@ -8,6 +8,7 @@ public final class PredictorScratch {
   private float[] norms = {};
   private float[] arranged = {};
   private final LowRankScratch lowRank = new LowRankScratch();
+  private final CertifiedScratch certified = new CertifiedScratch();
 
   float[] rows(int size) {
     return rows = grown(rows, size);
@@ -31,6 +32,10 @@ public final class PredictorScratch {
 
   LowRankScratch lowRank() {
     return lowRank;
+  }
+
+  CertifiedScratch certified() {
+    return certified;
   }
 
   private static float[] grown(float[] buffer, int size) {

@@ -13,6 +13,7 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.predict.CertifiedPredictor;
 import dev.sluice.engine.sequence.SequenceMethod;
 import dev.sluice.engine.sequence.SequencePredictor;
 import dev.sluice.storage.BadInputException;
@@ -25,6 +26,7 @@ import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.tensor.Floats;
+import dev.sluice.storage.tensor.TensorType;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
 import java.util.Optional;
@@ -257,10 +259,25 @@ public final class Engine implements AutoCloseable {
           switch (choice.kind()) {
             case ORACLE -> new OraclePredictor(store, model, activity, columnNorms, openReader());
             case GATE -> new GatePredictor(model, activity, workers);
+            case CERTIFIED -> certified((CertifiedPredictor) blockPredictor);
             default -> blockPredictor;
           };
     }
     return tokenPredictor;
+  }
+
+  /** What is proven is what the kernel computes from what it sees. */
+  private CertifiedPredictor certified(CertifiedPredictor forBlocks) {
+    ModelSpec spec = store.spec();
+    TensorType rows = spec.bundle().inner(spec.form());
+    if (!model.precision().isInt8For(rows, spec.hidden())) {
+      return forBlocks;
+    }
+    if (rows == TensorType.Q4_1) {
+      throw new BadInputException("--predictor " + choice,
+          "nothing is proven of Q4_1 rows with activations as bytes", "use --activations float32");
+    }
+    return forBlocks.forInt8();
   }
 
   @Override

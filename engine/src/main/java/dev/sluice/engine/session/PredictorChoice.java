@@ -17,9 +17,10 @@ import java.util.regex.Pattern;
  * @param kind which one
  * @param input what it looks at
  * @param rank mean rank of a predictor with thin matrices; of griffin the share of neurons in per cent; 0 for the others
- * @param bits bits per element of a quantised copy; 0 where there is none
+ * @param bits bits per element of a low-bit copy; 0 where there is none
+ * @param delta of a certified predictor, the probability with which each decision may leave out an active neuron; 0: none does
  */
-public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bits) {
+public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bits, double delta) {
   public static final PredictorChoice ALL = new PredictorChoice(Kind.ALL, PredictorInput.FFN, 0, 0);
   public static final PredictorChoice ORACLE =
       new PredictorChoice(Kind.ORACLE, PredictorInput.FFN, 0, 0);
@@ -27,6 +28,9 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
   /** Resident gate rows decide, see {@link dev.sluice.engine.ffn.GatePredictor}. */
   public static final PredictorChoice GATE =
       new PredictorChoice(Kind.GATE, PredictorInput.FFN, 0, 0);
+
+  private static final Pattern CERTIFIED =
+      Pattern.compile("certified-([4568])(?:@([0-9.]+(?:[eE][+-]?[0-9]{1,3})?))?");
 
   private static final Pattern NUMBERED = Pattern
       .compile(
@@ -45,10 +49,15 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     TRAINED_TOP,
     TRAINED_RELU,
     CASCADE,
+    CERTIFIED,
     TDA,
     TDA_UNION,
     TDA_MEAN,
     GRIFFIN
+  }
+
+  private PredictorChoice(Kind kind, PredictorInput input, int rank, int bits) {
+    this(kind, input, rank, bits, 0);
   }
 
   private static PredictorChoice tda(SequenceMethod.Tda method) {
@@ -81,10 +90,21 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     return new PredictorChoice(Kind.QUANTISED, PredictorInput.FFN, 0, bits);
   }
 
+  /** The certified copy with this many bits, by norms. */
+  public static PredictorChoice certified(int bits) {
+    return new PredictorChoice(Kind.CERTIFIED, PredictorInput.FFN, 0, bits);
+  }
+
+  /** The same store's copy with another probability of failure for each decision; 0 for none. */
+  public PredictorChoice withDelta(double each) {
+    return new PredictorChoice(kind, input, rank, bits, each);
+  }
+
   /**
    * Reads {@code all}, {@code oracle}, {@code gate}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
    * trained-RANK}, {@code trained-RANK-top} (which names equally many at each position), {@code trained-relu-RANK} or
-   * {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} before them.
+   * {@code cascade-RANK-BITS}, {@code certified-BITS} (a bound that always holds) or {@code certified-BITS@DELTA} (one that fails with
+   * that probability); those with thin matrices alone also with {@code early-} before them.
    *
    * @throws BadInputException if it is none of these
    */
@@ -110,6 +130,12 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     if (griffin.matches() && Integer.parseInt(griffin.group(1)) <= 100) {
       return griffin(Integer.parseInt(griffin.group(1)));
     }
+    Matcher certified = CERTIFIED.matcher(text);
+    if (certified.matches()) {
+      PredictorChoice choice = certified(Integer.parseInt(certified.group(1)));
+      double delta = certified.group(2) == null ? 0 : delta(text, certified.group(2));
+      return choice.withDelta(delta);
+    }
     Matcher matcher = NUMBERED.matcher(text);
     if (matcher.matches()) {
       int first = Integer.parseInt(matcher.group(2));
@@ -132,8 +158,23 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
         "--predictor " + text,
         "there is no such predictor",
         "use all, oracle, gate, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
-            + "trained-relu-RANK or cascade-RANK-BITS (the four before the last also with early- before them), tda, "
-            + "tda-union, tda-mean or griffin-PERCENT");
+            + "trained-relu-RANK or cascade-RANK-BITS (the four before the last also with early- before them), "
+            + "certified-{4,5,6,8}, tda, tda-union, tda-mean or griffin-PERCENT");
+  }
+
+  private static double delta(String text, String number) {
+    double delta;
+    try {
+      delta = Double.parseDouble(number);
+    } catch (NumberFormatException e) {
+      throw new BadInputException("--predictor " + text, number + " is no number",
+          "give a probability such as 1e-18", e);
+    }
+    if (!(delta > 0 && delta < 1)) {
+      throw new BadInputException("--predictor " + text,
+          "a probability of failure lies between 0 and 1", "give one such as 1e-18");
+    }
+    return delta;
   }
 
   private boolean isPossible() {
@@ -157,6 +198,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
       case TRAINED_RELU -> "trained-relu-" + rank;
       case CASCADE -> "cascade-" + rank + "-" + bits;
       case TDA, TDA_UNION, TDA_MEAN, GRIFFIN -> sequenceMethod().orElseThrow().key();
+      case CERTIFIED -> "certified-" + bits;
     };
   }
 
@@ -182,6 +224,10 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
 
   @Override
   public String toString() {
-    return kind == Kind.TRAINED_TOP ? stored() + "-top" : stored();
+    return switch (kind) {
+      case TRAINED_TOP -> stored() + "-top";
+      case CERTIFIED -> delta == 0 ? stored() : stored() + "@" + delta;
+      default -> stored();
+    };
   }
 }

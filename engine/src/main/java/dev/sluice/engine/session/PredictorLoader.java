@@ -6,14 +6,19 @@ import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.AllNeurons;
 import dev.sluice.engine.predict.CascadePredictor;
+import dev.sluice.engine.predict.CertifiedPredictor;
 import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.QuantisedPredictor;
 import dev.sluice.engine.predict.TopPredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.CascadeLayer;
+import dev.sluice.storage.predictor.CertifiedLayer;
+import dev.sluice.storage.predictor.CertifiedLayer.Bound;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
@@ -41,6 +46,7 @@ record PredictorLoader(
         case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),
             activity.cett(), model.kernels(), workers);
         case CASCADE -> cascade(choice);
+        case CERTIFIED -> certified(choice);
       };
     } catch (IllegalArgumentException e) {
       throw new BadInputException(
@@ -92,6 +98,30 @@ record PredictorLoader(
     }
     return new CascadePredictor(choice.toString(), layers, activity.rule(), activity.cett(),
         model.kernels(), workers);
+  }
+
+  private CertifiedPredictor certified(PredictorChoice choice) {
+    ModelSpec spec = store.spec();
+    if (spec.activation() != Activation.RELU && spec.activation() != Activation.RELU2) {
+      throw new IllegalArgumentException("only ReLU and ReLU² have zeros that can be proven");
+    }
+    Bound bound = choice.delta() == 0 ? Bound.NORM : Bound.DITHER;
+    List<CertifiedLayer> layers = new ArrayList<>();
+    float[][] biases = new float[spec.layers()][];
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      CertifiedLayer one = CertifiedLayer.decode(
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), bound, arena);
+      if (one.hidden() != spec.hidden() || one.neurons() != spec.feedForward()
+          || one.bits() != choice.bits() || one.layer() != layer) {
+        throw new IllegalArgumentException("its shape is not the model's");
+      }
+      layers.add(one);
+      biases[layer] = model.ffnBias(layer, spec.form() == FfnForm.GATED ? "gate" : "up");
+    }
+    return bound == Bound.NORM
+        ? CertifiedPredictor.byNorms(choice.toString(), layers, biases, model.kernels(), workers)
+        : CertifiedPredictor.byDither(choice.toString(), layers, biases, choice.delta(),
+            model.kernels(), workers);
   }
 
   private void requireShape(LowRankLayer layer) {

@@ -37,7 +37,8 @@ public final class StoreKeys {
 
   /**
    * {@code predictor/NAME/LAYER}: one layer of a predictor with matrices of its own, such as {@code low-rank-64}; a {@link
-   * dev.sluice.storage.predictor.LowRankLayer}, or of a cascade a {@link dev.sluice.storage.predictor.CascadeLayer}.
+   * dev.sluice.storage.predictor.LowRankLayer}, of a cascade a {@link dev.sluice.storage.predictor.CascadeLayer}, of a certified copy a
+   * {@link dev.sluice.storage.predictor.CertifiedLayer}.
    */
   public static String predictorLayer(String name, int layer) {
     return "predictor/" + name + "/" + layer;
