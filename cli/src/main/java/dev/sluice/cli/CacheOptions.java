@@ -22,6 +22,10 @@ final class CacheOptions {
           + "Default: auto.")
   private String window;
 
+  boolean isGiven() {
+    return cache != null || window != null;
+  }
+
   CachePolicy policy() {
     if (cache != null && !CachePolicy.NAMES.contains(cache)) {
       throw new BadInputException("--cache " + cache, "there is no such policy",

@@ -5,6 +5,7 @@ import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.Preset;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.CachePolicy;
@@ -78,10 +79,12 @@ final class MemoryOptions {
 
   /** How slots are used by single tokens whose neurons {@code predictor} names. */
   Residency residency(
-      MemoryPlan plan, Store store, ActivePredictor predictor, CachePolicy policy) {
+      MemoryPlan plan, Store store, ActivePredictor predictor, CachePolicy policy,
+      Optional<Preset> preset) {
     boolean all = predictor.namesAll();
     boolean hot = store.blobBytes(StoreKeys.FREQUENCY).isPresent();
-    double share = pin != null ? share("--pin", pin) : all ? 1 : DEFAULT_PINNED_SHARE;
+    double usual = preset.map(Preset::pinnedShare).orElse(all ? 1 : DEFAULT_PINNED_SHARE);
+    double share = pin != null ? share("--pin", pin) : usual;
     return new Residency(
         plan.slots(),
         all || hot ? (int) Math.round(share * plan.slots()) : 0,

@@ -13,11 +13,13 @@ import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryNeeds;
 import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
+import dev.sluice.engine.session.Preset;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.engine.session.Session;
 import dev.sluice.engine.text.Tokenizer;
 import dev.sluice.engine.text.Utf8Stream;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.cache.CachePolicy;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Checking;
 import dev.sluice.storage.store.Store;
@@ -63,6 +65,9 @@ final class RunCommand implements Callable<Integer> {
 
   @Mixin
   private CacheOptions cache;
+
+  @Mixin
+  private PresetOption preset;
 
   @Mixin
   private ReadingOptions reading;
@@ -167,10 +172,11 @@ final class RunCommand implements Callable<Integer> {
           new Engine(opened, workers, reading.readers(opened), activity, predictor, precision(),
               checking())) {
         MemoryPlan plan = ceiling.orElseGet(() -> memory.share(engine, shape));
-        ReadPlanner.Limits limits = Merging.of(opened.ffn().file(), gap).limits();
+        ReadPlanner.Limits limits = limits(opened);
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
-        Residency residency = memory.residency(plan, opened, named, shape.policy());
+        Residency residency =
+            memory.residency(plan, opened, named, shape.policy(), preset.preset());
         try (Session session =
             new Session(engine, positions, residency, limits, named)) {
           generate(session, engine, plan, limits, tokenizer, ids, given, sampling);
@@ -182,7 +188,7 @@ final class RunCommand implements Callable<Integer> {
 
   private RunShape shape(Store opened, int promptTokens, int threads) {
     int positions = positions(opened, promptTokens);
-    return new RunShape(positions, promptTokens, threads, cache.policy(),
+    return new RunShape(positions, promptTokens, threads, policy(),
         impose.heapBytes(opened.spec(), positions));
   }
 
@@ -202,7 +208,24 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
+  private CachePolicy policy() {
+    return cache.isGiven() ? cache.policy()
+        : preset.preset().map(Preset::policy).orElseGet(cache::policy);
+  }
+
+  private ReadPlanner.Limits limits(Store opened) {
+    ReadPlanner.Limits usual = Merging.of(opened.ffn().file(), gap).limits();
+    return gap.equals(Merging.AUTO)
+        ? preset.preset().map(given -> given.merging(usual)).orElse(usual)
+        : usual;
+  }
+
   private PredictorChoice predictor(Store opened, RunShape shape) {
+    Optional<PredictorChoice> ofPreset = sparsity.isPredictorGiven() ? Optional.empty()
+        : preset.preset().flatMap(given -> given.predictor(opened));
+    if (ofPreset.isPresent()) {
+      return ofPreset.get();
+    }
     OptionalLong ceilingBytes = memory.ceilingBytes();
     return ceilingBytes.isPresent()
         ? sparsity.predictor(opened, shape, ceilingBytes.getAsLong())

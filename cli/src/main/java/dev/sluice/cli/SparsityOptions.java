@@ -101,6 +101,10 @@ final class SparsityOptions {
     return known ? usual : ActiveRule.EXACT;
   }
 
+  boolean isPredictorGiven() {
+    return predictor != null || isExact();
+  }
+
   private boolean isExact() {
     return exact || exactDelta != null;
   }

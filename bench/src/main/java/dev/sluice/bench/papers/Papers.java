@@ -24,6 +24,7 @@ public final class Papers {
         new Predictivity(),
         new SequenceMethods(),
         new ContextEffects(),
+        new SystemsCompared(),
         new Ranking());
   }
 
