@@ -51,7 +51,8 @@ class PapersReportTest {
     assertTrue(text.contains("b        2.0      –"), text);
     assertTrue(text.contains("A sentence of relu2."), text);
     assertFalse(text.contains("On the page") || text.contains("In files"), text);
-    assertFalse(PapersReport.render(result("relu2-with-a-name"), 24).contains("KB/"), "rank 1 goes first");
+    assertFalse(PapersReport.render(result("relu2-with-a-name"), 24).contains("KB/"),
+        "rank 1 goes first");
   }
 
   @Test
