@@ -76,7 +76,7 @@ class AgreementTest {
   /**
    * The SwiGLU twin's gate threshold in layer 0 is 0.2706, and |SiLU| has a maximum of 0.2785 over negative numbers: its density is
    * so steep there that a threshold 0.1 % off moves the active share by 0.6 % and what is new to a window by its powers. Its
-   * search ends a step of the bisection lower, where perplexity on the search text is within 10⁻⁴ of the limit.
+   * search ends a step of the bisection lower, where perplexity on the search text is 2·10⁻⁶ beyond the limit.
    */
   private static boolean isAtTheBendOfSilu(List<Object> row) {
     return row.get(0).equals("swiglu")
