@@ -50,7 +50,7 @@ class AgreementTest {
 
   @Tag("long")
   @ParameterizedTest
-  @CsvSource({"relu,384", "relu2,384", "reglu,460", "swiglu,384"})
+  @CsvSource({"relu,384", "relu2,384", "reglu,460", "swiglu,385"})
   void onTheWholeText(String name, int fewest) {
     Path bundled = new Workshop(folder, workers, Backend.AUTO, Progress.SILENT).bundled(name,
         Checkpoints.folder(name), text("calibration"), text("search"));
