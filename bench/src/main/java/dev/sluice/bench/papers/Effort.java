@@ -31,7 +31,7 @@ public record Effort(
   /** A few minutes. */
   public static Effort quick() {
     return new Effort("quick", 4_096, 2_048, List.of(0.02, 0.05, 0.1, 0.2, 0.4),
-        List.of("quantised-2", "quantised-4", "low-rank-32", "trained-32", "cascade-16-2"),
+        List.of("quantised-2", "quantised-4", "low-rank-32", "trained-32"),
         List.of(0.97), 32, 1_000);
   }
 

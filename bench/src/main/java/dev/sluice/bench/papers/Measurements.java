@@ -79,7 +79,7 @@ final class Measurements implements AutoCloseable {
     return targets.stream().sorted().map(target -> new Selection(rule, target)).toList();
   }
 
-  /** The sets that are looked at closely: exact where there are exact zeros, the output rule's, the gate rule's at 1 %. */
+  /** The sets that are looked at closely: exact where there are exact zeros, the output rule's, those at 1 %, and a reference's. */
   List<Selection> closeSets() {
     Set<Selection> sets = new LinkedHashSet<>();
     if (model.hasExactZeros()) {
@@ -87,8 +87,13 @@ final class Measurements implements AutoCloseable {
     }
     CLOSE_TARGETS.forEach(target -> sets.add(new Selection(ActiveRule.OUTPUT, target)));
     for (ActiveRule rule : model.rules()) {
-      model.onePercent(rule).ifPresent(target -> sets.add(new Selection(rule, target)));
+      OptionalDouble target = model.onePercent(rule);
+      if (target.orElse(0) > 0) {
+        sets.add(new Selection(rule, target.getAsDouble()));
+      }
     }
+    model.source().expected()
+        .ifPresent(file -> sets.addAll(new ReferenceFigures(file).selections()));
     return List.copyOf(sets);
   }
 

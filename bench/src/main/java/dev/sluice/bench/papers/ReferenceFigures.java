@@ -7,7 +7,6 @@ import dev.sluice.storage.threshold.ActiveRule;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -128,22 +127,28 @@ final class ReferenceFigures {
     return List.copyOf(pairs);
   }
 
+  /** The selections whose figures the reference has. */
+  List<Selection> selections() {
+    List<Selection> selections = new ArrayList<>();
+    expected.get("thresholded").forEach(figures -> selections.add(selection(figures)));
+    return selections;
+  }
+
+  private Selection selection(JsonNode figures) {
+    double target = figure(figures, "cett_target");
+    return target == 0 ? Selection.EXACT
+        : new Selection(ActiveRule.ofKey(figures.get("rule").stringValue()), target);
+  }
+
   private void compareRow(Measurements measurements, String row, JsonNode figures,
       boolean whole) {
-    double target = figure(figures, "cett_target");
-    ActiveRule rule =
-        target == 0 ? ActiveRule.EXACT : ActiveRule.ofKey(figures.get("rule").stringValue());
+    Selection selection = selection(figures);
+    ActiveRule rule = selection.rule();
+    double target = selection.cett();
     if (row.startsWith("ppl_1pct")) {
-      OptionalDouble found = measurements.model().onePercent(rule);
-      if (found.isEmpty()) {
-        return; // none was searched
-      }
-      add(Quantity.TARGET, row, target, found.getAsDouble());
-      if (found.getAsDouble() != target) {
-        return; // its other figures are of other thresholds
-      }
+      measurements.model().onePercent(rule)
+          .ifPresent(found -> add(Quantity.TARGET, row, target, found));
     }
-    Selection selection = new Selection(rule, target);
     List<Double> thresholds = new ArrayList<>();
     for (float threshold : measurements.model().activity(selection).thresholds()) {
       thresholds.add((double) threshold);
