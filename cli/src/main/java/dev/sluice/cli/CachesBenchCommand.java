@@ -25,8 +25,7 @@ import picocli.CommandLine.Spec;
       "Figures hold for an idle machine only."
     },
     footer = {"", "Example:",
-      "  sluice trace -m relu2-bundled.sluice --text held-out.txt --cett 0.08125 --tokens 1280 -o held-out.trace",
-      "  sluice bench caches -m relu2-bundled.sluice --trace held-out.trace --stride 10240"})
+      "  sluice bench caches -m relu2-bundled.sluice --trace held-out.trace"})
 final class CachesBenchCommand implements Callable<Integer> {
   private static final int MOST_BUNDLE_BYTES = 1 << 20;
 
