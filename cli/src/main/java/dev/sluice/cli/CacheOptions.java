@@ -11,8 +11,9 @@ final class CacheOptions {
   @Option(
       names = "--cache",
       paramLabel = "NAME",
-      description = "Who stays in slots that are not pinned: window (used within the last tokens), lru, s3-fifo, tiny-lfu or "
-          + "ripple. Changes what is read, not the text. Default: s3-fifo.")
+      description = "Who stays in slots that are not pinned: ripple (S3-FIFO that seldom admits pieces of long runs), s3-fifo, lru, "
+          + "tiny-lfu or window (used within the last tokens). Changes what is read, not the text. Default: ripple; window "
+          + "where all are read.")
   private String cache;
 
   @Option(
@@ -39,6 +40,14 @@ final class CacheOptions {
           "leave one of them out");
     }
     return new CachePolicy.Recent(parsed(), WindowCache.DEFAULT_SEGMENT_BUNDLES);
+  }
+
+  /**
+   * The same where every token reads every neuron: what a rival drops is needed at the next token, so that it would keep nothing
+   * that is not pinned; a window keeps what it has.
+   */
+  CachePolicy policyWhereAllAreRead() {
+    return cache == null && window == null ? CachePolicy.named("window") : policy();
   }
 
   private Window parsed() {

@@ -25,8 +25,7 @@ import picocli.CommandLine.Spec;
       "Figures hold for an idle machine only."
     },
     footer = {"", "Example:",
-      "  sluice trace -m relu2-bundled.sluice --text held-out.txt --cett 0.08125 --tokens 1280 -o held-out.trace",
-      "  sluice bench caches -m relu2-bundled.sluice --trace held-out.trace --stride 10240"})
+      "  sluice bench caches -m relu2-bundled.sluice --trace held-out.trace"})
 final class CachesBenchCommand implements Callable<Integer> {
   private static final int MOST_BUNDLE_BYTES = 1 << 20;
 
@@ -50,19 +49,20 @@ final class CachesBenchCommand implements Callable<Integer> {
       description = "Slots, as shares of the FFN. Default: ${DEFAULT-VALUE}.")
   private List<String> slots;
 
-  @Option(names = "--pin", paramLabel = "LIST", split = ",", defaultValue = "0%,50%,90%,100%",
-      description = "Shares of the slots for the most frequent bundles. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--pin", paramLabel = "LIST", split = ",", defaultValue = "90%,0%,50%,100%",
+      description = "Shares of the slots for the most frequent bundles. The first policy at the first share is what all are "
+          + "compared with. Default: ${DEFAULT-VALUE}.")
   private List<String> pins;
 
   @Option(names = "--warm-tokens", paramLabel = "N", defaultValue = "256",
       description = "Tokens that fill the slots first. Default: ${DEFAULT-VALUE}.")
   private int warmTokens;
 
-  @Option(names = "--tokens", paramLabel = "N", defaultValue = "256",
+  @Option(names = "--tokens", paramLabel = "N", defaultValue = "64",
       description = "Tokens a round. Default: ${DEFAULT-VALUE}.")
   private int tokens;
 
-  @Option(names = "--rounds", paramLabel = "N", defaultValue = "3",
+  @Option(names = "--rounds", paramLabel = "N", defaultValue = "9",
       description = "Rounds, each over other tokens. Default: ${DEFAULT-VALUE}.")
   private int rounds;
 

@@ -175,11 +175,13 @@ final class RunCommand implements Callable<Integer> {
         ReadPlanner.Limits limits = limits(opened);
         int[] given = forcedIds(opened);
         ActivePredictor named = impose.predictor(engine, ids, given, seed);
+        CachePolicy policy = named.namesAll() && preset.preset().isEmpty()
+            ? cache.policyWhereAllAreRead() : shape.policy();
         Residency residency =
-            memory.residency(plan, opened, named, shape.policy(), preset.preset());
+            memory.residency(plan, opened, named, policy, preset.preset());
         try (Session session =
             new Session(engine, positions, residency, limits, named)) {
-          generate(session, engine, plan, limits, tokenizer, ids, given, sampling);
+          generate(session, engine, plan, policy, limits, tokenizer, ids, given, sampling);
         }
       }
     }
@@ -296,8 +298,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private void generate(
-      Session session, Engine engine, MemoryPlan plan, ReadPlanner.Limits limits,
-      Optional<Tokenizer> tokenizer, int[] ids,
+      Session session, Engine engine, MemoryPlan plan, CachePolicy policy,
+      ReadPlanner.Limits limits, Optional<Tokenizer> tokenizer, int[] ids,
       int[] given, SamplingOptions sampling)
       throws Exception {
     Sampler sampler = new Sampler(sampling, engine.store().spec().vocabulary());
@@ -342,7 +344,8 @@ final class RunCommand implements Callable<Integer> {
     if (json) {
       spec.commandLine().getOut().println(
           Json.write(
-              object(session, engine, plan, limits, ids, generated, likeliest, text, summary,
+              object(session, engine, plan, policy, limits, ids, generated, likeliest, text,
+                  summary,
                   promptNanos)));
     } else {
       spec.commandLine().getOut().println();
@@ -362,7 +365,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private static Map<String, Object> object(
-      Session session, Engine engine, MemoryPlan plan, ReadPlanner.Limits limits, int[] ids,
+      Session session, Engine engine, MemoryPlan plan, CachePolicy policy,
+      ReadPlanner.Limits limits, int[] ids,
       List<Integer> generated,
       List<Integer> likeliest, StringBuilder text,
       Summary summary, long promptNanos) {
@@ -379,6 +383,7 @@ final class RunCommand implements Callable<Integer> {
     object.put("io", session.describeReader());
     object.put("merge_gap_bytes", limits.gapBytes());
     object.put("max_request_bytes", limits.maxRequestBytes());
+    object.put("cache", policy.name());
     object.put("memory", LedgerText.memory(plan));
     object.put("prompt_ms", promptNanos / 1e6);
     object.put("prompt_bytes_read", session.promptBytesRead());

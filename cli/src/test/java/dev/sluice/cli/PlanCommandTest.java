@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.cache.CachePolicy;
 import dev.sluice.storage.posix.MemoryLimit;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -60,6 +61,34 @@ final class PlanCommandTest {
       "requests", "device:", "cgroup"}) {
       assertTrue(run.out().contains(word), word + ": " + run.out());
     }
+  }
+
+  @Test
+  void aCacheIsChargedForItsHeapAndChangesNoText() {
+    JsonNode expected = null;
+    long least = Long.MAX_VALUE;
+    long most = 0;
+    for (String name : CachePolicy.NAMES) {
+      CommandRun plan =
+          CommandRun.inProcess("plan", "-m", store, "--ram", "1G", "--cache", name, "--json");
+      plan.assertDone();
+      long index =
+          JsonMapper.shared().readTree(plan.out()).get("memory").get("index_bytes").asLong();
+      least = Math.min(least, index);
+      most = Math.max(most, index);
+      CommandRun run = CommandRun.inProcess("run", "-m", store, "--prompt-ids", "1,2", "-n", "8",
+          "--cache", name, "--json");
+      run.assertDone();
+      JsonNode object = JsonMapper.shared().readTree(run.out());
+      assertEquals(name, object.get("cache").asString());
+      expected = expected == null ? object.get("token_ids") : expected;
+      assertEquals(expected, object.get("token_ids"), name);
+    }
+    assertTrue(most > least, "Caffeine's entries take more than arrays");
+    CommandRun all =
+        CommandRun.inProcess("run", "-m", store, "--prompt-ids", "1,2", "-n", "2", "--json");
+    assertEquals("window", JsonMapper.shared().readTree(all.out()).get("cache").asString(),
+        "where every neuron is read, what is dropped is needed at once");
   }
 
   /** The launcher asks this before it starts the JVM that runs. */

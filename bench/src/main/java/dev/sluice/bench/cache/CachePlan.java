@@ -11,7 +11,7 @@ import java.util.List;
  * @param trace of another text than the store was bundled from, of the same model
  * @param folder on the disk to be read; a copy of the store with wider bundles is made there, and deleted
  * @param strideBytes width of its bundles on disk; 0 reads the store itself
- * @param policies their names
+ * @param policies their names; the first with the first share of pins is the control
  * @param slotShares slots, as shares of the FFN's bundles
  * @param pinShares shares of the slots that hold the most frequent bundles for good
  * @param warmTokens fill the slots, and are not counted

@@ -4,8 +4,8 @@ import java.util.List;
 
 /** What a trial of cache policies measured; text, Markdown and JSON are views of it. */
 public record CacheResult(Setting setting, List<Point> points) {
-  /** The policy that the others are compared with. */
-  public static final String CONTROL = "window";
+  /** Stands for every policy where there is nothing left for it to decide. */
+  public static final String ALL_PINNED = "(any)";
 
   /** The name of the bound. */
   public static final String BOUND = "bélády";
@@ -26,30 +26,30 @@ public record CacheResult(Setting setting, List<Point> points) {
       int tokens, int rounds, int gapBytes) {}
 
   /**
-   * One number of slots, and so many pinned.
+   * One number of slots; the first entry is the control.
    *
    * @param slotShare of the FFN's bundles
-   * @param pinShare of the slots
    */
-  public record Point(double slotShare, double pinShare, List<Entry> entries) {
+  public record Point(double slotShare, List<Entry> entries) {
     public Point {
       entries = List.copyOf(entries);
     }
   }
 
   /**
-   * One policy. What it missed is counted over all rounds; times are medians over rounds, and ratios to the control in the
+   * One policy at one share of pinned slots. What it missed is counted over all rounds; times are medians over rounds, and ratios to the control in the
    * same round.
    *
+   * @param pinShare of the slots
    * @param hitRate of all wanted bundles
    * @param cacheMicrosPerToken the policy's own work
    * @param ioMillisPerToken reads, layer after layer, nothing computed meanwhile
-   * @param ioRatio to the control; 1 where there is none
+   * @param ioRatio to the control
    * @param leastIoRatio of the rounds
    * @param mostIoRatio of the rounds
    */
   public record Entry(
-      String policy, double hitRate, double bytesPerToken, double requestsPerToken,
+      String policy, double pinShare, double hitRate, double bytesPerToken, double requestsPerToken,
       double cacheMicrosPerToken, double ioMillisPerToken, double ioRatio, double leastIoRatio,
       double mostIoRatio) {}
 }

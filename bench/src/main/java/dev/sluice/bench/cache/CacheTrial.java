@@ -115,9 +115,7 @@ public final class CacheTrial {
       reader.prepare(memory);
       ReadBatch batch = new ReadBatch(memory);
       for (double slotShare : plan.slotShares()) {
-        for (double pinShare : plan.pinShares()) {
-          points.add(point(read, reader, batch, slotShare, pinShare));
-        }
+        points.add(point(read, reader, batch, slotShare));
       }
       int stride = read.ffn().layers().getFirst().stream().mapToInt(p -> p.strideBytes()).sum();
       return new CacheResult(
@@ -131,25 +129,25 @@ public final class CacheTrial {
 
   /** One policy's part of a point: what it missed in each round, and what reading that took. */
   private record Course(
-      String policy, double hitRate, double cacheMicros, List<ReadList> rounds, double[] millis) {}
+      String policy, double pinShare, double hitRate, double cacheMicros, List<ReadList> rounds,
+      double[] millis) {}
 
-  private Point point(
-      Store read, BlockReader reader, ReadBatch batch, double slotShare, double pinShare) {
+  private Point point(Store read, BlockReader reader, ReadBatch batch, double slotShare) {
     int slots = (int) (slotShare * hottest.length);
-    int pins = (int) Math.round(pinShare * slots);
     List<Course> courses = new ArrayList<>();
-    for (String policy : plan.policies()) {
-      BundleCache cache = CachePolicy.named(policy)
-          .open(new BundleCache.Shape(sets.layers(), sets.bundles()), slots);
-      courses.add(course(policy, cache, pins, read, batch));
-      if (pins == slots) {
-        break; // all policies are one
+    for (double pinShare : plan.pinShares()) {
+      if (pinShare == 1) {
+        BundleCache pinned = open(plan.policies().getFirst(), slots);
+        courses.add(course(CacheResult.ALL_PINNED, pinShare, pinned, slots, read, batch));
+        continue;
       }
+      int pins = (int) Math.round(pinShare * slots);
+      for (String policy : plan.policies()) {
+        courses.add(course(policy, pinShare, open(policy, slots), pins, read, batch));
+      }
+      courses.add(course(CacheResult.BOUND, pinShare, new Clairvoyant(sets, slots), pins, read,
+          batch));
     }
-    if (pins < slots) {
-      courses.add(course(CacheResult.BOUND, new Clairvoyant(sets, slots), pins, read, batch));
-    }
-    int points = plan.slotShares().size() * plan.pinShares().size();
     for (int round = 0; round < plan.rounds(); round++) {
       for (int k = 0; k < courses.size(); k++) {
         Course course = courses.get((k + round) % courses.size());
@@ -160,17 +158,20 @@ public final class CacheTrial {
         course.millis()[round] = (System.nanoTime() - began) / 1e6 / plan.tokens();
       }
       progress.report("reading", (long) done * plan.rounds() + round + 1,
-          (long) points * plan.rounds());
+          (long) plan.slotShares().size() * plan.rounds());
     }
     done++;
-    double[] control = courses.stream().filter(c -> c.policy().equals(CacheResult.CONTROL))
-        .findFirst().map(Course::millis).orElse(null);
-    return new Point(slotShare, pinShare,
-        courses.stream().map(course -> entry(course, control)).toList());
+    double[] control = courses.getFirst().millis();
+    return new Point(slotShare, courses.stream().map(course -> entry(course, control)).toList());
+  }
+
+  private BundleCache open(String policy, int slots) {
+    return CachePolicy.named(policy)
+        .open(new BundleCache.Shape(sets.layers(), sets.bundles()), slots);
   }
 
   private Course course(
-      String policy, BundleCache cache, int pins, Store read, ReadBatch batch) {
+      String policy, double pinShare, BundleCache cache, int pins, Store read, ReadBatch batch) {
     for (int i = 0; i < pins; i++) {
       cache.pin(hottest[i] / sets.bundles(), hottest[i] % sets.bundles());
     }
@@ -182,15 +183,16 @@ public final class CacheTrial {
       rounds.add(replay.next(plan.tokens()));
     }
     double hitRate = (double) cache.hits() / Math.max(1, cache.hits() + cache.misses());
-    return new Course(policy, hitRate, replay.medianMicros(plan.rounds() * plan.tokens()), rounds,
+    return new Course(policy, pinShare, hitRate, replay.medianMicros(plan.rounds() * plan.tokens()),
+        rounds,
         new double[plan.rounds()]);
   }
 
   private Entry entry(Course course, double[] control) {
     double[] ratios = IntStream.range(0, plan.rounds())
-        .mapToDouble(r -> control == null ? 1 : course.millis()[r] / control[r]).sorted().toArray();
+        .mapToDouble(r -> course.millis()[r] / control[r]).sorted().toArray();
     double tokens = (double) plan.rounds() * plan.tokens();
-    return new Entry(course.policy(), course.hitRate(),
+    return new Entry(course.policy(), course.pinShare(), course.hitRate(),
         course.rounds().stream().mapToLong(ReadList::bytes).sum() / tokens,
         course.rounds().stream().mapToLong(ReadList::requests).sum() / tokens,
         course.cacheMicros(), median(course.millis()), median(ratios), ratios[0],

@@ -2,18 +2,13 @@ package dev.sluice.bench.report;
 
 import dev.sluice.bench.cache.CacheResult;
 import dev.sluice.bench.cache.CacheResult.Entry;
-import dev.sluice.bench.cache.CacheResult.Point;
 import dev.sluice.bench.cache.CacheResult.Setting;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /** A trial of cache policies for a terminal and as Markdown. */
 public final class CacheReport {
   private CacheReport() {}
-
-  /** One policy at one point. */
-  private record Row(Point point, Entry entry) {}
 
   /**
    * A table for each number of slots, and the setting, as plain text; no line is longer than {@code columns} characters.
@@ -33,57 +28,43 @@ public final class CacheReport {
     return text.append(setting(result.setting())).append('\n').toString();
   }
 
-  private static List<Table<Row>> tables(CacheResult result) {
-    List<Table<Row>> tables = new ArrayList<>();
-    for (double share : result.points().stream().mapToDouble(Point::slotShare).distinct()
-        .toArray()) {
-      List<Row> rows = new ArrayList<>();
-      for (Point point : result.points()) {
-        if (point.slotShare() == share) {
-          point.entries().forEach(entry -> rows.add(new Row(point, entry)));
-        }
-      }
-      tables
-          .add(new Table<>("Slots for " + Digits.brief(share) + " % of the FFN", columns(), rows));
-    }
-    return tables;
+  private static List<Table<Entry>> tables(CacheResult result) {
+    return result.points().stream()
+        .map(point -> new Table<>(
+            "Slots for " + Digits.brief(point.slotShare()) + " % of the FFN",
+            columns(point.entries().getFirst()), point.entries()))
+        .toList();
   }
 
-  private static List<Column<Row>> columns() {
+  private static List<Column<Entry>> columns(Entry control) {
+    String name = control.policy() + ", " + Digits.brief(control.pinShare()) + " %";
     return List.of(
-        Column.text("policy", "policy", CacheReport::name),
+        Column.text("policy", "policy", Entry::policy),
         Column.figure("pinned, % of slots", "pinned\n%", 0, "",
-            row -> Digits.brief(row.point().pinShare())),
+            entry -> Digits.brief(entry.pinShare())),
         Column.figure("I/O ms per token", "I/O ms", 0, "",
-            row -> Digits.three(row.entry().ioMillisPerToken())),
-        Column.figure("I/O of window's", "of\nwindow's", 1, "",
-            row -> Digits.fixed(row.entry().ioRatio(), 3)),
+            entry -> Digits.three(entry.ioMillisPerToken())),
+        Column.figure("I/O, of " + name, "of\nfirst", 1, "",
+            entry -> Digits.fixed(entry.ioRatio(), 3)),
         Column.figure("least and most", "least\nand most", 4, "",
-            row -> Digits.fixed(row.entry().leastIoRatio(), 2) + "–"
-                + Digits.fixed(row.entry().mostIoRatio(), 2)),
+            entry -> Digits.fixed(entry.leastIoRatio(), 2) + "–"
+                + Digits.fixed(entry.mostIoRatio(), 2)),
         Column.figure("hit rate, %", "hits\n%", 0, "",
-            row -> Digits.percent(row.entry().hitRate())),
+            entry -> Digits.percent(entry.hitRate())),
         Column.figure("KB per token", "KB/tok.", 2, "",
-            row -> Digits.kilobytes(row.entry().bytesPerToken())),
+            entry -> Digits.kilobytes(entry.bytesPerToken())),
         Column.figure("requests per token", "reads", 2, "",
-            row -> Digits.three(row.entry().requestsPerToken())),
+            entry -> Digits.three(entry.requestsPerToken())),
         Column.figure("cache µs per token", "cache\nµs", 3, "",
-            row -> isBound(row) ? "–" : Digits.three(row.entry().cacheMicrosPerToken())));
-  }
-
-  private static String name(Row row) {
-    return row.point().pinShare() == 1 ? "(any)" : row.entry().policy();
-  }
-
-  private static boolean isBound(Row row) {
-    return row.entry().policy().equals(CacheResult.BOUND);
+            entry -> entry.policy().equals(CacheResult.BOUND) ? "–"
+                : Digits.three(entry.cacheMicrosPerToken())));
   }
 
   private static String setting(Setting setting) {
     return String.format(Locale.ROOT,
         "Replay of %s through the order and frequencies of %s (%d layers of %,d bundles, %,d bytes each on disk; a token wants "
-            + "%s %% of them): %d rounds of %d tokens after %d that fill the slots, policies in turns; medians, and ratios to the "
-            + "window in the same round. Reads: %s, merged over gaps of up to %d KiB, nothing computed meanwhile. %s knows the "
+            + "%s %% of them): %d rounds of %d tokens after %d that fill the slots, all in turns; medians, and ratios to the "
+            + "first in the same round. Reads: %s, merged over gaps of up to %d KiB, nothing computed meanwhile. %s knows the "
             + "future and bounds hits, not I/O. %s, Linux %s. 1 KB is 1,000 bytes.",
         setting.trace(), setting.store(), setting.layers(), setting.bundlesPerLayer(),
         setting.bundleBytesOnDisk(), Digits.percent(setting.activeShare()), setting.rounds(),

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.sluice.bench.cache.CacheResult;
 import dev.sluice.bench.io.RaceResult;
 import dev.sluice.bench.io.SurveyResult;
 import dev.sluice.bench.io.SurveyResult.Cell;
@@ -26,6 +27,16 @@ class StorageReportsTest {
               new RaceResult.Entry("C", "", 16_384, 300, 2.5, 1, 1, 1, 1),
               new RaceResult.Entry("io_uring | same", "io_uring", 16_384, 297, 2.75, 0.99, 0.9,
                   1.1, 1.1)))));
+
+  private static final CacheResult CACHES = new CacheResult(
+      new CacheResult.Setting("test", "6.1", "a processor", "a reader", "a.sluice", "b.trace", 6,
+          1024, 10_240, 0.08, 256, 64, 9, 16_384),
+      List.of(
+          new CacheResult.Point(0.125,
+              List.of(
+                  new CacheResult.Entry("window", 0.9, 0.307, 4_243_000, 204, 72.5, 4.13, 1, 1, 1),
+                  new CacheResult.Entry(CacheResult.BOUND, 0.9, 0.427, 3_505_000, 180, 99.25, 3.49,
+                      0.866, 0.61, 0.98)))));
 
   private static SurveyResult survey(String device) {
     List<Cell> cells = new ArrayList<>();
@@ -55,6 +66,24 @@ class StorageReportsTest {
         .get("entries").get(1);
     assertEquals(0.99, entry.get("throughput_ratio").doubleValue());
     assertEquals(297, entry.get("mb_per_s").doubleValue());
+  }
+
+  @Test
+  void aTrialOfCachesAsTextMarkdownAndJson() {
+    String text = CacheReport.render(CACHES, 100);
+    assertTrue(text.contains("Slots for 12.5 % of the FFN"), text);
+    assertTrue(text.contains("0.866"), text);
+    assertFalse(text.contains("99.2"), "who knows the future has no time of its own: " + text);
+    assertTrue(text.contains("9 rounds of 64 tokens after 256"), text);
+    assertTrue(text.lines().allMatch(line -> line.length() <= 100), text);
+    String markdown = CacheReport.markdown(CACHES);
+    assertTrue(
+        markdown.contains("| window | 90 | 4.13 | 1.000 | 1.00–1.00 | 30.7 | 4,243 | 204 | 72.5 |"),
+        markdown);
+    JsonNode entry = JsonMapper.shared().readTree(JsonReport.json(CACHES)).get("points").get(0)
+        .get("entries").get(1);
+    assertEquals(3.49, entry.get("io_ms_per_token").doubleValue());
+    assertEquals(0.9, entry.get("pin_share").doubleValue());
   }
 
   @ParameterizedTest

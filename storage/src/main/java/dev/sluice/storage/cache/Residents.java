@@ -56,10 +56,12 @@ final class Residents {
     return present[word] & ~pinned[word];
   }
 
-  /** Gives an absent bundle a slot; there must be a free one. */
-  void place(int position) {
-    slotOf[position] = freeSlots[--freeCount];
+  /** Gives an absent bundle a slot, and returns it; there must be a free one. */
+  int place(int position) {
+    int slot = freeSlots[--freeCount];
+    slotOf[position] = slot;
     present[position >>> 6] |= 1L << position;
+    return slot;
   }
 
   boolean isPinned(int position) {

@@ -25,6 +25,7 @@ class S3FifoCache extends SlotCache {
   private int smallTarget;
   private int ghostTarget;
   private int leavings; // of the small queue, so far
+  private boolean allInUse; // nothing can leave before the next layer
 
   S3FifoCache(Shape shape, int slots) {
     super(shape, slots);
@@ -58,6 +59,7 @@ class S3FifoCache extends SlotCache {
   @Override
   void looked(int firstWord, long[] hitBundles, long[] missBundles) {
     layer.begin(firstWord, hitBundles);
+    allInUse = false;
     for (int i = 0; i < wordsPerLayer; i++) {
       use(firstWord + i, hitBundles[i]);
     }
@@ -81,11 +83,12 @@ class S3FifoCache extends SlotCache {
     if (residents.freeSlots() > 0) {
       return true;
     }
-    if (!mayReplace(position)) {
+    if (allInUse || !mayReplace(position)) {
       return false;
     }
-    return small.size() >= smallTarget ? dropFromSmall() || dropFromMain()
-        : dropFromMain() || dropFromSmall();
+    allInUse = !(small.size() >= smallTarget ? dropFromSmall() || dropFromMain()
+        : dropFromMain() || dropFromSmall());
+    return !allInUse;
   }
 
   private boolean dropFromSmall() {
@@ -140,6 +143,7 @@ class S3FifoCache extends SlotCache {
   public final void endToken() {
     begin();
     layer.end();
+    allInUse = false;
   }
 
   @Override
@@ -147,6 +151,7 @@ class S3FifoCache extends SlotCache {
     small.clear();
     main.clear();
     layer.end();
+    allInUse = false;
     leavings = 0;
     Arrays.fill(leftSmall, 0);
     Arrays.fill(usesLow, 0);

@@ -77,11 +77,12 @@ abstract class SlotCache implements BundleCache {
       throw new IllegalStateException("bundles can be pinned only before the first token");
     }
     int at = position(layer, bundle);
-    if (residents.slotOf(at) < 0 && residents.freeSlots() > 0) {
-      residents.place(at);
+    int slot = residents.slotOf(at);
+    if (slot < 0 && residents.freeSlots() > 0) {
+      slot = residents.place(at);
       residents.pin(at);
     }
-    return residents.slotOf(at);
+    return slot;
   }
 
   @Override
@@ -133,10 +134,10 @@ abstract class SlotCache implements BundleCache {
       refused++;
       return -1;
     }
-    residents.place(at);
+    slot = residents.place(at);
     admitted++;
     admitted(at);
-    return residents.slotOf(at);
+    return slot;
   }
 
   @Override
