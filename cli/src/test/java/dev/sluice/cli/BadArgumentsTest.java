@@ -121,7 +121,8 @@ final class BadArgumentsTest {
             "a threshold leaves out what is not 0"),
         Arguments.of("run -m STORE -p a --exact-delta 2 --predictor certified-4",
             "--exact-delta 2.0", "a probability lies between 0 and 1"),
-        Arguments.of("perplexity -m STORE --text TEXT -c 64 --exact --exact-delta 1e-9 --predictor certified-4",
+        Arguments.of(
+            "perplexity -m STORE --text TEXT -c 64 --exact --exact-delta 1e-9 --predictor certified-4",
             "--exact-delta 1.0E-9", "leaves nothing to chance"),
         Arguments.of("run -m STORE -p a --exact-delta 1e-299 --predictor certified-4",
             "--exact-delta 1.0E-299", "decisions would get less"),

@@ -69,8 +69,9 @@ class PrincipalDirectionsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"certified-3", "certified-7", "certified-4-2", "early-certified-4", "certified",
-    "certified-4@1e-9"})
+  @ValueSource(
+      strings = {"certified-3", "certified-7", "certified-4-2", "early-certified-4", "certified",
+        "certified-4@1e-9"})
   void copiesThatCannotBeAreRefused(String name) {
     assertThrows(BadInputException.class, () -> PredictorRecipe.parse(name));
   }
