@@ -11,6 +11,7 @@ public final class PrincipalDirections {
   private static final int OVERSAMPLING = 8;
   private static final int TILE = 16; // products of other widths are slow
   private static final int ITERATIONS = 6;
+  private static final int MAX_POSITIONS = 2048; // evenly spread; more change nothing that counts
 
   private PrincipalDirections() {}
 
@@ -20,7 +21,8 @@ public final class PrincipalDirections {
    * @param inputs positions × hidden
    */
   public static float[] of(float[] inputs, int hidden, int count, long seed) {
-    int positions = inputs.length / hidden;
+    int recorded = inputs.length / hidden;
+    int positions = Math.min(recorded, MAX_POSITIONS);
     int width = Math.min(hidden, Math.ceilDiv(count + OVERSAMPLING, TILE) * TILE);
     if (count == 0 || positions == 0) {
       return new float[count * hidden];
@@ -30,11 +32,16 @@ public final class PrincipalDirections {
     for (int i = 0; i < start.length; i++) {
       start[i] = (float) random.nextGaussian();
     }
-    float[] columns = Products.transpose(inputs, positions, hidden);
+    float[] some = new float[positions * hidden];
+    for (int p = 0; p < positions; p++) {
+      int from = (int) ((long) p * recorded / positions) * hidden;
+      System.arraycopy(inputs, from, some, p * hidden, hidden);
+    }
+    float[] columns = Products.transpose(some, positions, hidden);
     float[] rows = orthonormal(start, width, hidden);
     for (int round = 0; round < ITERATIONS; round++) {
       float[] basis = Products.transpose(rows, width, hidden);
-      float[] along = Products.of(inputs, positions, hidden, basis, width);
+      float[] along = Products.of(some, positions, hidden, basis, width);
       float[] next = Products.of(columns, hidden, positions, along, width);
       rows = orthonormal(Products.transpose(next, hidden, width), width, hidden);
     }

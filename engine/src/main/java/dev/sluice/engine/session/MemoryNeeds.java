@@ -97,7 +97,7 @@ public record MemoryNeeds(
   private static int spillPlaces(Store store, PredictorChoice predictor) {
     int neurons = store.spec().feedForward();
     int asked = switch (predictor.kind()) {
-      case ALL, GATE -> neurons;
+      case ALL, GATE, CERTIFIED -> neurons; // what cannot be proven is more than a quarter
       default -> Math.max(Residency.LEAST_SPILL_PLACES, Math.ceilDiv(neurons, 4));
     };
     return FfnStream.spillPlaces(store, asked);
