@@ -62,7 +62,7 @@ final class PapersCommand implements Callable<Integer> {
   private Path text;
 
   @Option(names = "--tokens", paramLabel = "N",
-      description = "Take the first N tokens of it, whole windows of 256. Default: all; with --quick 4096.")
+      description = "Take the first N tokens of it, whole windows of 256. Default: all; with --quick 3072.")
   private Integer tokens;
 
   @Mixin

@@ -202,6 +202,10 @@ final class Predictivity implements Experiment {
         }
       });
     }
+    if (aims.all().isEmpty()) {
+      sentences.add("No trained network was fitted: a quick run leaves them to the full one.");
+      return new Findings(key(), "Predictivity", sentences, List.of(figureTable(figures)), charts);
+    }
     return new Findings(key(), "Predictivity", sentences,
         List.of(aimTable(aims), figureTable(figures)), charts);
   }

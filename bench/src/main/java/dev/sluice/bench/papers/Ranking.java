@@ -111,12 +111,12 @@ final class Ranking implements Experiment {
         .map(curve -> new Entrant(curve.name(), statistic.of(curve))).toList();
   }
 
-  /** By the first trained predictor of the effort, at the recall that most is run at. */
+  /** By a trained network where the effort has one, else by a low-rank map; at the recall that most is run at. */
   private static List<Measure> predictivity(Laboratory laboratory) {
     List<Entrant> sparsity = new ArrayList<>();
     List<Entrant> ofTrue = new ArrayList<>();
-    String predictor = laboratory.effort().predictors().stream()
-        .filter(name -> name.equals("trained-32")).findFirst().orElse("");
+    String predictor = laboratory.effort().predictors().contains("trained-32") ? "trained-32"
+        : "low-rank-32";
     for (Foretold one : Predictivity.foretold(laboratory)) {
       Optional<Foreseen> found = one.rows().stream()
           .filter(row -> row.row().predictor().equals(predictor) && row.recall() == 0.97)

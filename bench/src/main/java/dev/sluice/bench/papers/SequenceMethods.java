@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -28,8 +29,8 @@ import java.util.stream.IntStream;
  * how well the true continuation is predicted when as many are left out.
  */
 final class SequenceMethods implements Experiment {
-  static final List<Integer> PROMPT_TOKENS = List.of(32, 96, 192);
   private static final List<Double> SPARSITIES = List.of(0.3, 0.5, 0.7, 0.8, 0.9);
+  private static final int CHARTED_PROMPT_TOKENS = 96;
   private static final double HALF = 0.5;
   private static final List<Integer> PERCENTS = List.of(70, 50, 30, 20, 10, 5);
   private static final String EACH_TOKEN = "TT";
@@ -68,10 +69,11 @@ final class SequenceMethods implements Experiment {
 
   @Override
   public Findings run(Laboratory laboratory) {
-    laboratory.expect(laboratory.models().size() * PROMPT_TOKENS.size());
+    List<Integer> prompts = laboratory.effort().promptTokens();
+    laboratory.expect(laboratory.models().size() * prompts.size());
     List<Case> cases = new ArrayList<>();
     for (Measurements model : laboratory.models()) {
-      for (int promptTokens : PROMPT_TOKENS) {
+      for (int promptTokens : prompts) {
         laboratory.step(model.model().name() + " after " + promptTokens + " tokens");
         cases.add(new Case(model, promptTokens, continued(model, promptTokens)));
       }
@@ -81,15 +83,15 @@ final class SequenceMethods implements Experiment {
         new PairedBootstrap(texts, laboratory.effort().resamples(), Effort.SEED);
     List<String> sentences = List.of(
         String.format(Locale.ROOT,
-            "%d windows of 256 tokens: the first 32, 96 or 192 are a prompt, computed with every neuron; the rest is predicted in "
+            "%d windows of 256 tokens: the first (%s) are a prompt, computed with every neuron; the rest is predicted in "
                 + "the text's own tokens. TT leaves out what is below the thresholds at each token (an oracle). TDA keeps, "
                 + "for all that follows, the neurons whose root mean square magnitude over the prompt reaches them (our "
                 + "definition: the paper's summary gives none); tda-union and tda-mean take the largest and the mean. GRIFFIN keeps a "
                 + "share of each layer. Sparsity is of neurons that a method leaves out; between runs it is interpolated.",
-            texts),
-        verdict(cases, bootstrap));
+            texts, prompts.stream().map(String::valueOf).collect(Collectors.joining(", "))),
+        verdict(cases, prompts.getLast(), bootstrap));
     return new Findings(key(), "Chosen by the prompt", sentences,
-        List.of(halfLeftOut(cases, bootstrap), equalSparsity(cases, bootstrap),
+        List.of(halfLeftOut(cases, prompts, bootstrap), equalSparsity(cases, bootstrap),
             points(cases, bootstrap)),
         List.of(new Chart("Perplexity of the continuation, rise over dense, prompts of 96",
             "continuations_at_96", "sparsity_percent", "perplexity_rise_percent",
@@ -214,10 +216,11 @@ final class SequenceMethods implements Experiment {
         columns, rows.all());
   }
 
-  private static ResultTable halfLeftOut(List<Case> cases, PairedBootstrap bootstrap) {
+  private static ResultTable halfLeftOut(List<Case> cases, List<Integer> prompts,
+      PairedBootstrap bootstrap) {
     List<Column> columns = new ArrayList<>(
         List.of(Column.text("model", "model"), Column.text("method", "method")));
-    for (int promptTokens : PROMPT_TOKENS) {
+    for (int promptTokens : prompts) {
       columns.add(Column.figure("perplexity_rise_after_" + promptTokens + "_percent",
           "Δ perplexity after " + promptTokens + " tokens, %", "Δ ppl, %\n" + promptTokens,
           Digits.ONE)
@@ -225,8 +228,8 @@ final class SequenceMethods implements Experiment {
               "Of the true continuation after a prompt so long, half of the neurons left out."));
     }
     Rows rows = new Rows();
-    for (int first = 0; first < cases.size(); first += PROMPT_TOKENS.size()) {
-      List<Case> ofModel = cases.subList(first, first + PROMPT_TOKENS.size());
+    for (int first = 0; first < cases.size(); first += prompts.size()) {
+      List<Case> ofModel = cases.subList(first, first + prompts.size());
       for (int m = 0; m < ofModel.getFirst().continued.series.size(); m++) {
         int method = m;
         List<Object> row = new ArrayList<>(List.of(ofModel.getFirst().model.model().name(),
@@ -250,7 +253,7 @@ final class SequenceMethods implements Experiment {
     columns.addAll(figures());
     Rows rows = new Rows();
     for (Case one : cases) {
-      if (one.promptTokens != PROMPT_TOKENS.get(1)) {
+      if (one.promptTokens != CHARTED_PROMPT_TOKENS) {
         continue;
       }
       for (Series series : one.continued.series) {
@@ -272,10 +275,11 @@ final class SequenceMethods implements Experiment {
   }
 
   /** Which prompt method is best where half is left out, and how far it is from choosing at each token. */
-  private static String verdict(List<Case> cases, PairedBootstrap bootstrap) {
+  private static String verdict(List<Case> cases, int promptTokens,
+      PairedBootstrap bootstrap) {
     List<String> parts = new ArrayList<>();
     for (Case one : cases) {
-      if (one.promptTokens != PROMPT_TOKENS.getLast()) {
+      if (one.promptTokens != promptTokens) {
         continue;
       }
       String best = "";
@@ -294,7 +298,8 @@ final class SequenceMethods implements Experiment {
       parts.add(String.format(Locale.ROOT, "%s %+.1f %% by %s (%+.1f %% chosen at each token)",
           one.model.model().name(), 100 * least, best, 100 * eachToken));
     }
-    return "With half of the neurons left out after a prompt of 192 tokens, the best choice by the prompt costs "
+    return "With half of the neurons left out after a prompt of " + promptTokens
+        + " tokens, the best choice by the prompt costs "
         + String.join(", ", parts) + " of perplexity.";
   }
 }

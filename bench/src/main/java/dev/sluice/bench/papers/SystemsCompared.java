@@ -34,7 +34,7 @@ import java.util.Locale;
  */
 final class SystemsCompared implements Experiment {
   private static final double RAM_SHARE = 0.5;
-  private static final int ROUNDS = 3;
+  private static final int ROUNDS = 2;
   private static final int WARM_TOKENS = 32;
 
   /** Bundles below a page stand for wider ones. */
