@@ -34,7 +34,7 @@ public record Effort(
   /** A few minutes. */
   public static Effort quick() {
     return new Effort("quick", 3_072, 1_024, List.of(0.02, 0.05, 0.1, 0.2, 0.4),
-        List.of("quantised-2", "quantised-4", "low-rank-32"), List.of(0.97), List.of(96), 16,
+        List.of("quantised-4", "low-rank-32"), List.of(0.97), List.of(96), 16,
         1_000);
   }
 

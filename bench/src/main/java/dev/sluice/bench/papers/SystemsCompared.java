@@ -35,7 +35,7 @@ import java.util.Locale;
 final class SystemsCompared implements Experiment {
   private static final double RAM_SHARE = 0.5;
   private static final int ROUNDS = 2;
-  private static final int WARM_TOKENS = 32;
+  private static final int WARM_TOKENS = 16;
 
   /** Bundles below a page stand for wider ones. */
   private static final int NARROW_BYTES = 4096;
