@@ -49,7 +49,8 @@ final class PapersCommand implements Callable<Integer> {
   private boolean quick;
 
   @Option(names = "--only", paramLabel = "LIST", split = ",",
-      description = "Some experiments: agreement, sparsity, cett, affinity, magnitudes, predictivity or ranking. Default: all.")
+      description = "Some experiments: agreement, sparsity, cett, affinity, magnitudes, predictivity, sequence, context, systems "
+          + "or ranking. Default: all.")
   private List<String> only = List.of();
 
   @Option(names = "--twins", paramLabel = "LIST", split = ",",

@@ -162,7 +162,9 @@ final class RunCommand implements Callable<Integer> {
       Optional<Tokenizer> tokenizer =
           opened.tokenizerJson().map(bytes -> Tokenizer.parse(bytes, opened.folder().toString()));
       int[] ids = prompt.ids(opened);
-      Activity activity = sparsity.activity(opened);
+      boolean dense = preset.preset().filter(Preset::isDense).isPresent();
+      Activity activity = dense && !sparsity.isPredictorGiven()
+          ? sparsity.activityOrExact(opened) : sparsity.activity(opened);
       int positions = positions(opened, ids.length);
       RunShape shape = shape(opened, ids.length, workers.threads());
       PredictorChoice predictor = predictor(opened, shape);

@@ -75,8 +75,8 @@ final class ContextEffects implements Experiment {
           List.of("important " + IMPORTANT_PERCENT, "segment " + SEGMENT_TOKENS), Shift.class,
           () -> shift(model));
       laboratory.step(model.model().name() + ", histories");
-      int histories = Math.min(MOST_HISTORIES,
-          model.heldOut().length / Effort.WINDOW_TOKENS / TEXTS_A_HISTORY);
+      int histories = Math.clamp(
+          model.heldOut().length / Effort.WINDOW_TOKENS / TEXTS_A_HISTORY, 2, MOST_HISTORIES);
       Inertia inertia = model.keep("histories and tokens", model.heldOut(),
           List.of("histories " + histories, "tokens " + HISTORY_TOKENS), Inertia.class,
           () -> inertia(model, histories));
@@ -100,7 +100,7 @@ final class ContextEffects implements Experiment {
         "%s %.0f %% of neighbouring segments, %.0f %% at the largest distance, %.0f %% of another text",
         one.model.model().name(), 100 * one.shift.byDistance.getFirst(),
         100 * one.shift.byDistance.getLast(), 100 * one.shift.otherText)).toList();
-    return "Important neurons stay important: " + String.join("; ", parts) + ".";
+    return "Important neurons in common: " + String.join("; ", parts) + ".";
   }
 
   private static String inertia(List<Case> cases) {
@@ -169,7 +169,6 @@ final class ContextEffects implements Experiment {
   private static Inertia inertia(Measurements model, int histories) {
     PaperModel of = model.model();
     int[] tokens = model.heldOut();
-    int windows = tokens.length / Effort.WINDOW_TOKENS;
     // The tokens that follow are taken from the text too, so that they are as common as the text's.
     SplittableRandom random = new SplittableRandom(Effort.SEED);
     int[] last = IntStream.generate(() -> tokens[random.nextInt(tokens.length)]).distinct()
@@ -181,7 +180,7 @@ final class ContextEffects implements Experiment {
       Sweep sweep = engine.sweep(layers, HISTORY_TOKENS + 1);
       List<Sequence> sequences = new ArrayList<>();
       for (int history = 0; history < histories; history++) {
-        int from = (int) ((long) history * windows / histories) * Effort.WINDOW_TOKENS;
+        int from = (int) ((long) history * (tokens.length - HISTORY_TOKENS - 1) / histories);
         for (int token : last) {
           int[] text = Arrays.copyOfRange(tokens, from, from + HISTORY_TOKENS + 1);
           text[HISTORY_TOKENS] = token;

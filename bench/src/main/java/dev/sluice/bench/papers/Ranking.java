@@ -173,9 +173,12 @@ final class Ranking implements Experiment {
             Sampled.ONCE, bytes));
   }
 
-  /** @param againstNext whether the paired difference to the next one leaves out 0: yes, no, or no interval */
+  /**
+   * @param againstNext whether the paired difference to the next one leaves out 0: yes, no, or no interval
+   * @param againstAll of the first, whether those to all others do; empty for the others
+   */
   record Ranked(String name, ToDoubleFunction<int[]> statistic, Interval interval,
-      String againstNext) {}
+      String againstNext, String againstAll) {}
 
   /** Best first; those without a figure last. */
   static List<Ranked> rank(Measure measure, PairedBootstrap bootstrap) {
@@ -185,7 +188,7 @@ final class Ranking implements Experiment {
       if (measure.sampled == Sampled.ONCE) {
         interval = new Interval(Double.NaN, interval.value(), Double.NaN);
       }
-      ranked.add(new Ranked(entrant.name, entrant.statistic, interval, ""));
+      ranked.add(new Ranked(entrant.name, entrant.statistic, interval, "", ""));
     }
     double sign = measure.better == Better.HIGHER ? -1 : 1;
     // NaN compares greater than all numbers, so it comes last either way.
@@ -194,11 +197,10 @@ final class Ranking implements Experiment {
       Ranked one = ranked.get(k);
       String resolved = k + 1 == ranked.size() ? "–"
           : resolution(measure, one, ranked.get(k + 1), bootstrap);
-      if (k == 0 && ranked.stream().skip(2)
-          .anyMatch(other -> resolution(measure, one, other, bootstrap).equals("no"))) {
-        resolved = "no"; // a first is ahead of all
-      }
-      ranked.set(k, new Ranked(one.name, one.statistic, one.interval, resolved));
+      boolean tied = k == 0 && ranked.stream().skip(1)
+          .anyMatch(other -> resolution(measure, one, other, bootstrap).equals("no"));
+      String all = k > 0 ? "" : tied ? "no" : resolved;
+      ranked.set(k, new Ranked(one.name, one.statistic, one.interval, resolved, all));
     }
     return ranked;
   }
@@ -227,9 +229,10 @@ final class Ranking implements Experiment {
     String head = measure.title.substring(0, 1).toUpperCase(Locale.ROOT)
         + measure.title.substring(1) + (measure.unit.isEmpty() ? "" : " (" + measure.unit + ")");
     String first = ranked.getFirst().name;
-    String claim = switch (ranked.getFirst().againstNext) {
+    String claim = switch (ranked.getFirst().againstAll) {
       case "yes" -> first + " is first.";
-      case "no" -> "no first: the two that lead cannot be told apart on this text.";
+      case "no" ->
+          "no first: the one that leads cannot be told apart from all others on this text.";
       default -> first + " leads; this figure has no interval.";
     };
     return head + ", best first (≈: a paired 95 % interval holds a tie): " + text + "; " + claim;

@@ -295,8 +295,10 @@ final class SequenceMethods implements Experiment {
           best = series.method;
         }
       }
-      parts.add(String.format(Locale.ROOT, "%s %+.1f %% by %s (%+.1f %% chosen at each token)",
-          one.model.model().name(), 100 * least, best, 100 * eachToken));
+      parts.add(best.isEmpty() ? one.model.model().name() + " more than was run"
+          : String.format(Locale.ROOT, "%s %+.1f %% by %s (%s chosen at each token)",
+              one.model.model().name(), 100 * least, best, Double.isNaN(eachToken) ? "not run"
+                  : String.format(Locale.ROOT, "%+.1f %%", 100 * eachToken)));
     }
     return "With half of the neurons left out after a prompt of " + promptTokens
         + " tokens, the best choice by the prompt costs "

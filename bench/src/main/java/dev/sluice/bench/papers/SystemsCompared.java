@@ -24,6 +24,7 @@ import dev.sluice.storage.threshold.ActiveRule;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -103,7 +104,7 @@ final class SystemsCompared implements Experiment {
       laboratory.step(model.model().name());
       int decoded = laboratory.effort().ioTokens();
       cases.add(new Case(model, model.keep("systems", model.heldOut(),
-          List.of("presets " + Preset.keys(), "tokens " + decoded, "rounds " + ROUNDS,
+          List.of("presets " + definitions(), "tokens " + decoded, "rounds " + ROUNDS,
               "ram " + RAM_SHARE, "predictors " + laboratory.effort().predictors()),
           Outcomes.class, () -> measure(laboratory, model, decoded))));
     }
@@ -116,6 +117,14 @@ final class SystemsCompared implements Experiment {
                 + "mostly the waiting for reads.",
             100 * RAM_SHARE, ROUNDS, WARM_TOKENS),
         winners(cases)), List.of(table(cases)), List.<Chart>of());
+  }
+
+  /** A preset that is redefined is measured anew. */
+  private static List<String> definitions() {
+    return Arrays.stream(Preset.values())
+        .map(preset -> preset.key() + " " + preset.pinnedShare() + " " + preset.policy() + " "
+            + preset.merging(USUAL))
+        .toList();
   }
 
   private static String winners(List<Case> cases) {
@@ -188,14 +197,21 @@ final class SystemsCompared implements Experiment {
     List<List<Outcome>> rounds = new ArrayList<>();
     Quality quality = new Quality(of, store, model.heldOut());
     for (int round = 0; round < ROUNDS; round++) {
-      List<Outcome> outcomes = new ArrayList<>();
+      Outcome[] outcomes = new Outcome[Preset.values().length];
       int from = round * (WARM_TOKENS + decoded) % model.heldOut().length;
-      for (Preset preset : Preset.values()) {
-        PredictorChoice predictor = preset.predictor(store).orElse(PredictorChoice.quantised(4));
-        outcomes.add(decode(of, store, preset, predictor, activity, model.heldOut(), from, decoded,
-            quality));
+      List<Preset> turns = new ArrayList<>(List.of(Preset.values()));
+      if (round % 2 != 0) {
+        Collections.reverse(turns); // a device that drifts drifts for all
       }
-      rounds.add(outcomes);
+      for (Preset preset : turns) {
+        PredictorChoice predictor =
+            preset.predictor(store).orElse(store.spec().hasResidentGate() ? PredictorChoice.GATE
+                : PredictorChoice.quantised(4));
+        outcomes[preset.ordinal()] =
+            decode(of, store, preset, predictor, activity, model.heldOut(), from, decoded,
+                quality);
+      }
+      rounds.add(List.of(outcomes));
     }
     List<Outcome> all = new ArrayList<>();
     for (int p = 0; p < Preset.values().length; p++) {

@@ -20,6 +20,7 @@ import java.util.stream.IntStream;
 public record StridePlan(List<Choice> choices) {
   private static final int PAGE_BYTES = 4096;
   private static final int SECTOR_BYTES = 512;
+  private static final int PAD_PART = 17; // below a sixteenth
 
   /** Disk space is worth something: padding has to spare so much of the time. */
   private static final double LEAST_GAIN = 0.02;
@@ -61,13 +62,15 @@ public record StridePlan(List<Choice> choices) {
         .toList());
   }
 
-  /** The bundle as it is, and padded to sectors, to a divisor of a page, and to whole pages. */
+  /** The bundle as it is, and padded a little: to sectors, to a divisor of a page, and to whole pages. */
   private static IntStream widths(int bundleBytes) {
     int pages = Math.ceilDiv(bundleBytes, PAGE_BYTES) * PAGE_BYTES;
     IntStream parts = IntStream.iterate(SECTOR_BYTES, part -> part < pages, part -> 2 * part)
         .filter(part -> part >= bundleBytes).limit(1);
     int sectors = Math.ceilDiv(bundleBytes, SECTOR_BYTES) * SECTOR_BYTES;
-    return IntStream.concat(IntStream.of(bundleBytes, sectors, pages), parts).sorted().distinct();
+    // More padding than that is charged to slots, as such a store stands for a wider model.
+    return IntStream.concat(IntStream.of(bundleBytes, sectors, pages), parts)
+        .filter(width -> width - bundleBytes <= bundleBytes / PAD_PART).sorted().distinct();
   }
 
   private static Choice choice(int strideBytes, List<Layer> layers, DeviceModel model) {

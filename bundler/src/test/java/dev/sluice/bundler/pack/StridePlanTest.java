@@ -20,21 +20,26 @@ class StridePlanTest {
   @Test
   void countsWhatEachWidthReads() {
     // One request a microsecond and a byte a microsecond: no gap is worth reading.
-    StridePlan plan = StridePlan.of(3000, List.of(MISSES), new DeviceModel(1, 1e6));
-    assertArrayEquals(new int[] {3000, 3072, 4096},
+    StridePlan plan = StridePlan.of(3900, List.of(MISSES), new DeviceModel(1, 1e6));
+    assertArrayEquals(new int[] {3900, 4096},
         plan.choices().stream().mapToInt(Choice::strideBytes).toArray());
-    // At 3,000 apart neuron 1 lies in pages 0 and 1, neuron 6 (18,000 to 21,000) in pages 4 and 5.
-    assertEquals(new Choice(3000, 1.5, 1.5 * 8192, 1.5 * 8193 / 1e3), plan.choices().getFirst());
-    // At 3,072 apart neuron 6 (18,432 to 21,504) in pages 4 and 5 too.
-    assertEquals(1.5 * 8192, plan.choices().get(1).bytes());
+    // At 3,900 apart neuron 1 lies in pages 0 and 1, neuron 6 (23,400 to 27,300) in pages 5 and 6.
+    assertEquals(new Choice(3900, 1.5, 1.5 * 8192, 1.5 * 8193 / 1e3), plan.choices().getFirst());
     assertEquals(new Choice(4096, 1.5, 1.5 * 4096, 1.5 * 4097 / 1e3), plan.choices().getLast());
     assertEquals(4096, plan.best().strideBytes());
   }
 
   @Test
   void doesNotPadWhereRequestsAreAllThatCosts() {
-    assertEquals(3000,
-        StridePlan.of(3000, List.of(MISSES), new DeviceModel(1e3, 1e12)).best().strideBytes());
+    assertEquals(3900,
+        StridePlan.of(3900, List.of(MISSES), new DeviceModel(1e3, 1e12)).best().strideBytes());
+  }
+
+  @Test
+  void doesNotPadByMoreThanSlotsAreGiven() {
+    assertArrayEquals(new int[] {5440},
+        StridePlan.of(5440, List.of(MISSES), new DeviceModel(1, 1e6)).choices().stream()
+            .mapToInt(Choice::strideBytes).filter(stride -> stride != 5632).toArray());
   }
 
   @Test
@@ -48,8 +53,8 @@ class StridePlanTest {
 
   @Test
   void smallBundlesMayFillAPartOfAPage() {
-    assertArrayEquals(new int[] {900, 1024, 4096},
-        StridePlan.of(900, List.of(MISSES), new DeviceModel(1, 1e6)).choices().stream()
+    assertArrayEquals(new int[] {1000, 1024},
+        StridePlan.of(1000, List.of(MISSES), new DeviceModel(1, 1e6)).choices().stream()
             .mapToInt(Choice::strideBytes).toArray());
   }
 

@@ -7,7 +7,7 @@ import java.util.stream.IntStream;
  * How a prompt's neurons are scored, and which scores a neuron must have to be kept.
  *
  * <p>{@link Tda}: "First Activations Matter" (Ma et al., 2024, arXiv 2408.11393) keeps neurons by a threshold over the sequence
- * seen so far. What is at hand of it gives no formula; ours is DESIGN §8's. {@link Griffin}: Dong et al., 2024, arXiv
+ * seen so far. What is at hand of it gives no formula; ours stands in docs/papers.md. {@link Griffin}: Dong et al., 2024, arXiv
  * 2404.01365, section 4.
  */
 public sealed interface SequenceMethod {

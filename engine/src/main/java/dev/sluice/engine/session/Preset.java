@@ -88,6 +88,11 @@ public enum Preset {
     return Arrays.stream(values()).filter(preset -> preset.key.equals(key)).findFirst();
   }
 
+  /** Whether every neuron is read and computed, so that no threshold is meant to leave any out. */
+  public boolean isDense() {
+    return foresight == Foresight.NONE;
+  }
+
   /** Share of the slots that hold bundles for good. */
   public double pinnedShare() {
     return pinnedShare;

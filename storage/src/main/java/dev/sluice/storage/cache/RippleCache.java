@@ -14,6 +14,9 @@ final class RippleCache extends S3FifoCache {
   private final long[] missed; // of the layer at hand
   private int firstWord;
   private long splits;
+  private int first; // the run that was asked about last, and its verdict
+  private int end; // none when it is 0
+  private boolean replaces;
 
   RippleCache(Shape shape, int slots, long seed) {
     super(shape, slots);
@@ -27,6 +30,7 @@ final class RippleCache extends S3FifoCache {
     this.firstWord = firstWord;
     System.arraycopy(missBundles, 0, missed, 0, missed.length);
     splits++;
+    end = 0;
   }
 
   @Override
@@ -35,21 +39,25 @@ final class RippleCache extends S3FifoCache {
     if (bundle < 0 || bundle >= missed.length << 6) {
       return true; // no part of what was read
     }
-    int first = bundle;
-    while (first > 0 && isMissed(first - 1)) {
-      first--;
+    if (bundle < first || bundle >= end) {
+      first = bundle;
+      while (first > 0 && isMissed(first - 1)) {
+        first--;
+      }
+      end = bundle + 1;
+      while (end < missed.length << 6 && isMissed(end)) {
+        end++;
+      }
+      replaces = Long.remainderUnsigned(draw(first), end - first) == 0;
     }
-    int end = bundle + 1;
-    while (end < missed.length << 6 && isMissed(end)) {
-      end++;
-    }
-    return Long.remainderUnsigned(draw(first), end - first) == 0;
+    return replaces;
   }
 
   @Override
   void cleared() {
     super.cleared();
     splits = 0;
+    end = 0;
   }
 
   private boolean isMissed(int bundle) {
