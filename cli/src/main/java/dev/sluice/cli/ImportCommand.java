@@ -34,12 +34,13 @@ final class ImportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    checkTokenizer();
     ImportReport report;
-    try (ProgressBar bar = new ProgressBar()) {
+    try (Checkpoint opened = Checkpoint.open(checkpoint);
+        ProgressBar bar = new ProgressBar()) {
+      checkTokenizer(opened);
       report =
           Importer.importCheckpoint(
-              checkpoint, output.target(), output.options(),
+              opened, output.target(), output.options(),
               (done, total) -> bar.report("importing", done, total),
               notice -> spec.commandLine().getErr().println(notice));
     }
@@ -64,11 +65,9 @@ final class ImportCommand implements Callable<Integer> {
   }
 
   /** A tokenizer that no run could use is refused now and not when the store is there. */
-  private void checkTokenizer() {
+  private void checkTokenizer(Checkpoint opened) {
     Path file =
         Files.isDirectory(checkpoint) ? checkpoint.resolve("tokenizer.json") : checkpoint;
-    try (Checkpoint opened = Checkpoint.open(checkpoint)) {
-      opened.tokenizerJson().ifPresent(json -> Tokenizer.parse(json, file.toString()));
-    }
+    opened.tokenizerJson().ifPresent(json -> Tokenizer.parse(json, file.toString()));
   }
 }

@@ -19,7 +19,7 @@ import java.util.List;
  * in cache.
  */
 final class DownColumns {
-  private static final int TILE_OUTPUTS = 64;
+  private static final int TILE_OUTPUTS = 256;
 
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -75,9 +75,9 @@ final class DownColumns {
     int blockElements = source.blockElements();
     int groups = blockElements / ScaledBlocks.groupElements(source);
     byte[] quants = new byte[outputs * blockElements];
+    byte[] turned = new byte[quants.length];
     float[] blockScales = new float[outputs * groups];
     float[] blockMins = new float[outputs * groups];
-    byte[] column = new byte[outputs];
     long rowBytes = source.bytes(neurons);
     long columnBytes = format.downBytes(hidden);
     long columnAt = format.down().bytes(firstOutput);
@@ -89,26 +89,21 @@ final class DownColumns {
             j * blockElements, blockScales, blockMins, j * groups);
       }
       keepScales(firstOutput, outputs, first, blockScales, blockMins);
+      ByteTransposition.transpose(quants, outputs, blockElements, turned);
+      if (format.down() == TensorType.U4) {
+        packNibbles(turned);
+      }
       for (int i = 0; i < blockElements; i++) {
-        if (format.down() == TensorType.U4) {
-          gatherNibbles(quants, i, blockElements, column, columnPart);
-        } else {
-          for (int j = 0; j < outputs; j++) {
-            column[j] = quants[j * blockElements + i];
-          }
-        }
-        MemorySegment.copy(column, 0, columns, ValueLayout.JAVA_BYTE,
+        MemorySegment.copy(turned, i * columnPart, columns, ValueLayout.JAVA_BYTE,
             (first + i) * columnBytes + columnAt, columnPart);
       }
     }
   }
 
-  /** The even output goes into the low half. */
-  private void gatherNibbles(byte[] quants, int i, int blockElements, byte[] column, int bytes) {
-    for (int b = 0; b < bytes; b++) {
-      int low = quants[2 * b * blockElements + i] + offset;
-      int high = quants[(2 * b + 1) * blockElements + i] + offset;
-      column[b] = (byte) (low | high << 4);
+  /** Two outputs become one byte, the even one its low half; the result fills the first half of {@code turned}. */
+  private void packNibbles(byte[] turned) {
+    for (int b = 0; b < turned.length / 2; b++) {
+      turned[b] = (byte) (turned[2 * b] + offset | turned[2 * b + 1] + offset << 4);
     }
   }
 

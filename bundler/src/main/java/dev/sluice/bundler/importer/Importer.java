@@ -43,8 +43,8 @@ public final class Importer {
    * as it was and nothing beside it. A kill leaves what was written to the next import of the same checkpoint, in the same
    * state, to the same target with the same options: it goes on with the next layer.
    *
-   * <p>Takes native memory for the largest resident tensor, or the FFN of two layers with
-   * their down matrices once more: the next layer is read on a thread of its own while one is written.
+   * <p>Takes native memory for the largest resident tensor, or the FFN of three layers with
+   * their down matrices once more: the next two layers are read and turned while one is written.
    *
    * @param storeTarget the store's folder; its parent must exist
    * @param progress hears bytes of weights in the store, of all
@@ -58,11 +58,22 @@ public final class Importer {
       StoreWriter.Options options,
       ProgressListener progress,
       Consumer<String> notices) {
-    requireApart(checkpointPath, storeTarget);
-    try (Checkpoint checkpoint = Checkpoint.open(checkpointPath);
-        StoreWriter writer =
-            StoreWriter.resumable(
-                storeTarget, checkpoint.spec(), options, checkpoint.identity(), notices)) {
+    try (Checkpoint checkpoint = Checkpoint.open(checkpointPath)) {
+      return importCheckpoint(checkpoint, storeTarget, options, progress, notices);
+    }
+  }
+
+  /** As the other one, of a checkpoint that is open, and stays so. */
+  public static ImportReport importCheckpoint(
+      Checkpoint checkpoint,
+      Path storeTarget,
+      StoreWriter.Options options,
+      ProgressListener progress,
+      Consumer<String> notices) {
+    requireApart(checkpoint.path(), storeTarget);
+    try (StoreWriter writer =
+        StoreWriter.resumable(
+            storeTarget, checkpoint.spec(), options, checkpoint.identity(), notices)) {
       checkpoint.tokenizerJson().ifPresent(writer::tokenizerJson);
       writer.provenance(provenance(checkpoint));
       Resident resident = new Work(checkpoint, writer, progress).all();

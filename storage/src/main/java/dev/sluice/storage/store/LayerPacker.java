@@ -48,13 +48,7 @@ final class LayerPacker implements AutoCloseable {
     for (int first = 0; first < geometry.neurons(); first += chunkNeurons) {
       int count = Math.min(chunkNeurons, geometry.neurons() - first);
       for (int i = 0; i < count; i++) {
-        copyBundle(source, order[first + i], bundle);
-        for (int k = 0; k < parts; k++) {
-          FfnLayout.Part part = geometry.parts().get(k);
-          MemorySegment.copy(
-              bundle, part.offsetInBundleBytes(), chunks[k], (long) i * part.strideBytes(),
-              part.bytes());
-        }
+        lay(source, order[first + i], i);
       }
       for (int k = 0; k < parts; k++) {
         FfnLayout.Part part = geometry.parts().get(k);
@@ -68,6 +62,22 @@ final class LayerPacker implements AutoCloseable {
       body.put(
           part.baseOffsetBytes() + usedBytes,
           tail.asSlice(0, geometry.regionBytes(k) - usedBytes));
+    }
+  }
+
+  /** A neuron's parts, each at the {@code i}-th place of its chunk; a bundle that is not taken apart is copied once only. */
+  private void lay(NeuronSource source, int neuron, int i) throws SourceException {
+    if (chunks.length == 1) {
+      long at = (long) i * geometry.parts().getFirst().strideBytes();
+      copyBundle(source, neuron, chunks[0].asSlice(at, bundle.byteSize()));
+      return;
+    }
+    copyBundle(source, neuron, bundle);
+    for (int k = 0; k < chunks.length; k++) {
+      FfnLayout.Part part = geometry.parts().get(k);
+      MemorySegment.copy(
+          bundle, part.offsetInBundleBytes(), chunks[k], (long) i * part.strideBytes(),
+          part.bytes());
     }
   }
 

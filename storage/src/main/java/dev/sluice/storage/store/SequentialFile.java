@@ -9,6 +9,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
@@ -17,19 +18,22 @@ import java.util.concurrent.Executors;
 /**
  * A file that is written from start to end, past the page cache where the file system allows: pages that nobody reads
  * soon cost the kernel more than the disk takes, and a flush at the end would wait for all of them. Appending fills one
- * buffer while a thread writes the other and another thread hashes it. Used by one thread, but for {@link #force}.
+ * buffer while two threads write others, so that the device always has a request, and a third hashes them in the file's
+ * order. Used by one thread, but for {@link #force}.
  */
 final class SequentialFile implements AutoCloseable {
   private static final int PAGE_BYTES = StoreFormat.PAGE_BYTES;
   private static final int BUFFER_BYTES = 1 << 22;
+  private static final int BUFFERS = 4;
+  private static final int WRITERS = 2;
 
   private final FileChannel channel;
   private final RunningSummary summary = new RunningSummary(); // the hashing thread's, until it is awaited
   private final Arena arena = Arena.ofShared();
   private final Piece[] pieces;
-  private final ExecutorService threads =
-      Executors.newFixedThreadPool(
-          2, Thread.ofPlatform().name("sluice-sequential-", 0).daemon().factory());
+  private final ExecutorService writers = threads(WRITERS, "sluice-sequential-write-");
+  private final ExecutorService hasher = threads(1, "sluice-sequential-hash-");
+  private CompletableFuture<Void> hashed = CompletableFuture.completedFuture(null); // all that was sent
   private int current;
   private long startBytes; // where the current buffer begins in the file, whole pages
   private int hashedBytes; // bytes at the current buffer's start that are hashed already
@@ -48,11 +52,13 @@ final class SequentialFile implements AutoCloseable {
 
   private SequentialFile(FileChannel channel) {
     this.channel = channel;
-    this.pieces =
-        new Piece[] {
-          new Piece(arena.allocate(BUFFER_BYTES, PAGE_BYTES)),
-          new Piece(arena.allocate(BUFFER_BYTES, PAGE_BYTES))
-        };
+    this.pieces = new Piece[BUFFERS];
+    Arrays.setAll(pieces, i -> new Piece(arena.allocate(BUFFER_BYTES, PAGE_BYTES)));
+  }
+
+  private static ExecutorService threads(int count, String name) {
+    return Executors.newFixedThreadPool(
+        count, Thread.ofPlatform().name(name, 0).daemon().factory());
   }
 
   /** Starts a file that does not exist. */
@@ -119,26 +125,25 @@ final class SequentialFile implements AutoCloseable {
     }
   }
 
-  /** Sends the full buffer on its way and waits until the other one is free. */
+  /** Sends the full buffer on its way and waits until the next one is free. */
   private void turn() throws IOException {
     send();
     startBytes += BUFFER_BYTES;
-    current = 1 - current;
+    current = (current + 1) % BUFFERS;
     hashedBytes = 0;
     filledBytes = 0;
-    await();
+    await(pieces[current]);
   }
 
   private void send() throws IOException {
     Piece piece = pieces[current];
-    Piece other = pieces[1 - current];
     MemorySegment fresh = piece.buffer.asSlice(hashedBytes, filledBytes - hashedBytes);
     MemorySegment pages =
         piece.buffer.asSlice(0, StoreFormat.wholePages(filledBytes));
     pages.asSlice(filledBytes).fill((byte) 0);
     long at = startBytes;
-    piece.hashed =
-        other.hashed.thenRunAsync(() -> summary.update(fresh), threads); // in the file's order
+    hashed = hashed.thenRunAsync(() -> summary.update(fresh), hasher); // in the file's order
+    piece.hashed = hashed;
     piece.written =
         CompletableFuture.runAsync(
             () -> {
@@ -148,14 +153,14 @@ final class SequentialFile implements AutoCloseable {
                 throw new CompletionException(e);
               }
             },
-            threads);
+            writers);
   }
 
-  /** Waits for what is done with the current buffer. */
-  private void await() throws IOException {
+  /** Waits for what is done with a buffer. */
+  private static void await(Piece piece) throws IOException {
     try {
-      pieces[current].written.join();
-      pieces[current].hashed.join();
+      piece.written.join();
+      piece.hashed.join();
     } catch (CompletionException e) {
       switch (e.getCause()) {
         case IOException io -> throw io;
@@ -168,10 +173,9 @@ final class SequentialFile implements AutoCloseable {
   /** Waits until all that was appended is with the system, the begun page padded with zeros. */
   void flush() throws IOException {
     send();
-    await();
-    current = 1 - current;
-    await();
-    current = 1 - current;
+    for (Piece piece : pieces) {
+      await(piece);
+    }
     int pages = filledBytes / PAGE_BYTES * PAGE_BYTES;
     MemorySegment buffer = pieces[current].buffer;
     MemorySegment.copy(buffer, pages, buffer, 0, filledBytes - pages);
@@ -206,7 +210,8 @@ final class SequentialFile implements AutoCloseable {
   /** Waits for what is being written; what becomes of it no longer matters. */
   @Override
   public void close() throws IOException {
-    threads.close();
+    writers.close();
+    hasher.close();
     if (arena.scope().isAlive()) {
       arena.close();
     }

@@ -2,6 +2,8 @@ package dev.sluice.storage.tensor;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
@@ -16,6 +18,11 @@ public final class ScaledBlocks {
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle LONGS =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
   /** Levels of IQ4_NL and IQ4_XS. */
   private static final byte[] NON_LINEAR = {
@@ -81,7 +88,9 @@ public final class ScaledBlocks {
     switch (type) {
       case Q8_0 -> {
         scales[groupAt] = half(memory, at);
-        MemorySegment.copy(memory, BYTE, at + 2, quants, quantsAt, 32);
+        for (int l = 0; l < 32; l += Long.BYTES) { // a copy's call costs more than its bytes
+          LONGS.set(quants, quantsAt + l, memory.get(LONG, at + 2 + l));
+        }
       }
       case Q4_0 -> {
         scales[groupAt] = half(memory, at);

@@ -285,11 +285,11 @@ class StorePublicationTest {
     try (SmallDisk disk = SmallDisk.mount(scratch.resolve("small"), 2 << 20)) {
       Path target = disk.folder().resolve("tiny.sluice");
       StoreWriter dense = StoreWriter.create(target, SPEC, options(container, Existing.REFUSE));
-      MemorySegment data = MemorySegment.ofArray(new byte[12 << 20]); // more than is written behind
+      MemorySegment data = MemorySegment.ofArray(new byte[24 << 20]); // more than is written behind
       FaultException fault =
           assertThrows(
               FaultException.class,
-              () -> dense.dense("embed", TensorType.F32, List.of(3 << 20), data));
+              () -> dense.dense("embed", TensorType.F32, List.of(6 << 20), data));
       assertTrue(fault.getMessage().contains("the disk is full"), fault.getMessage());
       assertEquals(List.of(), StoreFixtures.list(disk.folder()));
       dense.close();
