@@ -28,16 +28,16 @@ class GgufFuzzTest {
       Path.of(System.getProperty("sluice.root")).resolve("fixtures/gguf");
   private static final long SEED = 20_250_801;
 
-  /** Java objects of a header, with its vocabulary as strings and as JSON, are larger than its bytes. */
-  private static final long HEAP_PER_FILE_BYTE = 100;
+  /** All that is allocated in the heap, garbage included: a header's strings as objects and as JSON. */
+  private static final long HEAP_PER_FILE_BYTE = 10;
 
-  private static final long HEAP_BYTES = 1 << 20;
+  private static final long HEAP_BYTES = 1 << 19;
 
   /**
-   * Weights of a layer lie in memory as they are, and down once more; the most that decoding can add is a float32 for each
-   * weight of 2.6 bits, where types of layers differ.
+   * What is in memory at a time, a resident tensor or a layer's FFN, whose down lies there twice. Each of these requests alone is
+   * smaller than the file.
    */
-  private static final long WEIGHT_BYTES_PER_FILE_BYTE = 13;
+  private static final long WEIGHT_BYTES_PER_FILE_BYTE = 1;
 
   private static final ThreadMXBean THREADS =
       (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -91,7 +91,7 @@ class GgufFuzzTest {
       String where = source.getFileName() + ", seed " + SEED + ", round " + round;
       Path file = Files.write(folder.resolve("x.gguf"), fuzz.damage(sound));
       long before = THREADS.getCurrentThreadAllocatedBytes();
-      Metered weights = new Metered(WEIGHT_BYTES_PER_FILE_BYTE * Files.size(file));
+      Metered weights = new Metered(Files.size(file));
       try {
         readWhole(file, weights);
       } catch (BadInputException | FaultException e) {
@@ -102,7 +102,7 @@ class GgufFuzzTest {
         throw new AssertionError(where, e);
       }
       long allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
-      assertTrue(allocated < HEAP_BYTES + HEAP_PER_FILE_BYTE * sound.length,
+      assertTrue(allocated < HEAP_BYTES + HEAP_PER_FILE_BYTE * Files.size(file),
           where + " allocated " + allocated);
     }
     assertTrue(refused > rounds / 4 && refused < rounds, refused + " of " + rounds + " refused");
@@ -118,7 +118,7 @@ class GgufFuzzTest {
   }
 
   private static void readWhole(Path file) {
-    readWhole(file, new Metered(Long.MAX_VALUE));
+    readWhole(file, new Metered(Long.MAX_VALUE / 16));
   }
 
   private static void readWhole(Path file, Metered weights) {
@@ -136,20 +136,24 @@ class GgufFuzzTest {
     }
   }
 
-  /** Refuses, before it takes it, memory beyond a limit for all that is read of a file. */
+  /** Refuses memory, before it is taken, beyond what a file may ask for. */
   private static final class Metered {
-    private long leftBytes;
+    private final long fileBytes;
 
-    Metered(long limitBytes) {
-      this.leftBytes = limitBytes;
+    Metered(long fileBytes) {
+      this.fileBytes = fileBytes;
     }
 
+    /** For what lies in memory at one time. */
     SegmentAllocator in(Arena arena) {
+      long[] heldBytes = new long[1];
       return (bytes, alignment) -> {
-        if (bytes > leftBytes) {
-          throw new AssertionError(bytes + " bytes of weights, " + leftBytes + " left");
+        heldBytes[0] += bytes;
+        if (bytes > fileBytes || heldBytes[0] > WEIGHT_BYTES_PER_FILE_BYTE * fileBytes) {
+          throw new AssertionError(
+              bytes + " bytes of weights, " + heldBytes[0] + " with those before, for a file of "
+                  + fileBytes);
         }
-        leftBytes -= bytes;
         return arena.allocate(bytes, alignment);
       };
     }
