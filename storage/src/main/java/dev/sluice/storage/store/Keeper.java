@@ -29,14 +29,21 @@ final class Keeper implements AutoCloseable {
   /** Begins to keep what both files hold; waits until what was kept before is. */
   void keep(List<DenseTensor> tensors, int layers) throws IOException {
     await();
-    dense.flush();
-    ffn.flush();
-    Journal.State state =
-        new Journal.State(tensors, dense.bytes(), dense.sha256(), layers, ffn.sha256());
-    kept = CompletableFuture.runAsync(() -> keep(state), thread);
+    SequentialFile.Mark denseMark = dense.mark();
+    SequentialFile.Mark ffnMark = ffn.mark();
+    kept =
+        CompletableFuture.runAsync(() -> keep(tensors, layers, denseMark, ffnMark), thread);
   }
 
-  private void keep(Journal.State state) {
+  private void keep(
+      List<DenseTensor> tensors, int layers, SequentialFile.Mark denseMark,
+      SequentialFile.Mark ffnMark) {
+    denseMark.written().join();
+    ffnMark.written().join();
+    Journal.State state =
+        new Journal.State(
+            tensors, denseMark.bytes(), denseMark.sha256().join(), layers,
+            ffnMark.sha256().join());
     try {
       dense.force();
       ffn.force();

@@ -34,6 +34,10 @@ final class SequentialFile implements AutoCloseable {
   private final ExecutorService writers = threads(WRITERS, "sluice-sequential-write-");
   private final ExecutorService hasher = threads(1, "sluice-sequential-hash-");
   private CompletableFuture<Void> hashed = CompletableFuture.completedFuture(null); // all that was sent
+
+  /** Writes the page that the current buffer begins with, if one does: this buffer's write must come second. */
+  private CompletableFuture<Void> shared = CompletableFuture.completedFuture(null);
+
   private int current;
   private long startBytes; // where the current buffer begins in the file, whole pages
   private int hashedBytes; // bytes at the current buffer's start that are hashed already
@@ -49,6 +53,14 @@ final class SequentialFile implements AutoCloseable {
       this.buffer = buffer;
     }
   }
+
+  /**
+   * What was appended until a moment.
+   *
+   * @param sha256 of those bytes, in hexadecimal
+   * @param written done when all of them are with the system
+   */
+  record Mark(long bytes, CompletableFuture<String> sha256, CompletableFuture<Void> written) {}
 
   private SequentialFile(FileChannel channel) {
     this.channel = channel;
@@ -135,7 +147,7 @@ final class SequentialFile implements AutoCloseable {
     await(pieces[current]);
   }
 
-  private void send() throws IOException {
+  private void send() {
     Piece piece = pieces[current];
     MemorySegment fresh = piece.buffer.asSlice(hashedBytes, filledBytes - hashedBytes);
     MemorySegment pages =
@@ -145,7 +157,7 @@ final class SequentialFile implements AutoCloseable {
     hashed = hashed.thenRunAsync(() -> summary.update(fresh), hasher); // in the file's order
     piece.hashed = hashed;
     piece.written =
-        CompletableFuture.runAsync(
+        shared.thenRunAsync(
             () -> {
               try {
                 writeFully(channel, at, pages);
@@ -154,13 +166,18 @@ final class SequentialFile implements AutoCloseable {
               }
             },
             writers);
+    shared = CompletableFuture.completedFuture(null);
   }
 
   /** Waits for what is done with a buffer. */
   private static void await(Piece piece) throws IOException {
+    join(piece.written);
+    join(piece.hashed);
+  }
+
+  private static void join(CompletableFuture<?> work) throws IOException {
     try {
-      piece.written.join();
-      piece.hashed.join();
+      work.join();
     } catch (CompletionException e) {
       switch (e.getCause()) {
         case IOException io -> throw io;
@@ -170,18 +187,39 @@ final class SequentialFile implements AutoCloseable {
     }
   }
 
-  /** Waits until all that was appended is with the system, the begun page padded with zeros. */
-  void flush() throws IOException {
+  /**
+   * Sends what was appended on its way, the begun page padded with zeros, and goes on in another buffer, where that page
+   * begins again.
+   */
+  Mark mark() throws IOException {
     send();
-    for (Piece piece : pieces) {
-      await(piece);
-    }
+    CompletableFuture<String> digest =
+        hashed.thenApplyAsync(done -> summary.sha256SoFar(), hasher);
+    hashed = digest.thenRun(() -> {}); // what follows is hashed when the digest is taken
+    CompletableFuture<?>[] writes =
+        Arrays.stream(pieces).map(piece -> piece.written).toArray(CompletableFuture[]::new);
+    Mark mark = new Mark(bytes(), digest, CompletableFuture.allOf(writes));
     int pages = filledBytes / PAGE_BYTES * PAGE_BYTES;
-    MemorySegment buffer = pieces[current].buffer;
-    MemorySegment.copy(buffer, pages, buffer, 0, filledBytes - pages);
+    MemorySegment begun = pieces[current].buffer.asSlice(pages, filledBytes - pages);
+    if (begun.byteSize() > 0) {
+      shared = pieces[current].written;
+    }
+    current = (current + 1) % BUFFERS;
+    await(pieces[current]);
+    MemorySegment.copy(begun, 0, pieces[current].buffer, 0, begun.byteSize());
     startBytes += pages;
     filledBytes -= pages;
     hashedBytes = filledBytes;
+    return mark;
+  }
+
+  /** Waits until all that was appended is with the system, the begun page padded with zeros. */
+  void flush() throws IOException {
+    mark();
+    for (Piece piece : pieces) {
+      await(piece);
+    }
+    join(hashed);
   }
 
   /** Waits until all that was flushed is on the device. Any thread. */
