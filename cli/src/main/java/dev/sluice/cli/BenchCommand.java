@@ -1,5 +1,6 @@
 package dev.sluice.cli;
 
+import dev.sluice.bench.kernel.ControlWay;
 import dev.sluice.bench.kernel.KernelRun;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
@@ -43,6 +44,11 @@ final class BenchCommand implements Callable<Integer> {
       description = "Measured iterations, after three of warm-up (kernels: one). Default: ${DEFAULT-VALUE}.")
   private int iterations;
 
+  @Option(names = "--control", paramLabel = "WAY", defaultValue = "best",
+      description = "kernels: what C does. `best`: with every instruction that the machine has. `steps`: as Java's kernels do, "
+          + "with what Java's vectors have. Default: ${DEFAULT-VALUE}.")
+  private String control;
+
   @Option(names = "--json", paramLabel = "FILE", description = "Also write JMH's JSON.")
   private Path json;
 
@@ -55,6 +61,13 @@ final class BenchCommand implements Callable<Integer> {
     if (seconds < 1 || iterations < 1) {
       throw new BadInputException("--seconds or --iterations", "is too small", "give at least 1");
     }
+    ControlWay way =
+        switch (control) {
+          case "best" -> ControlWay.BEST;
+          case "steps" -> ControlWay.STEPS;
+          default ->
+              throw new BadInputException("--control", "is '" + control + "'", "use best or steps");
+        };
     String benchmarks =
         switch (part) {
           case "cache" -> "dev\\.sluice\\.bench\\.cache\\..*";
@@ -75,7 +88,7 @@ final class BenchCommand implements Callable<Integer> {
     try {
       if (part.equals("kernels")) {
         options.warmupIterations(1).measurementTime(TimeValue.milliseconds(250L * seconds));
-        KernelRun.run(options).forEach(System.out::println);
+        KernelRun.run(options, way).forEach(System.out::println);
       } else {
         options.include(benchmarks).warmupIterations(3)
             .measurementTime(TimeValue.seconds(seconds)).addProfiler(GCProfiler.class);

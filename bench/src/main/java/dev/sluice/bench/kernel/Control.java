@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -32,7 +33,7 @@ final class Control {
    *
    * @throws FaultException if gcc refuses
    */
-  static Optional<Path> compile(Path folder) {
+  static Optional<Path> compile(Path folder, ControlWay way) {
     Path source = folder.resolve(SOURCE);
     Path library = folder.resolve("control.so");
     Path log = folder.resolve("gcc.log");
@@ -40,9 +41,11 @@ final class Control {
       Files.copy(in, source);
       Process gcc;
       try {
-        gcc = new ProcessBuilder(
-            List.of("gcc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", "-o",
-                library.toString(), source.toString()))
+        List<String> command =
+            new ArrayList<>(List.of("gcc", "-O3", "-march=native", "-ffast-math", "-shared",
+                "-fPIC", "-o", library.toString(), source.toString()));
+        command.addAll(way.flags());
+        gcc = new ProcessBuilder(command)
             .redirectErrorStream(true).redirectOutput(log.toFile()).start();
       } catch (IOException e) { // not installed
         return Optional.empty();

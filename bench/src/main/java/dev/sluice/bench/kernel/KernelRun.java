@@ -26,15 +26,18 @@ public final class KernelRun {
 
   /**
    * @param options everything but what to run
+   * @param way what Java is compared with
    * @return lines of tables: GB/s, ms and ratios: the fastest operation of each iteration, and of those the median
    * @throws RunnerException if JMH gives up
    */
-  public static List<String> run(ChainedOptionsBuilder options) throws RunnerException {
+  public static List<String> run(ChainedOptionsBuilder options, ControlWay way)
+      throws RunnerException {
     Path folder = temporary();
     try {
-      String library = Control.compile(folder).map(Path::toString).orElse(WeightBenchmark.NONE);
+      String library =
+          Control.compile(folder, way).map(Path::toString).orElse(WeightBenchmark.NONE);
       options.param("library", library);
-      List<String> lines = table(measure(WeightBenchmark.class, options), library);
+      List<String> lines = table(measure(WeightBenchmark.class, options), library, way);
       lines.addAll(scattered(measure(ScatteredBenchmark.class, options)));
       return lines;
     } finally {
@@ -68,7 +71,8 @@ public final class KernelRun {
     return lines;
   }
 
-  private static List<String> table(Collection<RunResult> results, String library) {
+  private static List<String> table(
+      Collection<RunResult> results, String library, ControlWay way) {
     List<String> lines = new ArrayList<>();
     lines.add(String.format(Locale.ROOT, LINE, "weights", "from", "threads", "memory", "C", "Java",
         "Java/C", "of memory"));
@@ -84,6 +88,11 @@ public final class KernelRun {
           digits(java / memory)));
     }
     lines.add("GB/s of weights, all threads together; memory is plain reading of the same bytes");
+    if (way == ControlWay.STEPS) {
+      lines
+          .add("C takes the steps of Java's kernels, in the instructions that Java's vectors become"
+              + " (f16, q8_0 and int8 rows)");
+    }
     if (library.equals(WeightBenchmark.NONE)) {
       lines.add("no gcc was found, so nothing was measured against C");
     }

@@ -238,14 +238,142 @@ static float dot_q4_int8(
   }
 
 ROWS(rows_f32, dot_f32(w, x, n))
-ROWS(rows_f16, dot_f16(w, x, n))
 ROWS(rows_bf16, dot_bf16(w, x, n))
-ROWS(rows_q8_0, dot_q8_0(w, x, n))
 ROWS(rows_q4_0, dot_q4(w, 18, x, sums, n))
 ROWS(rows_q4_1, dot_q4(w, 20, x, sums, n))
+
+#if defined(JAVAS_STEPS) && defined(WIDE)
+/*
+ * The steps of Java's kernels in the instructions that its vectors become, and no others: halves are converted by shifts, for
+ * there is no conversion of them; bytes are multiplied as 16-bit numbers, for there is no product of bytes; weights are exact
+ * before they meet an activation. So what Java lacks in instructions is told from what its compiler loses.
+ */
+#define MOST_ELEMENTS 8192
+
+static __m256 shifted_halves(__m256i pairs, int odd) {
+  if (!odd) {
+    pairs = _mm256_slli_epi32(pairs, 16);
+  }
+  return _mm256_castsi256_ps(_mm256_and_si256(_mm256_srai_epi32(pairs, 3), _mm256_set1_epi32((int)0x8fffe000)));
+}
+
+/* Activations lie in blocks of 16: even elements, then odd ones; times 2^112, which the shifted halves lack. Four rows at once. */
+void rows_f16(ARGUMENTS) {
+  (void)bytes, (void)scales, (void)sums;
+  float a[MOST_ELEMENTS] __attribute__((aligned(64)));
+  for (int64_t i = 0; i < n; i += 16) {
+    for (int k = 0; k < 8; k++) {
+      a[i + k] = x[i + 2 * k] * 0x1p112f;
+      a[i + 8 + k] = x[i + 2 * k + 1] * 0x1p112f;
+    }
+  }
+  int64_t apart = count / 4;
+  for (int64_t r = 0; r < apart; r++) {
+    __m256 s[8];
+    for (int k = 0; k < 8; k++) {
+      s[k] = _mm256_setzero_ps();
+    }
+    for (int64_t i = 0; i < n; i += 16) {
+      __m256 even = _mm256_load_ps(a + i), odd = _mm256_load_ps(a + i + 8);
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; k++) {
+        __m256i p = _mm256_loadu_si256((const __m256i *)(w + (r + k * apart) * stride + 2 * i));
+        s[2 * k] = _mm256_fmadd_ps(shifted_halves(p, 0), even, s[2 * k]);
+        s[2 * k + 1] = _mm256_fmadd_ps(shifted_halves(p, 1), odd, s[2 * k + 1]);
+      }
+    }
+    for (int k = 0; k < 4; k++) {
+      out[r + k * apart] = total(_mm256_add_ps(s[2 * k], s[2 * k + 1]));
+    }
+  }
+  for (int64_t r = 4 * apart; r < count; r++) {
+    out[r] = dot_f16(w + r * stride, x, n);
+  }
+}
+
+static float dot_q8_0_steps(const uint8_t *w, const float *x, int64_t n) {
+  __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+  for (int64_t i = 0; i < n; i += 32, w += 34) {
+    __m256 d = _mm256_set1_ps(half_to_float(w));
+    s0 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 2), d), _mm256_loadu_ps(x + i), s0);
+    s1 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 10), d), _mm256_loadu_ps(x + i + 8), s1);
+    s0 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 18), d), _mm256_loadu_ps(x + i + 16), s0);
+    s1 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 26), d), _mm256_loadu_ps(x + i + 24), s1);
+  }
+  return total(_mm256_add_ps(s0, s1));
+}
+ROWS(rows_q8_0, dot_q8_0_steps(w, x, n))
+
+/* Activations as 16-bit numbers: of each block of 32 the first half, the second, the second less 16 times the first, and −8 times both. */
+typedef struct {
+  int16_t first[16], second[16], uncut[16], offset[16];
+} shorts;
+
+static void spread(const int8_t *x, int64_t n, shorts *to) {
+  for (int64_t b = 0; b < n / 32; b++) {
+    for (int k = 0; k < 16; k++) {
+      int l = x[32 * b + k], h = x[32 * b + 16 + k];
+      to[b].first[k] = (int16_t)l;
+      to[b].second[k] = (int16_t)h;
+      to[b].uncut[k] = (int16_t)(h - 16 * l);
+      to[b].offset[k] = (int16_t)(-8 * (l + h));
+    }
+  }
+}
+
+#define S16(p) _mm256_loadu_si256((const __m256i *)(p))
+#define B128(p) _mm_loadu_si128((const __m128i *)(p))
+
+static __m256i step_q8_0(const uint8_t *w, const shorts *x) {
+  __m256i v = _mm256_add_epi16(
+      _mm256_mullo_epi16(_mm256_cvtepi8_epi16(B128(w + 2)), S16(x->first)),
+      _mm256_mullo_epi16(_mm256_cvtepi8_epi16(B128(w + 18)), S16(x->second)));
+  return _mm256_add_epi32(_mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16), _mm256_srai_epi32(v, 16));
+}
+
+static __m256i step_q4(const uint8_t *w, const shorts *x, int centred) {
+  __m256i z = _mm256_cvtepu8_epi16(B128(w));
+  __m256i v = _mm256_add_epi16(
+      _mm256_mullo_epi16(z, S16(x->first)), _mm256_mullo_epi16(_mm256_srli_epi16(z, 4), S16(x->uncut)));
+  if (centred) {
+    v = _mm256_add_epi16(v, S16(x->offset));
+  }
+  return _mm256_srai_epi32(_mm256_mullo_epi32(v, _mm256_set1_epi32(0x10001)), 16);
+}
+
+/* Two blocks at a time, a sum each. */
+#define INT8_ROWS(NAME, STEP, STRIDE, MINIMUM)                                                          \
+  void NAME(ARGUMENTS) {                                                                                \
+    (void)x, (void)sums;                                                                                \
+    shorts spreads[MOST_ELEMENTS / 32];                                                                 \
+    spread(bytes, n, spreads);                                                                          \
+    for (int64_t r = 0; r < count; r++) {                                                               \
+      const uint8_t *p = w + r * stride;                                                                \
+      __m256 even = _mm256_setzero_ps(), odd = even;                                                    \
+      float least = 0;                                                                                  \
+      for (int64_t b = 0; b < n / 32; b += 2, p += 2 * STRIDE) {                                        \
+        const uint8_t *q = p + STRIDE;                                                                  \
+        even = _mm256_fmadd_ps(_mm256_cvtepi32_ps(STEP(p, spreads + b)),                                \
+                               _mm256_set1_ps(half_to_float(p) * scales[b]), even);                     \
+        odd = _mm256_fmadd_ps(_mm256_cvtepi32_ps(STEP(q, spreads + b + 1)),                             \
+                              _mm256_set1_ps(half_to_float(q) * scales[b + 1]), odd);                   \
+        MINIMUM                                                                                         \
+      }                                                                                                 \
+      out[r] = total(_mm256_add_ps(even, odd)) + least;                                                 \
+    }                                                                                                   \
+  }
+#define STEP40(p, x) step_q4((p) + 2, x, 1)
+#define STEP41(p, x) step_q4((p) + 4, x, 0)
+INT8_ROWS(int8_q8_0, step_q8_0, 34, )
+INT8_ROWS(int8_q4_0, STEP40, 18, )
+INT8_ROWS(int8_q4_1, STEP41, 20, least += half_to_float(p + 2) * sums[b] + half_to_float(q + 2) * sums[b + 1];)
+#else
+ROWS(rows_f16, dot_f16(w, x, n))
+ROWS(rows_q8_0, dot_q8_0(w, x, n))
 ROWS(int8_q8_0, dot_q8_0_int8(w, bytes, scales, n))
 ROWS(int8_q4_0, dot_q4_int8(w, 18, bytes, scales, sums, n))
 ROWS(int8_q4_1, dot_q4_int8(w, 20, bytes, scales, sums, n))
+#endif
 
 /* Columns add count factors x times n weights to out. */
 void columns_f16(ARGUMENTS) {
