@@ -23,7 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Runs the comparison of two models (DESIGN §8): ladders at two bundle widths, then what the first saves. */
+/** Runs the comparison of two models (docs/method.md): ladders at two bundle widths, then what the first saves. */
 public final class Comparer {
   private final Options options;
   private final Workers workers;

@@ -15,7 +15,7 @@ import java.util.function.Function;
 
 /**
  * I/O saved by the first model against the second: 1 − B_first/B_second with B the flash bytes per token at equal held-out
- * loss and equal resident memory (DESIGN §8). Each side gets its best realisable configuration: of its rules and quantised
+ * loss and equal resident memory (docs/method.md). Each side gets its best realisable configuration: of its rules and quantised
  * copies, and of streaming all that is not pinned, the one that reads least in a short real run, which is then run in
  * full. Cache and merging are the whole method's for both.
  */

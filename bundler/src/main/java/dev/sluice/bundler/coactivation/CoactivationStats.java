@@ -203,7 +203,7 @@ public final class CoactivationStats {
   }
 
   /**
-   * The top-average co-activation gap (DESIGN §8): mean over neurons that fired at least {@code minimumCount} times of
+   * The top-average co-activation gap (docs/papers.md): mean over neurons that fired at least {@code minimumCount} times of
    * max minus mean over j of P(j | i). Counts all pairs anew when there is no matrix.
    */
   public double gap(int minimumCount) {

@@ -5,7 +5,7 @@ package dev.sluice.bundler.coactivation;
  *
  * @param floor magnitude below which a firing does not count, the layer's threshold; 0 takes all
  * @param windowTokens if positive, only firings count whose neuron did not fire within that many tokens before: what a
- *     window cache of that length misses, given slots for all (DESIGN §9: the order that pays is fitted to the misses
+ *     window cache of that length misses, given slots for all (the order that pays is fitted to the misses
  *     after the cache); 0 takes all. The cache is taken to stay warm from one evaluation window to the next
  */
 public record FiringRule(float floor, int windowTokens) {

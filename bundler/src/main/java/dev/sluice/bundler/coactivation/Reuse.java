@@ -3,7 +3,7 @@ package dev.sluice.bundler.coactivation;
 import java.util.Arrays;
 
 /**
- * How much of what is active at a token was active shortly before it (DESIGN §8), and what independent neurons of the same
+ * How much of what is active at a token was active shortly before it (docs/papers.md), and what independent neurons of the same
  * rates would give. The text is cut into evaluation windows that start from an empty context, so nothing is compared across
  * their borders. Each of the two measures has its null: firing rates alone make much of it. Stateless.
  */

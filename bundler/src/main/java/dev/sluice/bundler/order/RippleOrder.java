@@ -6,7 +6,7 @@ import dev.sluice.bundler.coactivation.Partners.Extent;
 import java.util.PriorityQueue;
 
 /**
- * Ripple's greedy path (arXiv 2410.19274; DESIGN §9). Pairs are taken by firings together, descending, ties by the lower
+ * Ripple's greedy path (arXiv 2410.19274). Pairs are taken by firings together, descending, ties by the lower
  * and then the higher neuron; a pair is linked unless one of the two has two links already or both are on one path.
  * Pairs that never fired together are not linked. The paths that remain are laid end to end by {@link Paths}.
  *

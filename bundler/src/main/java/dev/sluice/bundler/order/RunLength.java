@@ -34,7 +34,7 @@ public record RunLength(long tokens, long wanted, long runs, long requests, long
       }
     }
 
-    /** The same in bytes, as readers are set: DESIGN §5 has gaps of 16 to 32 KiB and reads of 512 KiB at most. */
+    /** The same in bytes, as readers are set: gaps of 16 to 32 KiB, reads of 512 KiB at most. */
     public static Merging ofBytes(int gapBytes, int longestBytes, int strideBytes) {
       return new Merging(gapBytes / strideBytes, Math.max(1, longestBytes / strideBytes));
     }

@@ -75,7 +75,7 @@ public final class Bundler {
   }
 
   /**
-   * What a cache is expected to spare: the order that pays is fitted to the misses after it (DESIGN §9).
+   * What a cache is expected to spare: the order that pays is fitted to the misses after it.
    *
    * @param windowTokens firings within so many tokens of the neuron's last one do not count; 0 counts all
    * @param residentShare this share of each layer's neurons, the most frequent, stays in RAM; they come first on disk

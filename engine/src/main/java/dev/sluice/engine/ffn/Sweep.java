@@ -16,7 +16,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * Takes many positions through the model layer by layer, so that each layer's FFN weights are streamed once whatever
- * the number of positions (DESIGN §10). Blocks of positions run in parallel; the result does not depend on how they are cut.
+ * the number of positions. Blocks of positions run in parallel; the result does not depend on how they are cut.
  * One thread calls it; it owns nothing but buffers.
  */
 public final class Sweep {

@@ -7,7 +7,7 @@ import java.util.List;
 
 /**
  * One layer's cumulative error of tail truncation as a function of the threshold: CETT(ε) = mean over tokens of ‖sum of
- * neuron outputs with magnitude below ε‖ / ‖FFN output‖, from a dense run (ReLU² Wins; DESIGN §8).
+ * neuron outputs with magnitude below ε‖ / ‖FFN output‖, from a dense run (ReLU² Wins; docs/method.md).
  *
  * <p>Points ascend in both coordinates; between points the curve is read by linear interpolation of cett over log ε.
  * The grid is fine enough (32 points an octave) that the reading error is far below 1 % of ε. A threshold is then rounded
