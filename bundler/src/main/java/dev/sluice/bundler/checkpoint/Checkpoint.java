@@ -62,13 +62,20 @@ public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, G
   /** What will not be in the store as it is in the checkpoint, one clause each; usually none. */
   List<String> notes();
 
+  /** Reads all rows of a resident tensor, as the other one does. */
+  default MemorySegment readDense(DenseWeight weight, SegmentAllocator memory) {
+    return readDense(weight, 0, weight.rows(), memory);
+  }
+
   /**
-   * Reads a resident tensor.
+   * Reads rows of a resident tensor.
    *
-   * @return native memory of exactly its bytes, of {@code memory}
+   * @param firstRow a multiple of {@link DenseWeight#rowsTogether}, as {@code rows} is
+   * @return native memory of exactly their bytes, of {@code memory}
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
-  MemorySegment readDense(DenseWeight weight, SegmentAllocator memory);
+  MemorySegment readDense(
+      DenseWeight weight, int firstRow, int rows, SegmentAllocator memory);
 
   /**
    * Reads the FFN of one layer; takes its bytes in {@code memory}, and those of down once more.

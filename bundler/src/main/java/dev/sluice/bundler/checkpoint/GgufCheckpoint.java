@@ -124,11 +124,12 @@ final class GgufCheckpoint implements Checkpoint {
   }
 
   @Override
-  public MemorySegment readDense(DenseWeight weight, SegmentAllocator memory) {
+  public MemorySegment readDense(
+      DenseWeight weight, int firstRow, int rows, SegmentAllocator memory) {
     GgufFile.Tensor tensor = tensors.get(weight.name());
     int heads = interleavedHeads(weight.name());
     if (heads == 0) {
-      return read(tensor, memory);
+      return read(tensor, firstRow, rows, memory);
     }
     MemorySegment halves = WeightMemory.allocate(memory, tensor.bytes(), file.place(tensor));
     try (Arena whileSeparating = Arena.ofConfined()) {
@@ -179,9 +180,19 @@ final class GgufCheckpoint implements Checkpoint {
   }
 
   private MemorySegment read(GgufFile.Tensor tensor, SegmentAllocator memory) {
-    MemorySegment data = WeightMemory.allocate(memory, tensor.bytes(), file.place(tensor));
-    file.read(tensor, 0, data);
-    WeightMemory.requireFinite(data, storedType(tensor), file.place(tensor));
+    return read(tensor, 0, tensor.shape().getFirst(), memory);
+  }
+
+  private MemorySegment read(
+      GgufFile.Tensor tensor, long firstRow, long rows, SegmentAllocator memory) {
+    long allRows = tensor.shape().getFirst();
+    long elements = tensor.shape().stream().reduce(1L, (a, b) -> a * b);
+    long fromBytes = tensor.bytes() * firstRow / allRows; // a vector of blocks has no whole row
+    long bytes = tensor.bytes() * rows / allRows;
+    MemorySegment data = WeightMemory.allocate(memory, bytes, file.place(tensor));
+    file.read(tensor, fromBytes, data);
+    WeightMemory.requireFinite(data, storedType(tensor), file.place(tensor),
+        elements / allRows * firstRow, elements);
     return data;
   }
 
@@ -269,8 +280,9 @@ final class GgufCheckpoint implements Checkpoint {
     }
     tensors.put(rule.canonicalName(layer), tensor);
     if (!rule.inBundle()) {
-      dense.add(
-          new DenseWeight(rule.canonicalName(layer), source, type, shape, tensor.bytes()));
+      String canonical = rule.canonicalName(layer);
+      int together = shape.size() == 1 || interleavedHeads(canonical) > 0 ? shape.getFirst() : 1;
+      dense.add(new DenseWeight(canonical, source, type, shape, tensor.bytes(), together));
     }
     return Optional.of(tensor);
   }

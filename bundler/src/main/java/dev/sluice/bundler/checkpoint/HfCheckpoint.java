@@ -125,13 +125,16 @@ final class HfCheckpoint implements Checkpoint {
   }
 
   @Override
-  public MemorySegment readDense(DenseWeight weight, SegmentAllocator memory) {
+  public MemorySegment readDense(
+      DenseWeight weight, int firstRow, int rows, SegmentAllocator memory) {
     Located located = tensors.get(weight.name());
-    MemorySegment data = read(located, memory);
+    Conversion conversion = conversions.get(weight.name());
+    if (conversion == Conversion.AS_IS) {
+      return read(located, firstRow, rows, memory);
+    }
     List<Integer> shape = located.tensor().shape().stream().map(Math::toIntExact).toList();
-    return conversions
-        .get(weight.name())
-        .apply(data, TensorMap.storedType(located), shape, memory);
+    return conversion.apply(
+        read(located, memory), TensorMap.storedType(located), shape, memory);
   }
 
   @Override
@@ -163,10 +166,17 @@ final class HfCheckpoint implements Checkpoint {
   }
 
   private static MemorySegment read(Located located, SegmentAllocator memory) {
+    return read(located, 0, located.tensor().shape().getFirst(), memory);
+  }
+
+  private static MemorySegment read(
+      Located located, long firstRow, long rows, SegmentAllocator memory) {
     TensorType type = TensorMap.storedType(located);
-    MemorySegment data = allocate(located, memory);
-    located.file().read(located.tensor(), 0, data);
-    WeightMemory.requireFinite(data, type, located.place());
+    long rowBytes = located.tensor().bytes() / located.tensor().shape().getFirst();
+    MemorySegment data = WeightMemory.allocate(memory, rows * rowBytes, located.place());
+    located.file().read(located.tensor(), firstRow * rowBytes, data);
+    WeightMemory.requireFinite(data, type, located.place(), firstRow * rowBytes / type.bytes(1),
+        located.tensor().bytes() / type.bytes(1));
     return data;
   }
 
@@ -211,7 +221,8 @@ final class HfCheckpoint implements Checkpoint {
           TensorType type = conversion.storedType(TensorMap.storedType(located));
           found.add(
               new DenseWeight(
-                  name, located.tensor().name(), type, shape, type.bytes(elements)));
+                  name, located.tensor().name(), type, shape, type.bytes(elements),
+                  conversion == Conversion.AS_IS ? 1 : shape.getFirst()));
           conversions.put(name, conversion);
         }
       }

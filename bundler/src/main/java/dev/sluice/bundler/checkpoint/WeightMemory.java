@@ -28,21 +28,34 @@ final class WeightMemory {
     }
   }
 
+  /** As the other one, of a whole tensor. */
+  static void requireFinite(MemorySegment data, TensorType type, String place) {
+    requireFinite(data, type, place, 0, elements(data, type));
+  }
+
   /**
    * @param data whole elements or blocks of {@code type}
+   * @param firstElement the tensor's element that {@code data} begins with
+   * @param tensorElements of the tensor
    * @throws BadInputException naming the tensor and the first element that is not finite
    */
-  static void requireFinite(MemorySegment data, TensorType type, String place) {
+  static void requireFinite(
+      MemorySegment data, TensorType type, String place, long firstElement,
+      long tensorElements) {
     long index = ElementScan.firstNonFinite(data, type);
     if (index >= 0) {
       throw new BadInputException(
           place,
           (type.isFloat() ? "element " : "the scale of the block at element ")
-              + index
+              + (firstElement + index)
               + " of its "
-              + data.byteSize() / type.blockBytes() * type.blockElements()
+              + tensorElements
               + " is infinite or not a number",
           "fetch or export the weights again");
     }
+  }
+
+  static long elements(MemorySegment data, TensorType type) {
+    return data.byteSize() / type.blockBytes() * type.blockElements();
   }
 }

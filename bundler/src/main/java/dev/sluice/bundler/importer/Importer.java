@@ -3,21 +3,23 @@ package dev.sluice.bundler.importer;
 import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.checkpoint.DenseWeight;
 import dev.sluice.bundler.checkpoint.FfnWeights;
-import dev.sluice.bundler.checkpoint.RecycledMemory;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Provenance;
 import dev.sluice.storage.store.StoreWriter;
-import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -25,6 +27,9 @@ import java.util.stream.IntStream;
 public final class Importer {
   /** How many bytes of resident tensors a kill may cost. */
   private static final long KEEP_BYTES = 1 << 26;
+
+  /** How much of a resident tensor is read at a time. */
+  private static final long PIECE_BYTES = 1 << 23;
 
   private Importer() {}
 
@@ -43,8 +48,8 @@ public final class Importer {
    * as it was and nothing beside it. A kill leaves what was written to the next import of the same checkpoint, in the same
    * state, to the same target with the same options: it goes on with the next layer.
    *
-   * <p>Takes native memory for the largest resident tensor, or the FFN of three layers with
-   * their down matrices once more: the next two layers are read and turned while one is written.
+   * <p>Takes native memory for the FFN of three layers with their down matrices once more, or the largest resident tensor
+   * whose rows must change places: the next two layers are read and turned while one is written.
    *
    * @param storeTarget the store's folder; its parent must exist
    * @param progress hears bytes of weights in the store, of all
@@ -123,23 +128,51 @@ public final class Importer {
     }
 
     private void dense() {
-      long keptBytes = residentBytes;
-      try (RecycledMemory memory = new RecycledMemory()) {
-        for (DenseWeight weight : checkpoint.dense()) {
-          if (!written.contains(weight.name())) {
-            memory.reset();
-            append(
-                weight.name(), weight.type(), weight.shape(),
-                checkpoint.readDense(weight, memory));
-            if (residentBytes - keptBytes >= KEEP_BYTES) {
-              writer.keep();
-              keptBytes = residentBytes;
-            }
-          }
+      List<DenseWeight> missing = new ArrayList<>();
+      List<Function<SegmentAllocator, MemorySegment>> reads = new ArrayList<>();
+      for (DenseWeight weight : checkpoint.dense()) {
+        if (written.contains(weight.name())) {
           done(weight.bytes());
+        } else {
+          missing.add(weight);
+          int rows = pieceRows(weight);
+          for (int row = 0; row < weight.rows(); row += rows) {
+            int first = row;
+            int some = Math.min(rows, weight.rows() - row);
+            reads.add(memory -> checkpoint.readDense(weight, first, some, memory));
+          }
+        }
+      }
+      long keptBytes = residentBytes;
+      try (ReadAhead<MemorySegment> pieces = new ReadAhead<>(reads)) {
+        for (DenseWeight weight : missing) {
+          writer.dense(weight.name(), weight.type(), weight.shape(), pieces(weight, pieces));
+          count(weight.bytes());
+          if (residentBytes - keptBytes >= KEEP_BYTES) {
+            writer.keep();
+            keptBytes = residentBytes;
+          }
         }
       }
       writer.keep();
+    }
+
+    private static int pieceRows(DenseWeight weight) {
+      long rowBytes = weight.bytes() / weight.rows();
+      return (int) Math.clamp(PIECE_BYTES / rowBytes, weight.rowsTogether(), weight.rows());
+    }
+
+    /** As many of the pieces that are read as make up a tensor. */
+    private Iterator<MemorySegment> pieces(
+        DenseWeight weight, ReadAhead<MemorySegment> pieces) {
+      return IntStream.range(0, Math.ceilDiv(weight.rows(), pieceRows(weight)))
+          .mapToObj(
+              i -> {
+                MemorySegment piece = pieces.next();
+                done(piece.byteSize());
+                return piece;
+              })
+          .iterator();
     }
 
     private void layers() {
@@ -148,11 +181,17 @@ public final class Importer {
       int[] checkpointOrder = IntStream.range(0, spec.feedForward()).toArray();
       int first = writer.written().layers();
       doneBytes += first * layerBytes;
-      try (LayerReadAhead layers = new LayerReadAhead(checkpoint, first)) {
+      List<Function<SegmentAllocator, FfnWeights>> reads = new ArrayList<>();
+      for (int i = first; i < spec.layers(); i++) {
+        int layer = i;
+        reads.add(memory -> checkpoint.readFfn(layer, memory));
+      }
+      try (ReadAhead<FfnWeights> layers = new ReadAhead<>(reads)) {
         for (int layer = first; layer < spec.layers(); layer++) {
           FfnWeights ffn = layers.next();
           for (FfnWeights.ColumnScales scales : ffn.scales()) {
-            append(scales.name(), scales.type(), scales.shape(), scales.data());
+            writer.dense(scales.name(), scales.type(), scales.shape(), scales.data());
+            count(scales.data().byteSize());
           }
           writer.ffnLayer(layer, checkpointOrder, ffn::copyBundle);
           writer.keep();
@@ -161,11 +200,9 @@ public final class Importer {
       }
     }
 
-    private void append(
-        String name, TensorType type, List<Integer> shape, MemorySegment data) {
-      writer.dense(name, type, shape, data);
+    private void count(long bytes) {
       residentTensors++;
-      residentBytes += data.byteSize();
+      residentBytes += bytes;
     }
 
     private void done(long bytes) {

@@ -89,11 +89,29 @@ class CheckpointContractTest {
             one.readDense(weight, arena).toArray(ValueLayout.JAVA_BYTE),
             other.readDense(same, arena).toArray(ValueLayout.JAVA_BYTE),
             weight.name());
+        assertPiecesMakeWhole(one, weight, arena);
+        assertPiecesMakeWhole(other, same, arena);
       }
     }
     for (int layer = 0; layer < one.spec().layers(); layer++) {
       assertSameBundles(one, other, layer);
     }
+  }
+
+  private static void assertPiecesMakeWhole(
+      Checkpoint checkpoint, DenseWeight weight, Arena arena) {
+    MemorySegment whole = checkpoint.readDense(weight, arena);
+    int rows = Math.max(weight.rowsTogether(), 3);
+    long at = 0;
+    for (int row = 0; row < weight.rows(); row += rows) {
+      MemorySegment piece =
+          checkpoint.readDense(weight, row, Math.min(rows, weight.rows() - row), arena);
+      assertEquals(
+          -1, piece.mismatch(whole.asSlice(at, piece.byteSize())),
+          weight.name() + " from row " + row);
+      at += piece.byteSize();
+    }
+    assertEquals(whole.byteSize(), at, weight.name());
   }
 
   private static void assertSameBundles(Checkpoint one, Checkpoint other, int layer) {

@@ -16,9 +16,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -329,6 +331,35 @@ class CheckpointTest {
     // Only a change that puts the same byte back can pass: every name, shape, type and offset
     // counts.
     assertTrue(refused > 1_900, "refused " + refused);
+  }
+
+  /** A piece's message counts from the tensor's beginning. */
+  @Test
+  void namesTheElementThatIsNotFinite() throws IOException {
+    CheckpointFolder.llama().write(folder);
+    DenseWeight embed;
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      embed =
+          checkpoint.dense().stream().filter(w -> w.name().equals("embed")).findFirst()
+              .orElseThrow();
+    }
+    Path file = folder.resolve("model.safetensors");
+    long elementBytes = embed.type().bytes(1);
+    long bad = embed.bytes() / elementBytes - 2;
+    try (SafetensorsFile opened = SafetensorsFile.open(file);
+        FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      long at = opened.tensors().get(embed.source()).offsetBytes() + bad * elementBytes;
+      channel.write(ByteBuffer.wrap(new byte[] {-1, -1, -1, 127}, 0, (int) elementBytes), at);
+    }
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        Arena arena = Arena.ofConfined()) {
+      BadInputException refused =
+          assertThrows(
+              BadInputException.class,
+              () -> checkpoint.readDense(embed, embed.rows() - 1, 1, arena));
+      assertTrue(refused.getMessage().contains("element " + bad + " of its "),
+          refused.getMessage());
+    }
   }
 
   private static void readAll(Path folder) {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 
@@ -26,26 +27,53 @@ final class DenseFile implements AutoCloseable {
 
   void append(String name, TensorType type, List<Integer> shape, MemorySegment data)
       throws IOException {
+    long bytes = check(name, type, shape);
+    if (bytes != data.byteSize()) {
+      throw impossible(name, type, shape, data.byteSize());
+    }
+    append(name, type, shape, List.of(data).iterator());
+  }
+
+  /** @param pieces its bytes, in order */
+  void append(String name, TensorType type, List<Integer> shape, Iterator<MemorySegment> pieces)
+      throws IOException {
+    long bytes = check(name, type, shape);
+    padTo(Math.ceilDiv(file.bytes(), StoreFormat.DENSE_ALIGNMENT_BYTES)
+        * (long) StoreFormat.DENSE_ALIGNMENT_BYTES);
+    long begin = file.bytes();
+    while (pieces.hasNext()) {
+      file.append(pieces.next());
+    }
+    if (file.bytes() - begin != bytes) {
+      throw new IllegalArgumentException(
+          "tensor " + name + ": pieces of " + (file.bytes() - begin) + " bytes, not " + bytes);
+    }
+    names.add(name);
+    tensors.add(new DenseTensor(name, type, shape, begin, bytes));
+  }
+
+  /** How many bytes a tensor has, if there can be one. */
+  private long check(String name, TensorType type, List<Integer> shape) {
     boolean shaped =
         !shape.isEmpty()
             && shape.size() <= DirectoryFormat.MAX_DIMENSIONS
             && shape.stream().allMatch(extent -> extent > 0);
-    if (!shaped || DirectoryFormat.tensorBytes(name, type, shape) != data.byteSize()) {
-      throw new BadInputException(
-          "tensor " + name,
-          data.byteSize() + " bytes cannot have shape " + shape + " of " + type,
-          "check the checkpoint");
+    if (!shaped) {
+      throw impossible(name, type, shape, 0);
     }
     boolean named = !name.isEmpty() && name.length() <= DirectoryFormat.MAX_TENSOR_NAME;
     if (!named || names.contains(name) || names.size() == DirectoryFormat.MAX_TENSORS) {
       throw new BadInputException(
           "tensor " + name, "is there twice, or its name cannot be used", "check the checkpoint");
     }
-    padTo(Math.ceilDiv(file.bytes(), StoreFormat.DENSE_ALIGNMENT_BYTES)
-        * (long) StoreFormat.DENSE_ALIGNMENT_BYTES);
-    names.add(name);
-    tensors.add(new DenseTensor(name, type, shape, file.bytes(), data.byteSize()));
-    file.append(data);
+    return DirectoryFormat.tensorBytes(name, type, shape);
+  }
+
+  private static BadInputException impossible(
+      String name, TensorType type, List<Integer> shape, long bytes) {
+    return new BadInputException(
+        "tensor " + name, bytes + " bytes cannot have shape " + shape + " of " + type,
+        "check the checkpoint");
   }
 
   /** Those written so far, in file order. */

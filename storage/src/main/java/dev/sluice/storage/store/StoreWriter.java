@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -345,6 +346,22 @@ public final class StoreWriter implements AutoCloseable {
     checkOpen();
     try {
       dense.append(name, type, shape, data);
+    } catch (IOException e) {
+      throw abandoned(staging.writeFault(e));
+    }
+  }
+
+  /**
+   * As the other one, of a tensor that need not be in memory as a whole.
+   *
+   * @param pieces its bytes, in order; each is asked for when the one before is copied. If one cannot be had, the writer can
+   *     only be closed
+   */
+  public void dense(
+      String name, TensorType type, List<Integer> shape, Iterator<MemorySegment> pieces) {
+    checkOpen();
+    try {
+      dense.append(name, type, shape, pieces);
     } catch (IOException e) {
       throw abandoned(staging.writeFault(e));
     }

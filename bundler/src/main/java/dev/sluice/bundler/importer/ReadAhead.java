@@ -1,62 +1,68 @@
 package dev.sluice.bundler.importer;
 
-import dev.sluice.bundler.checkpoint.Checkpoint;
-import dev.sluice.bundler.checkpoint.FfnWeights;
 import dev.sluice.bundler.checkpoint.RecycledMemory;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 
 /**
- * Reads the FFN of each layer, checks and turns it, two layers ahead of whoever takes them, each on a thread of its own:
- * one waits for the device while the other turns. Holds three layers at most. Used by one thread.
+ * Reads one thing after another, two ahead of whoever takes them, each on a thread of its own: one waits for the device while
+ * the other checks and turns. Holds three at most. Used by one thread.
+ *
+ * @param <T> what is read
  */
-final class LayerReadAhead implements AutoCloseable {
+final class ReadAhead<T> implements AutoCloseable {
   private static final int AHEAD = 2;
 
-  private final Checkpoint checkpoint;
-  private final ExecutorService reader =
+  private final List<Function<SegmentAllocator, T>> reads;
+  private final ExecutorService readers =
       Executors.newFixedThreadPool(
           AHEAD, Thread.ofPlatform().name("sluice-read-ahead-", 0).daemon().factory());
   private final RecycledMemory[] memories = new RecycledMemory[AHEAD + 1];
-  private final Queue<Future<FfnWeights>> ahead = new ArrayDeque<>(); // in the order of layers
-  private int nextLayer;
+  private final Queue<Future<T>> ahead = new ArrayDeque<>(); // in the order of reads
+  private int begun;
 
-  /** Begins with {@code firstLayer}, if there is one. */
-  LayerReadAhead(Checkpoint checkpoint, int firstLayer) {
-    this.checkpoint = checkpoint;
-    this.nextLayer = firstLayer;
+  /**
+   * Begins with the first ones.
+   *
+   * @param reads each gets memory that is its own until two more are taken
+   */
+  ReadAhead(List<Function<SegmentAllocator, T>> reads) {
+    this.reads = List.copyOf(reads);
     Arrays.setAll(memories, i -> new RecycledMemory());
     for (int i = 0; i < AHEAD; i++) {
-      readNext();
+      beginNext();
     }
   }
 
-  private void readNext() {
-    if (nextLayer < checkpoint.spec().layers()) {
-      int layer = nextLayer++;
-      ahead.add(reader.submit(() -> load(layer)));
+  private void beginNext() {
+    if (begun < reads.size()) {
+      int index = begun++;
+      ahead.add(readers.submit(() -> read(index)));
     }
   }
 
-  /** The next layer; the one before is gone then. */
-  FfnWeights next() {
-    FfnWeights loaded = await(ahead.remove());
-    readNext();
-    return loaded;
-  }
-
-  private FfnWeights load(int layer) {
-    RecycledMemory memory = memories[layer % memories.length];
+  private T read(int index) {
+    RecycledMemory memory = memories[index % memories.length];
     memory.reset();
-    return checkpoint.readFfn(layer, memory);
+    return reads.get(index).apply(memory);
   }
 
-  private static FfnWeights await(Future<FfnWeights> future) {
+  /** The next one; the one before is gone then. */
+  T next() {
+    T read = await(ahead.remove());
+    beginNext();
+    return read;
+  }
+
+  private static <T> T await(Future<T> future) {
     boolean interrupted = false;
     try {
       while (true) {
@@ -82,7 +88,7 @@ final class LayerReadAhead implements AutoCloseable {
   /** Waits for reads that are still going on; what they bring, or how they fail, no longer matters. */
   @Override
   public void close() {
-    reader.close();
+    readers.close();
     for (RecycledMemory memory : memories) {
       memory.close();
     }
