@@ -78,28 +78,19 @@ final class CachesBenchCommand implements Callable<Integer> {
       description = "Where the copy is made, and deleted. Default: the current folder.")
   private Path folder;
 
-  @Option(names = "--markdown", paramLabel = "FILE", description = "Also write Markdown.")
-  private Path markdown;
-
-  @Option(names = {"-o", "--output"}, paramLabel = "FILE",
-      description = "Also write the JSON object to this file.")
-  private Path output;
-
-  @Option(names = "--json", description = "Print one JSON object instead of tables.")
-  private boolean json;
+  @Mixin
+  private FigureOptions figures;
 
   @Override
   public Integer call() {
-    ReportOptions.requireWritable(output);
-    ReportOptions.requireWritable(markdown);
+    figures.requireWritable();
     CacheResult result;
     try (ProgressBar bar = new ProgressBar()) {
       result = CacheTrial.run(plan(), new Main.Version().getVersion()[0], Processor.name(), bar);
     }
-    ReportOptions.write(markdown, CacheReport.markdown(result));
-    ReportOptions.write(output, JsonReport.json(result));
-    spec.commandLine().getOut().print(json ? JsonReport.json(result) + "\n"
-        : CacheReport.render(result, Terminal.columns()));
+    spec.commandLine().getOut().print(figures.written(JsonReport.json(result),
+        () -> CacheReport.markdown(result),
+        () -> CacheReport.render(result, Terminal.columns())));
     return 0;
   }
 

@@ -33,7 +33,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "io",
     description = {
-      "Measures the storage engine. Without options: JMH benchmarks of readers, planner, window cache and checksums.",
+      "Measures the storage engine. Without options: JMH benchmarks of readers, planner, window cache and checksums (-o then "
+          + "writes JMH's JSON).",
       "--against-c lets the readers race a C loop with io_uring, O_DIRECT and huge pages that gcc compiles on the spot, in "
           + "turns; with --store and --trace also over what the tokens of a trace miss.",
       "Figures hold for an idle machine only."
@@ -97,20 +98,12 @@ final class IoBenchCommand implements Callable<Integer> {
   @Mixin
   private GuestOption guest;
 
-  @Option(names = "--markdown", paramLabel = "FILE", description = "Also write Markdown.")
-  private Path markdown;
-
-  @Option(names = {"-o", "--output"}, paramLabel = "FILE",
-      description = "Also write the JSON object to this file; without --against-c JMH's.")
-  private Path output;
-
-  @Option(names = "--json", description = "Print one JSON object instead of tables.")
-  private boolean json;
+  @Mixin
+  private FigureOptions figures;
 
   @Override
   public Integer call() {
-    ReportOptions.requireWritable(output);
-    ReportOptions.requireWritable(markdown);
+    figures.requireWritable();
     if (!againstC) {
       return benchmarks();
     }
@@ -118,10 +111,8 @@ final class IoBenchCommand implements Callable<Integer> {
     try (ProgressBar bar = new ProgressBar()) {
       race = ReaderRace.run(plan(), new Main.Version().getVersion()[0], Processor.name(), bar);
     }
-    ReportOptions.write(markdown, RaceReport.markdown(race));
-    ReportOptions.write(output, JsonReport.json(race));
-    spec.commandLine().getOut()
-        .print(json ? JsonReport.json(race) + "\n" : RaceReport.render(race, Terminal.columns()));
+    spec.commandLine().getOut().print(figures.written(JsonReport.json(race),
+        () -> RaceReport.markdown(race), () -> RaceReport.render(race, Terminal.columns())));
     return 0;
   }
 
@@ -133,7 +124,7 @@ final class IoBenchCommand implements Callable<Integer> {
     if (baseline != null && !Files.isRegularFile(baseline)) {
       throw new BadInputException(baseline, "is no file", "make it with sluice bench io -o FILE");
     }
-    Path result = output == null ? temporary() : output;
+    Path result = figures.output().orElseGet(IoBenchCommand::temporary);
     try {
       new Runner(new OptionsBuilder().forks(1)
           .include("dev\\.sluice\\.bench\\.io\\..*").include(WINDOW_CACHE)
@@ -152,7 +143,7 @@ final class IoBenchCommand implements Callable<Integer> {
       throw new FaultException("bench io", "JMH gave up (" + e.getMessage() + ")",
           "see its output above", e);
     } finally {
-      if (output == null) {
+      if (figures.output().isEmpty()) {
         result.toFile().delete();
       }
     }
