@@ -45,7 +45,7 @@ public record Effort(
         List.of("quantised-1", "quantised-2", "quantised-4", "quantised-8", "low-rank-16",
             "low-rank-32", "low-rank-64", "trained-16", "trained-32", "trained-64",
             "trained-relu-64", "early-low-rank-64", "early-trained-64", "cascade-16-2",
-            "cascade-32-4"),
+            "cascade-32-4", "moefication"),
         List.of(0.9, 0.95, 0.97, 0.99, 0.997), List.of(32, 96, 192), 256, 4_000);
   }
 

@@ -6,6 +6,11 @@ import dev.sluice.bench.papers.ResultTable.Column;
 import dev.sluice.bench.papers.ResultTable.Digits;
 import dev.sluice.bench.papers.ResultTable.Place;
 import dev.sluice.bench.papers.ResultTable.Rows;
+import dev.sluice.bench.papers.StepReplay.Geometry;
+import dev.sluice.bench.papers.StepReplay.Reads;
+import dev.sluice.bench.papers.StepReplay.Step;
+import dev.sluice.bench.synth.Profile;
+import dev.sluice.bench.synth.SimulatedActivity;
 import dev.sluice.engine.eval.WindowedQuality;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
@@ -17,6 +22,11 @@ import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.Preset;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.engine.session.Session;
+import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.block.BlockReader;
+import dev.sluice.storage.block.BlockReaders;
+import dev.sluice.storage.plan.DeviceModel;
+import dev.sluice.storage.plan.DeviceProbe;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
@@ -37,6 +47,9 @@ final class SystemsCompared implements Experiment {
   private static final double RAM_SHARE = 0.5;
   private static final int ROUNDS = 2;
   private static final int WARM_TOKENS = 16;
+
+  /** Of the windows in LLM in a flash. */
+  private static final int WINDOW_TOKENS = 5;
 
   /** Bundles below a page stand for wider ones. */
   private static final int NARROW_BYTES = 4096;
@@ -98,16 +111,18 @@ final class SystemsCompared implements Experiment {
 
   @Override
   public Findings run(Laboratory laboratory) {
-    laboratory.expect(laboratory.models().size());
+    laboratory.expect(laboratory.models().size() + 1);
     List<Case> cases = new ArrayList<>();
     for (Measurements model : laboratory.models()) {
       laboratory.step(model.model().name());
       int decoded = laboratory.effort().ioTokens();
       cases.add(new Case(model, model.keep("systems", model.heldOut(),
-          List.of("presets " + definitions(), "tokens " + decoded, "rounds " + ROUNDS,
+          List.of("presets 2 " + definitions(), "tokens " + decoded, "rounds " + ROUNDS,
               "ram " + RAM_SHARE, "predictors " + laboratory.effort().predictors()),
           Outcomes.class, () -> measure(laboratory, model, decoded))));
     }
+    laboratory.step("OPT-6.7B");
+    Replay replay = replay(laboratory);
     return new Findings(key(), "Systems as configurations", List.of(
         String.format(Locale.ROOT,
             "Each preset predicts, pins, caches and merges as its paper does, as far as docs/presets.md says; kernels, formats, "
@@ -116,7 +131,64 @@ final class SystemsCompared implements Experiment {
                 + "teacher-forced, %d rounds in turns, %d warm tokens before each. Models are small, so a token's time is "
                 + "mostly the waiting for reads.",
             100 * RAM_SHARE, ROUNDS, WARM_TOKENS),
-        winners(cases)), List.of(table(cases)), List.<Chart>of());
+        winners(cases),
+        "dip-ca's perplexity is of decoding token by token with its cache, windows of 256 from an empty one; the others' of "
+            + "blocks.",
+        replay.sentence()), List.of(table(cases), replay.table()), List.<Chart>of());
+  }
+
+  /** The steps of LLM in a flash with their times by device models; no model is run and nothing is read. */
+  private record Replay(ResultTable table, String sentence) {}
+
+  private static Replay replay(Laboratory laboratory) {
+    DeviceModel paper = StepReplay.paperFlash();
+    DeviceModel here = device(laboratory.models().getFirst().model());
+    Geometry opt = Geometry.OPT_6_7B;
+    int tokens = laboratory.effort().ioTokens();
+    List<dev.sluice.bundler.coactivation.Activity> layers = SimulatedActivity.layers(
+        Profile.OPT_6_7B, opt.layers(), opt.neurons(), WINDOW_TOKENS + tokens, Effort.SEED);
+    StepReplay steps = new StepReplay(opt, USUAL.maxRequestBytes());
+    Rows rows = new Rows();
+    for (Step step : Step.values()) {
+      Reads reads = steps.of(step, layers, WINDOW_TOKENS, USUAL.gapBytes(), WINDOW_TOKENS);
+      rows.add(step.name().toLowerCase(Locale.ROOT), step.does(), reads.bytes() / 1e9,
+          reads.requests(), step.publishedMillis(), reads.millis(paper), reads.millis(here));
+    }
+    Reads named = steps.of(Step.PREDICTOR, layers, WINDOW_TOKENS, USUAL.gapBytes(), WINDOW_TOKENS);
+    Reads fresh = steps.of(Step.BUNDLING, layers, WINDOW_TOKENS, USUAL.gapBytes(), WINDOW_TOKENS);
+    String sentence = String.format(Locale.ROOT,
+        "OPT-6.7B is not run: made-up firings with the statistics that LLM in a flash gives (%.1f %% of neurons named, %.1f %% new to a "
+            + "window of five tokens; seed %d) are planned for its shape, and times are simulated: t0 per request and bytes "
+            + "over a bandwidth, %.1f us and %.1f GB/s as fitted to the throughputs of the paper's own table, and %.1f us and "
+            + "%.1f GB/s as probed here just now.",
+        100 * named.bytes() / opt.ffnBytes(), 100 * fresh.bytes() / opt.ffnBytes(), Effort.SEED,
+        paper.requestMicros(), paper.bytesPerSecond() / 1e9, here.requestMicros(),
+        here.bytesPerSecond() / 1e9);
+    return new Replay(new ResultTable("opt_replay",
+        "OPT-6.7B, simulated, beside LLM in a flash's published I/O", Place.EVERYWHERE, List.of(
+            Column.text("step", "step"), Column.text("does", "what it does").ranked(3),
+            Column.figure("read_gb_per_token", "GB per token", "GB", Digits.THREE)
+                .meaning("Of matrices in float16, by the step's definition; counted, not read."),
+            Column.figure("requests_per_token", "requests per token", "reqs", Digits.COUNT)
+                .ranked(1)
+                .meaning(
+                    "Large reads end at 512 KiB; rows, columns and bundles are a request each until neighbours are joined."),
+            Column.figure("published_io_ms", "published, ms", "paper\nms", Digits.ONE)
+                .meaning(
+                    "I/O of a token on an M1 Max, half of the model in RAM (arXiv 2312.11514)."),
+            Column.figure("simulated_paper_flash_ms", "simulated, paper's flash, ms",
+                "sim.\npaper", Digits.ONE)
+                .meaning(
+                    "By the line fitted to 1.25 GB/s at 8 KiB, 2.25 at 16 KiB and 6.1 for large reads."),
+            Column.figure("simulated_here_ms", "simulated, this device, ms", "sim.\nhere",
+                Digits.ONE).meaning("By the line probed on this machine's disk.")),
+        rows.all()), sentence);
+  }
+
+  private static DeviceModel device(PaperModel model) {
+    try (BlockReader reader = BlockReaders.open(model.store().ffn().file(), model.backend())) {
+      return DeviceProbe.measure(reader, model.store().ffnFileBytes());
+    }
   }
 
   /** A preset that is redefined is measured anew. */
@@ -227,7 +299,7 @@ final class SystemsCompared implements Experiment {
     private final Store store;
     private final int[] tokens;
     private final List<String> known = new ArrayList<>();
-    private final List<WindowedQuality.Result> results = new ArrayList<>();
+    private final List<DecodedQuality> results = new ArrayList<>();
 
     Quality(PaperModel model, Store store, int[] tokens) {
       this.model = model;
@@ -235,20 +307,47 @@ final class SystemsCompared implements Experiment {
       this.tokens = tokens;
     }
 
-    WindowedQuality.Result of(PredictorChoice predictor, Activity activity) {
+    DecodedQuality of(Preset preset, PredictorChoice predictor, Activity activity,
+        Residency residency) {
       int at = known.indexOf(predictor.toString());
       if (at >= 0) {
         return results.get(at);
       }
+      DecodedQuality result = predictor.kind() == PredictorChoice.Kind.DIP_CA
+          ? decoded(preset, predictor, activity, residency) : inBlocks(predictor, activity);
+      known.add(predictor.toString());
+      results.add(result);
+      return result;
+    }
+
+    /** Who reads does not matter to it, so that the page cache may. */
+    private DecodedQuality decoded(Preset preset, PredictorChoice predictor, Activity activity,
+        Residency residency) {
+      int layers = store.spec().layers();
+      Residency none = new Residency(0, 0, residency.pinning(), residency.policy(),
+          residency.spillPlaces());
+      try (Engine all = new Engine(store, model.workers(), Backend.MMAP, Activity.exact(layers),
+          PredictorChoice.ALL);
+          Engine engine =
+              new Engine(store, model.workers(), Backend.MMAP, activity, predictor);
+          Session dense =
+              new Session(all, Effort.WINDOW_TOKENS, none, preset.merging(USUAL));
+          Session session =
+              new Session(engine, Effort.WINDOW_TOKENS, residency, preset.merging(USUAL))) {
+        return DecodedQuality.measure(dense, session, tokens, Effort.WINDOW_TOKENS,
+            store.spec().vocabulary());
+      }
+    }
+
+    private DecodedQuality inBlocks(PredictorChoice predictor, Activity activity) {
       try (Engine engine =
           new Engine(store, model.workers(), model.backend(), activity, predictor);
           LayerStream layers = engine.openLayers()) {
         WindowedQuality.Result result =
             engine.windowedQuality(layers, tokens, Effort.WINDOW_TOKENS)
                 .measure(activity, engine.blockPredictor(), ProgressListener.SILENT);
-        known.add(predictor.toString());
-        results.add(result);
-        return result;
+        return new DecodedQuality(result.perplexity(), result.windows().stream()
+            .mapToDouble(WindowedQuality.Window::divergenceNats).average().orElseThrow());
       }
     }
   }
@@ -258,7 +357,6 @@ final class SystemsCompared implements Experiment {
       Activity thresholds, int[] tokens, int from, int decoded, Quality quality) {
     boolean dense = predictor.kind() == PredictorChoice.Kind.ALL;
     Activity activity = dense ? Activity.exact(of.spec().layers()) : thresholds;
-    WindowedQuality.Result judged = quality.of(predictor, activity);
     try (Engine engine =
         new Engine(store, of.workers(), of.backend(), activity, predictor)) {
       RunShape shape =
@@ -268,6 +366,7 @@ final class SystemsCompared implements Experiment {
       Residency residency = new Residency(plan.slots(),
           (int) Math.round(preset.pinnedShare() * plan.slots()), preset.pinning(),
           preset.policy(), plan.needs().spillPlaces());
+      DecodedQuality judged = quality.of(preset, predictor, activity, residency);
       try (Session session = new Session(engine, Effort.WINDOW_TOKENS, residency,
           preset.merging(USUAL))) {
         List<Double> hits = new ArrayList<>();
@@ -300,8 +399,7 @@ final class SystemsCompared implements Experiment {
                 + perToken(session, Quantity.WAIT_NANOS, decoded)) / 1e6,
             perToken(session, Quantity.COMPUTE_NANOS, decoded) / 1e6,
             Arrays.stream(millis).boxed().toList(), hits, judged.perplexity(),
-            judged.windows().stream().mapToDouble(WindowedQuality.Window::divergenceNats)
-                .average().orElseThrow());
+            judged.divergenceNats());
       }
     }
   }
