@@ -4,6 +4,7 @@ import dev.sluice.bench.papers.ModelSource.Origin;
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
 import dev.sluice.bundler.predictor.PredictorRecipe;
+import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
@@ -11,6 +12,7 @@ import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.trace.TraceReader;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,6 +45,15 @@ final class PredictorStores {
     return names;
   }
 
+  private static void makeFolder(Path folder) {
+    try {
+      Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new FaultException(folder, "cannot be made (" + FaultException.reason(e) + ")",
+          "name another folder", e);
+    }
+  }
+
   /** Fits and writes it, unless it is there. */
   static void make(Path folder, Measurements model, Origin origin, double recall) {
     if (Files.exists(folder)) {
@@ -50,6 +61,7 @@ final class PredictorStores {
     }
     List<PredictorRecipe> recipes =
         predictors(model.effort()).stream().map(PredictorRecipe::parse).toList();
+    makeFolder(folder.getParent());
     try (Store store = Store.open(origin.imported());
         TraceReader trace = TraceReader.open(origin.trace())) {
       Bundler.bundle(store, trace, origin.trace(),

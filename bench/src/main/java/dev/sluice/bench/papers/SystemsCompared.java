@@ -117,7 +117,8 @@ final class SystemsCompared implements Experiment {
       laboratory.step(model.model().name());
       int decoded = laboratory.effort().ioTokens();
       cases.add(new Case(model, model.keep("systems", model.heldOut(),
-          List.of("presets 2 " + definitions(), "tokens " + decoded, "rounds " + ROUNDS,
+          List.of("presets " + definitions(model.model().store()), "tokens " + decoded,
+              "rounds " + ROUNDS,
               "ram " + RAM_SHARE, "predictors " + laboratory.effort().predictors()),
           Outcomes.class, () -> measure(laboratory, model, decoded))));
     }
@@ -192,10 +193,11 @@ final class SystemsCompared implements Experiment {
   }
 
   /** A preset that is redefined is measured anew. */
-  private static List<String> definitions() {
+  private static List<String> definitions(Store store) {
     return Arrays.stream(Preset.values())
         .map(preset -> preset.key() + " " + preset.pinnedShare() + " " + preset.policy() + " "
-            + preset.merging(USUAL))
+            + preset.merging(USUAL) + " "
+            + preset.predictor(store).map(PredictorChoice::toString).orElse("default"))
         .toList();
   }
 

@@ -34,8 +34,11 @@ public enum Preset {
   POWERINFER2("powerinfer2", Foresight.GATE_FIRST, 0.5, new CachePolicy.Lru(), Merge.SAME_PAGE),
   /** Ripple (2410.19274): its order is the store's; reads run over gaps, and long runs are seldom admitted to the cache. */
   RIPPLE("ripple", Foresight.TRAINED, 0, new CachePolicy.Ripple(CachePolicy.SEED), Merge.GAPS),
-  /** MoEfication (2110.01786): balanced experts chosen by a router; nothing is said of memory, so what was used last stays. */
-  MOEFICATION("moefication", Foresight.EXPERTS, 0, new CachePolicy.Lru(), Merge.GAPS),
+  /**
+   * MoEfication (2110.01786): balanced experts chosen by a router. Nothing is said of memory, and what was used last would be of no
+   * use where a token's experts are more than the slots, so slots are used as ours are.
+   */
+  MOEFICATION("moefication", Foresight.EXPERTS, 0.9, CachePolicy.usual(), Merge.GAPS),
   /** DIP-CA (2412.01380): of the neurons that would have to be read, the small ones are left out, as a budget allows. */
   DIP_CA("dip-ca", Foresight.CACHE_AWARE, 0, new CachePolicy.Lru(), Merge.GAPS),
   /** What runs without a preset. */
@@ -61,7 +64,7 @@ public enum Preset {
 
   private static final int CHUNK_BYTES = 32 << 10;
 
-  private static final int CACHE_AWARE_PERCENT = 10;
+  private static final int CACHE_AWARE_PERCENT = 5;
 
   private final String key;
   private final Foresight foresight;
