@@ -8,6 +8,7 @@ import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.DeviceModels;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
@@ -80,7 +81,7 @@ final class BundleCommand implements Callable<Integer> {
       paramLabel = "BITS",
       split = ",",
       defaultValue = "2,4",
-      description = "Quantised copies to make: any of 1, 2, 4, 8, or 0 for none. Default: ${DEFAULT-VALUE}.")
+      description = "Quantised copies to make: any of 1, 2, 3, 4, 8, or 0 for none. Default: ${DEFAULT-VALUE}.")
   private List<Integer> predictorBits;
 
   @Option(
@@ -123,10 +124,10 @@ final class BundleCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     List<Integer> bits = predictorBits.stream().filter(b -> b != 0).distinct().toList();
-    if (!List.of(1, 2, 4, 8).containsAll(bits)) {
+    if (!PackedRows.BITS.containsAll(bits)) {
       throw new BadInputException(
           "--predictor-bits " + joined(predictorBits), "is not possible",
-          "give any of 1, 2, 4, 8, or 0");
+          "give any of 1, 2, 3, 4, 8, or 0");
     }
     List<PredictorRecipe> recipes =
         Stream.concat(bits.stream().map(PredictorRecipe::quantised),

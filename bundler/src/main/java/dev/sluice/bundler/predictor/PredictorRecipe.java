@@ -2,6 +2,7 @@ package dev.sluice.bundler.predictor;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import java.lang.foreign.Arena;
@@ -71,7 +72,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
         "predictor " + name, "cannot be fitted",
         "use quantised-BITS, low-rank-RANK, trained-RANK, trained-relu-RANK or cascade-RANK-BITS, the "
             + "middle three also with early- before, with 1, 2, "
-            + "4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK
+            + "3, 4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK
             + ", or certified-BITS with 4, 5, 6 or 8, or moefication");
   }
 
@@ -81,7 +82,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
     }
     boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank >= MIN_RANK && rank <= MAX_RANK;
     boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
-        ? List.of(1, 2, 4, 8).contains(bits)
+        ? PackedRows.BITS.contains(bits)
         : bits == 0;
     boolean seen = input == PredictorInput.FFN || bits == 0;
     return ranked && copied && seen;

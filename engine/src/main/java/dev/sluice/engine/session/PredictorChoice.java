@@ -2,6 +2,7 @@ package dev.sluice.engine.session;
 
 import dev.sluice.engine.sequence.SequenceMethod;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
@@ -183,7 +184,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     throw new BadInputException(
         "--predictor " + text,
         "there is no such predictor",
-        "use all, oracle, gate, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
+        "use all, oracle, gate, quantised-{1,2,3,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
             + "trained-relu-RANK or cascade-RANK-BITS (the four before the last also with early- before them), "
             + "certified-{4,5,6,8}, tda, tda-union, tda-mean, griffin-PERCENT, moefication, moefication-PERCENT "
             + "or dip-ca-PERCENT");
@@ -207,7 +208,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
   private boolean isPossible() {
     boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank > 0;
     boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
-        ? List.of(1, 2, 4, 8).contains(bits)
+        ? PackedRows.BITS.contains(bits)
         : bits == 0;
     boolean seen = input == PredictorInput.FFN || bits == 0 && kind != Kind.QUANTISED;
     return ranked && copied && seen;
