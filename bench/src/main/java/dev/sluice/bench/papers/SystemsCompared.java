@@ -6,11 +6,6 @@ import dev.sluice.bench.papers.ResultTable.Column;
 import dev.sluice.bench.papers.ResultTable.Digits;
 import dev.sluice.bench.papers.ResultTable.Place;
 import dev.sluice.bench.papers.ResultTable.Rows;
-import dev.sluice.bench.papers.StepReplay.Geometry;
-import dev.sluice.bench.papers.StepReplay.Reads;
-import dev.sluice.bench.papers.StepReplay.Step;
-import dev.sluice.bench.synth.Profile;
-import dev.sluice.bench.synth.SimulatedActivity;
 import dev.sluice.engine.eval.WindowedQuality;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
@@ -23,10 +18,6 @@ import dev.sluice.engine.session.Preset;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.engine.session.Session;
 import dev.sluice.storage.block.Backend;
-import dev.sluice.storage.block.BlockReader;
-import dev.sluice.storage.block.BlockReaders;
-import dev.sluice.storage.plan.DeviceModel;
-import dev.sluice.storage.plan.DeviceProbe;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
@@ -48,13 +39,10 @@ final class SystemsCompared implements Experiment {
   private static final int ROUNDS = 2;
   private static final int WARM_TOKENS = 16;
 
-  /** Of the windows in LLM in a flash. */
-  private static final int WINDOW_TOKENS = 5;
-
   /** Bundles below a page stand for wider ones. */
   private static final int NARROW_BYTES = 4096;
 
-  private static final ReadPlanner.Limits USUAL =
+  static final ReadPlanner.Limits USUAL =
       new ReadPlanner.Limits(4096, 16 << 10, 512 << 10);
 
   @Override
@@ -123,7 +111,7 @@ final class SystemsCompared implements Experiment {
           Outcomes.class, () -> measure(laboratory, model, decoded))));
     }
     laboratory.step("OPT-6.7B");
-    Replay replay = replay(laboratory);
+    PublishedSteps steps = PublishedSteps.replay(laboratory);
     return new Findings(key(), "Systems as configurations", List.of(
         String.format(Locale.ROOT,
             "Each preset predicts, pins, caches and merges as its paper does, as far as docs/presets.md says; kernels, formats, "
@@ -135,61 +123,7 @@ final class SystemsCompared implements Experiment {
         winners(cases),
         "dip-ca's perplexity is of decoding token by token with its cache, windows of 256 from an empty one; the others' of "
             + "blocks.",
-        replay.sentence()), List.of(table(cases), replay.table()), List.<Chart>of());
-  }
-
-  /** The steps of LLM in a flash with their times by device models; no model is run and nothing is read. */
-  private record Replay(ResultTable table, String sentence) {}
-
-  private static Replay replay(Laboratory laboratory) {
-    DeviceModel paper = StepReplay.paperFlash();
-    DeviceModel here = device(laboratory.models().getFirst().model());
-    Geometry opt = Geometry.OPT_6_7B;
-    int tokens = laboratory.effort().ioTokens();
-    List<dev.sluice.bundler.coactivation.Activity> layers = SimulatedActivity.layers(
-        Profile.OPT_6_7B, opt.layers(), opt.neurons(), WINDOW_TOKENS + tokens, Effort.SEED);
-    StepReplay steps = new StepReplay(opt, USUAL.maxRequestBytes());
-    Rows rows = new Rows();
-    for (Step step : Step.values()) {
-      Reads reads = steps.of(step, layers, WINDOW_TOKENS, USUAL.gapBytes(), WINDOW_TOKENS);
-      rows.add(step.name().toLowerCase(Locale.ROOT), step.does(), reads.bytes() / 1e9,
-          reads.requests(), step.publishedMillis(), reads.millis(paper), reads.millis(here));
-    }
-    Reads named = steps.of(Step.PREDICTOR, layers, WINDOW_TOKENS, USUAL.gapBytes(), WINDOW_TOKENS);
-    Reads fresh = steps.of(Step.BUNDLING, layers, WINDOW_TOKENS, USUAL.gapBytes(), WINDOW_TOKENS);
-    String sentence = String.format(Locale.ROOT,
-        "OPT-6.7B is not run: made-up firings with the statistics that LLM in a flash gives (%.1f %% of neurons named, %.1f %% new to a "
-            + "window of five tokens; seed %d) are planned for its shape, and times are simulated: t0 per request and bytes "
-            + "over a bandwidth, %.1f us and %.1f GB/s as fitted to the throughputs of the paper's own table, and %.1f us and "
-            + "%.1f GB/s as probed here just now.",
-        100 * named.bytes() / opt.ffnBytes(), 100 * fresh.bytes() / opt.ffnBytes(), Effort.SEED,
-        paper.requestMicros(), paper.bytesPerSecond() / 1e9, here.requestMicros(),
-        here.bytesPerSecond() / 1e9);
-    return new Replay(new ResultTable("opt_replay",
-        "OPT-6.7B, simulated, beside LLM in a flash's published I/O", Place.EVERYWHERE, List.of(
-            Column.text("step", "step"), Column.text("does", "what it does").ranked(3),
-            Column.figure("read_gb_per_token", "GB per token", "GB", Digits.THREE)
-                .meaning("Of matrices in float16, by the step's definition; counted, not read."),
-            Column.figure("requests_per_token", "requests per token", "reqs", Digits.COUNT)
-                .ranked(1)
-                .meaning(
-                    "Large reads end at 512 KiB; rows, columns and bundles are a request each until neighbours are joined."),
-            Column.figure("published_io_ms", "published, ms", "paper\nms", Digits.ONE)
-                .meaning(
-                    "I/O of a token on an M1 Max, half of the model in RAM (arXiv 2312.11514)."),
-            Column.figure("simulated_paper_flash_ms", "simulated, paper's flash, ms",
-                "sim.\npaper", Digits.ONE)
-                .meaning(
-                    "By the line fitted to 1.25 GB/s at 8 KiB, 2.25 at 16 KiB and 6.1 for large reads."),
-            Column.figure("simulated_here_ms", "simulated, this device, ms", "sim.\nhere",
-                Digits.ONE).meaning("By the line probed on this machine's disk.")),
-        rows.all()), sentence);
-  }
-
-  private static DeviceModel device(PaperModel model) {
-    try (BlockReader reader = BlockReaders.open(model.store().ffn().file(), model.backend())) {
-      return DeviceProbe.measure(reader, model.store().ffnFileBytes());
-    }
+        steps.sentence()), List.of(table(cases), steps.table()), List.<Chart>of());
   }
 
   /** A preset that is redefined is measured anew. */
