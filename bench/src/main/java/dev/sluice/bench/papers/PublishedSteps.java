@@ -45,8 +45,8 @@ record PublishedSteps(ResultTable table, String sentence) {
     Reads named = steps.of(Step.PREDICTOR, layers, WINDOW_TOKENS, GAP_BYTES, WINDOW_TOKENS);
     Reads fresh = steps.of(Step.BUNDLING, layers, WINDOW_TOKENS, GAP_BYTES, WINDOW_TOKENS);
     String sentence = String.format(Locale.ROOT,
-        "OPT-6.7B is not run: made-up firings with the statistics that LLM in a flash gives (%.1f %% of neurons named, %.1f %% new to a "
-            + "window of five tokens; seed %d) are planned for its shape, and times are simulated: t0 per request and bytes "
+        "OPT-6.7B is not run: made-up firings (%.1f %% of neurons named, %.1f %% new to a window of five tokens, where LLM in a flash "
+            + "gives 10 and 2.4; seed %d) are planned for its shape, and times are simulated: t0 per request and bytes "
             + "over a bandwidth, %.1f us and %.1f GB/s as fitted to the throughputs of the paper's own table, and %.1f us and "
             + "%.1f GB/s as probed here just now.",
         100 * named.bytes() / opt.ffnBytes(), 100 * fresh.bytes() / opt.ffnBytes(), Effort.SEED,
