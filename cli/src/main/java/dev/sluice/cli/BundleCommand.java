@@ -8,6 +8,7 @@ import dev.sluice.bundler.predictor.QuantisedFit;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.DeviceModels;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
@@ -80,7 +81,7 @@ final class BundleCommand implements Callable<Integer> {
       paramLabel = "BITS",
       split = ",",
       defaultValue = "2,4",
-      description = "Quantised copies to make: any of 1, 2, 4, 8, or 0 for none. Default: ${DEFAULT-VALUE}.")
+      description = "Quantised copies to make: any of 1, 2, 3, 4, 8, or 0 for none. Default: ${DEFAULT-VALUE}.")
   private List<Integer> predictorBits;
 
   @Option(
@@ -90,7 +91,7 @@ final class BundleCommand implements Callable<Integer> {
       description = "Further predictors to fit: quantised-BITS, low-rank-RANK (two thin int8 matrices, without training), "
           + "trained-RANK (the same shape, trained), trained-relu-RANK, cascade-RANK-BITS (a low-bit copy looks again "
           + "at what a low rank names), certified-BITS (4, 5, 6 or 8; for --exact, ReLU and ReLU² only); early- before the three middle ones: they look at the block's input, so that what "
-          + "they name is read while attention is computed. Ranks are means over layers.")
+          + "they name is read while attention is computed; moefication (balanced experts and a router). Ranks are means over layers.")
   private List<String> predictors = List.of();
 
   @Option(
@@ -123,10 +124,10 @@ final class BundleCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     List<Integer> bits = predictorBits.stream().filter(b -> b != 0).distinct().toList();
-    if (!List.of(1, 2, 4, 8).containsAll(bits)) {
+    if (!PackedRows.BITS.containsAll(bits)) {
       throw new BadInputException(
           "--predictor-bits " + joined(predictorBits), "is not possible",
-          "give any of 1, 2, 4, 8, or 0");
+          "give any of 1, 2, 3, 4, 8, or 0");
     }
     List<PredictorRecipe> recipes =
         Stream.concat(bits.stream().map(PredictorRecipe::quantised),

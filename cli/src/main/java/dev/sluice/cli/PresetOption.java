@@ -11,7 +11,7 @@ final class PresetOption {
       names = "--preset",
       paramLabel = "NAME",
       description = "What is predicted, pinned, cached and merged as another system does it, unless an option says otherwise: "
-          + "dense-streaming, pinned-half, dejavu, llm-in-a-flash, powerinfer, powerinfer2, ripple, or sluice. docs/presets.md "
+          + "dense-streaming, pinned-half, dejavu, llm-in-a-flash, powerinfer, powerinfer2, ripple, moefication, dip-ca, or sluice. docs/presets.md "
           + "says what each keeps of its paper.")
   private String name;
 

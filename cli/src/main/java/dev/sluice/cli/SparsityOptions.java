@@ -43,9 +43,10 @@ final class SparsityOptions {
       paramLabel = "NAME",
       description = {
         "Who says what to read: all, oracle (computes everything from a copy in memory; a bound, not charged to any "
-            + "budget), gate (where `bundle --resident-gate` keeps it; with the gate rule), quantised or quantised-{1,2,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
+            + "budget), gate (where `bundle --resident-gate` keeps it; with the gate rule), quantised or quantised-{1,2,3,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
             + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK (each also with early- before it), cascade-RANK-BITS, "
-            + "certified-BITS (see --exact). "
+            + "certified-BITS (see --exact), moefication (experts chosen by a router; moefication-PERCENT of them), "
+            + "dip-ca-PERCENT (the 4-bit copy, less what is not resident and small: an error budget in per cent of the FFN's output). "
             + "Or the prompt, for all that follows: tda (neurons whose root mean square magnitude over it reaches the threshold; "
             + "also tda-union, tda-mean), griffin-PERCENT (the share that it used most).",
         "Default: with --ram the one with which a token is expected to be quickest (`sluice plan` shows by how much); "
@@ -177,6 +178,11 @@ final class SparsityOptions {
     if (choice.sequenceMethod().isPresent()) {
       throw new BadInputException("--predictor " + choice, "it needs a prompt that chooses",
           "use sluice run");
+    }
+    if (choice.kind() == PredictorChoice.Kind.DIP_CA) {
+      throw new BadInputException("--predictor " + choice,
+          "it depends on what is resident, and texts are taken in blocks here, with all weights at hand",
+          "use sluice run, or bench papers --only systems");
     }
     return choice;
   }

@@ -179,8 +179,8 @@ final class BadArgumentsTest {
         Arguments.of("bundle -m STORE --trace TEXT -o @new", "TEXT", "is not a Sluice trace"),
         Arguments.of("bundle -m @other.sluice --trace TRACE -o @new", "TRACE",
             "it was not recorded from"),
-        Arguments.of("bundle -m STORE --trace TRACE -o @new --predictor-bits 3",
-            "--predictor-bits 3", "give any of 1, 2, 4, 8"),
+        Arguments.of("bundle -m STORE --trace TRACE -o @new --predictor-bits 5",
+            "--predictor-bits 5", "give any of 1, 2, 3, 4, 8"),
         Arguments.of("verify TEXT", "TEXT", "no such file"));
   }
 

@@ -42,10 +42,11 @@ public record Effort(
   public static Effort full() {
     return new Effort("full", Integer.MAX_VALUE, 16_384,
         List.of(0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56),
-        List.of("quantised-1", "quantised-2", "quantised-4", "quantised-8", "low-rank-16",
+        List.of("quantised-1", "quantised-2", "quantised-3", "quantised-4", "quantised-8",
+            "low-rank-16",
             "low-rank-32", "low-rank-64", "trained-16", "trained-32", "trained-64",
             "trained-relu-64", "early-low-rank-64", "early-trained-64", "cascade-16-2",
-            "cascade-32-4"),
+            "cascade-32-4", "moefication"),
         List.of(0.9, 0.95, 0.97, 0.99, 0.997), List.of(32, 96, 192), 256, 4_000);
   }
 

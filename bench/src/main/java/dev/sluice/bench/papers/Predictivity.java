@@ -178,7 +178,7 @@ final class Predictivity implements Experiment {
             + "trace's last quarter; what it keeps of held-out text is measured. Active: at the model's CETT-PPL-1 % target of the "
             + "rule. Trained networks are trained for the output rule's sets. KB and I/O ms per token are of runs with half of the "
             + "FFN's bytes in RAM, the predictor's own among them, bundles at their own width; a dash where the predictor leaves no "
-            + "slot. A copy at 3 bits is not in the product: its packing takes 1, 2, 4 or 8.");
+            + "slot.");
     for (Foretold one : all) {
       String name = one.model.model().name();
       for (Foreseen row : one.rows) {

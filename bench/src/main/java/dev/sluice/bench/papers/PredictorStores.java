@@ -4,6 +4,7 @@ import dev.sluice.bench.papers.ModelSource.Origin;
 import dev.sluice.bundler.order.Order;
 import dev.sluice.bundler.pack.Bundler;
 import dev.sluice.bundler.predictor.PredictorRecipe;
+import dev.sluice.storage.FaultException;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
@@ -11,13 +12,17 @@ import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreWriter;
 import dev.sluice.storage.trace.TraceReader;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /** Stores of a model with all predictors of an effort, fitted to one recall; made when needed and kept, whole or not at all. */
 final class PredictorStores {
+  private static final String EXPERTS = "moefication";
+
   private PredictorStores() {}
 
   /** Where the store belongs; its name tells what it was made from. */
@@ -26,9 +31,27 @@ final class PredictorStores {
     try (TraceReader trace = TraceReader.open(origin.trace())) {
       made = trace.digest().substring(0, 12);
     }
-    int recipes = String.join(",", model.effort().predictors()).hashCode();
+    int recipes = String.join(",", predictors(model.effort())).hashCode();
     return work.resolve(String.format(Locale.ROOT, "%s-%s-%08x-%s.sluice",
         model.model().name(), made, recipes, recall));
+  }
+
+  /** Those of the effort, and the experts that a preset asks for. */
+  private static List<String> predictors(Effort effort) {
+    List<String> names = new ArrayList<>(effort.predictors());
+    if (!names.contains(EXPERTS)) {
+      names.add(EXPERTS);
+    }
+    return names;
+  }
+
+  private static void makeFolder(Path folder) {
+    try {
+      Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new FaultException(folder, "cannot be made (" + FaultException.reason(e) + ")",
+          "name another folder", e);
+    }
   }
 
   /** Fits and writes it, unless it is there. */
@@ -37,7 +60,8 @@ final class PredictorStores {
       return;
     }
     List<PredictorRecipe> recipes =
-        model.effort().predictors().stream().map(PredictorRecipe::parse).toList();
+        predictors(model.effort()).stream().map(PredictorRecipe::parse).toList();
+    makeFolder(folder.getParent());
     try (Store store = Store.open(origin.imported());
         TraceReader trace = TraceReader.open(origin.trace())) {
       Bundler.bundle(store, trace, origin.trace(),

@@ -17,6 +17,7 @@ import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.Preset;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.engine.session.Session;
+import dev.sluice.storage.block.Backend;
 import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
@@ -41,7 +42,7 @@ final class SystemsCompared implements Experiment {
   /** Bundles below a page stand for wider ones. */
   private static final int NARROW_BYTES = 4096;
 
-  private static final ReadPlanner.Limits USUAL =
+  static final ReadPlanner.Limits USUAL =
       new ReadPlanner.Limits(4096, 16 << 10, 512 << 10);
 
   @Override
@@ -98,16 +99,19 @@ final class SystemsCompared implements Experiment {
 
   @Override
   public Findings run(Laboratory laboratory) {
-    laboratory.expect(laboratory.models().size());
+    laboratory.expect(laboratory.models().size() + 1);
     List<Case> cases = new ArrayList<>();
     for (Measurements model : laboratory.models()) {
       laboratory.step(model.model().name());
       int decoded = laboratory.effort().ioTokens();
       cases.add(new Case(model, model.keep("systems", model.heldOut(),
-          List.of("presets " + definitions(), "tokens " + decoded, "rounds " + ROUNDS,
+          List.of("presets " + definitions(model.model().store()), "tokens " + decoded,
+              "rounds " + ROUNDS,
               "ram " + RAM_SHARE, "predictors " + laboratory.effort().predictors()),
           Outcomes.class, () -> measure(laboratory, model, decoded))));
     }
+    laboratory.step("OPT-6.7B");
+    PublishedSteps steps = PublishedSteps.replay(laboratory);
     return new Findings(key(), "Systems as configurations", List.of(
         String.format(Locale.ROOT,
             "Each preset predicts, pins, caches and merges as its paper does, as far as docs/presets.md says; kernels, formats, "
@@ -116,14 +120,18 @@ final class SystemsCompared implements Experiment {
                 + "teacher-forced, %d rounds in turns, %d warm tokens before each. Models are small, so a token's time is "
                 + "mostly the waiting for reads.",
             100 * RAM_SHARE, ROUNDS, WARM_TOKENS),
-        winners(cases)), List.of(table(cases)), List.<Chart>of());
+        winners(cases),
+        "dip-ca's perplexity is of decoding token by token with its cache, windows of 256 from an empty one; the others' of "
+            + "blocks.",
+        steps.sentence()), List.of(table(cases), steps.table()), List.<Chart>of());
   }
 
   /** A preset that is redefined is measured anew. */
-  private static List<String> definitions() {
+  private static List<String> definitions(Store store) {
     return Arrays.stream(Preset.values())
         .map(preset -> preset.key() + " " + preset.pinnedShare() + " " + preset.policy() + " "
-            + preset.merging(USUAL))
+            + preset.merging(USUAL) + " "
+            + preset.predictor(store).map(PredictorChoice::toString).orElse("default"))
         .toList();
   }
 
@@ -227,7 +235,7 @@ final class SystemsCompared implements Experiment {
     private final Store store;
     private final int[] tokens;
     private final List<String> known = new ArrayList<>();
-    private final List<WindowedQuality.Result> results = new ArrayList<>();
+    private final List<DecodedQuality> results = new ArrayList<>();
 
     Quality(PaperModel model, Store store, int[] tokens) {
       this.model = model;
@@ -235,20 +243,47 @@ final class SystemsCompared implements Experiment {
       this.tokens = tokens;
     }
 
-    WindowedQuality.Result of(PredictorChoice predictor, Activity activity) {
+    DecodedQuality of(Preset preset, PredictorChoice predictor, Activity activity,
+        Residency residency) {
       int at = known.indexOf(predictor.toString());
       if (at >= 0) {
         return results.get(at);
       }
+      DecodedQuality result = predictor.kind() == PredictorChoice.Kind.DIP_CA
+          ? decoded(preset, predictor, activity, residency) : inBlocks(predictor, activity);
+      known.add(predictor.toString());
+      results.add(result);
+      return result;
+    }
+
+    /** Who reads does not matter to it, so that the page cache may. */
+    private DecodedQuality decoded(Preset preset, PredictorChoice predictor, Activity activity,
+        Residency residency) {
+      int layers = store.spec().layers();
+      Residency none = new Residency(0, 0, residency.pinning(), residency.policy(),
+          residency.spillPlaces());
+      try (Engine all = new Engine(store, model.workers(), Backend.MMAP, Activity.exact(layers),
+          PredictorChoice.ALL);
+          Engine engine =
+              new Engine(store, model.workers(), Backend.MMAP, activity, predictor);
+          Session dense =
+              new Session(all, Effort.WINDOW_TOKENS, none, preset.merging(USUAL));
+          Session session =
+              new Session(engine, Effort.WINDOW_TOKENS, residency, preset.merging(USUAL))) {
+        return DecodedQuality.measure(dense, session, tokens, Effort.WINDOW_TOKENS,
+            store.spec().vocabulary());
+      }
+    }
+
+    private DecodedQuality inBlocks(PredictorChoice predictor, Activity activity) {
       try (Engine engine =
           new Engine(store, model.workers(), model.backend(), activity, predictor);
           LayerStream layers = engine.openLayers()) {
         WindowedQuality.Result result =
             engine.windowedQuality(layers, tokens, Effort.WINDOW_TOKENS)
                 .measure(activity, engine.blockPredictor(), ProgressListener.SILENT);
-        known.add(predictor.toString());
-        results.add(result);
-        return result;
+        return new DecodedQuality(result.perplexity(), result.windows().stream()
+            .mapToDouble(WindowedQuality.Window::divergenceNats).average().orElseThrow());
       }
     }
   }
@@ -258,7 +293,6 @@ final class SystemsCompared implements Experiment {
       Activity thresholds, int[] tokens, int from, int decoded, Quality quality) {
     boolean dense = predictor.kind() == PredictorChoice.Kind.ALL;
     Activity activity = dense ? Activity.exact(of.spec().layers()) : thresholds;
-    WindowedQuality.Result judged = quality.of(predictor, activity);
     try (Engine engine =
         new Engine(store, of.workers(), of.backend(), activity, predictor)) {
       RunShape shape =
@@ -268,6 +302,7 @@ final class SystemsCompared implements Experiment {
       Residency residency = new Residency(plan.slots(),
           (int) Math.round(preset.pinnedShare() * plan.slots()), preset.pinning(),
           preset.policy(), plan.needs().spillPlaces());
+      DecodedQuality judged = quality.of(preset, predictor, activity, residency);
       try (Session session = new Session(engine, Effort.WINDOW_TOKENS, residency,
           preset.merging(USUAL))) {
         List<Double> hits = new ArrayList<>();
@@ -300,8 +335,7 @@ final class SystemsCompared implements Experiment {
                 + perToken(session, Quantity.WAIT_NANOS, decoded)) / 1e6,
             perToken(session, Quantity.COMPUTE_NANOS, decoded) / 1e6,
             Arrays.stream(millis).boxed().toList(), hits, judged.perplexity(),
-            judged.windows().stream().mapToDouble(WindowedQuality.Window::divergenceNats)
-                .average().orElseThrow());
+            judged.divergenceNats());
       }
     }
   }

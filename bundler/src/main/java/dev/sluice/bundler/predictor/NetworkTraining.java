@@ -168,7 +168,7 @@ final class NetworkTraining {
     return network;
   }
 
-  private static void shuffle(int[] order, Random random) {
+  static void shuffle(int[] order, Random random) {
     for (int i = order.length - 1; i > 0; i--) {
       int j = random.nextInt(i + 1);
       int kept = order[i];
@@ -208,7 +208,7 @@ final class NetworkTraining {
     optimisers[3].step(columnSums(slopes, count, neurons), rate);
   }
 
-  private static float[] columnSums(float[] values, int rows, int cols) {
+  static float[] columnSums(float[] values, int rows, int cols) {
     float[] sums = new float[cols];
     for (int r = 0; r < rows; r++) {
       for (int c = 0; c < cols; c++) {

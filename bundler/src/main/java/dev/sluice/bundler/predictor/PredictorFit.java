@@ -4,7 +4,7 @@ import java.util.SortedMap;
 
 /** A predictor in the making: takes the layers in order, one thread, and ends in blobs of the catalog. */
 public sealed interface PredictorFit
-    permits QuantisedFit, LowRankFit, TrainedFit, CascadeFit, CertifiedFit {
+    permits QuantisedFit, LowRankFit, TrainedFit, CascadeFit, CertifiedFit, ExpertFit {
   /** Fits the next layer. */
   void addLayer(QuantisedFit.LayerData data);
 

@@ -2,6 +2,7 @@ package dev.sluice.bundler.predictor;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import java.lang.foreign.Arena;
@@ -11,7 +12,8 @@ import java.util.regex.Pattern;
 
 /**
  * A predictor to be fitted, as a user names it: {@code quantised-BITS}, {@code certified-BITS}, {@code low-rank-RANK}, {@code trained-RANK}, {@code
- * trained-relu-RANK} or {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} before them.
+ * trained-relu-RANK} or {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} before them; or {@code
+ * moefication}.
  *
  * @param input what it sees
  * @param rank mean rank over layers; 0 where there are no thin matrices
@@ -31,7 +33,8 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
     TRAINED,
     TRAINED_RELU,
     CASCADE,
-    CERTIFIED
+    CERTIFIED,
+    MOEFICATION
   }
 
   /** The copy with this many bits. */
@@ -45,6 +48,9 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
    * @throws BadInputException if there is no such predictor
    */
   public static PredictorRecipe parse(String name) {
+    if (name.equals("moefication")) {
+      return new PredictorRecipe(Kind.MOEFICATION, PredictorInput.FFN, 0, 0);
+    }
     Matcher matcher = FORM.matcher(name);
     if (matcher.matches()) {
       int first = Integer.parseInt(matcher.group(2));
@@ -66,8 +72,8 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
         "predictor " + name, "cannot be fitted",
         "use quantised-BITS, low-rank-RANK, trained-RANK, trained-relu-RANK or cascade-RANK-BITS, the "
             + "middle three also with early- before, with 1, 2, "
-            + "4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK
-            + ", or certified-BITS with 4, 5, 6 or 8");
+            + "3, 4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK
+            + ", or certified-BITS with 4, 5, 6 or 8, or moefication");
   }
 
   private boolean isPossible() {
@@ -76,7 +82,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
     }
     boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank >= MIN_RANK && rank <= MAX_RANK;
     boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
-        ? List.of(1, 2, 4, 8).contains(bits)
+        ? PackedRows.BITS.contains(bits)
         : bits == 0;
     boolean seen = input == PredictorInput.FFN || bits == 0;
     return ranked && copied && seen;
@@ -106,6 +112,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
               chosenTarget, seed);
       case CASCADE -> new CascadeFit(spec, rank, bits, recallTarget, targets, chosenTarget, seed);
       case CERTIFIED -> new CertifiedFit(spec, bits, seed);
+      case MOEFICATION -> new ExpertFit(spec, recallTarget, targets, chosenTarget, seed);
     };
   }
 
@@ -118,6 +125,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
       case TRAINED_RELU -> "trained-relu-" + rank;
       case CASCADE -> "cascade-" + rank + "-" + bits;
       case CERTIFIED -> "certified-" + bits;
+      case MOEFICATION -> "moefication";
     };
   }
 }

@@ -355,8 +355,9 @@ class FitRecallTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "low-rank", "low-rank-3", "low-rank-99999", "quantised-3",
-    "quantised-4-2", "trained-8-2", "cascade-8", "cascade-8-3", "low-rank-08", "oracle",
+  @ValueSource(strings = {"", "low-rank", "low-rank-3", "low-rank-99999", "quantised-5",
+    "quantised-4-2", "trained-8-2", "cascade-8", "cascade-8-5", "low-rank-08", "oracle",
+    "moefication-20", "early-moefication", "dip-ca-5",
     "early-quantised-4", "early-cascade-8-2", "early-", "early-early-low-rank-8"})
   void whatCannotBeFittedIsRefused(String name) {
     assertThrows(BadInputException.class, () -> PredictorRecipe.parse(name));

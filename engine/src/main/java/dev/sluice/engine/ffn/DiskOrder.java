@@ -53,6 +53,28 @@ final class DiskOrder {
     return count;
   }
 
+  /**
+   * Which of a layer's neurons are not in a bitmap of places.
+   *
+   * @param unmarked receives 1 or 0 for each neuron
+   */
+  void unmark(int layer, long[] bitmap, byte[] unmarked) {
+    int[] positions = positionOf[layer];
+    for (int i = 0; i < neurons; i++) {
+      unmarked[i] = (byte) (isSet(bitmap, positions[i]) ? 0 : 1);
+    }
+  }
+
+  /** A new bitmap of all places. */
+  long[] everywhere() {
+    long[] all = bitmap();
+    Arrays.fill(all, -1);
+    if (neurons % 64 != 0) {
+      all[all.length - 1] = (1L << neurons) - 1;
+    }
+    return all;
+  }
+
   static void set(long[] bitmap, int position) {
     bitmap[position >>> 6] |= 1L << position;
   }

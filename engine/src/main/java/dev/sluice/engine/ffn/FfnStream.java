@@ -5,6 +5,7 @@ import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.predict.CacheAwarePredictor;
 import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.cache.BundleCache;
@@ -25,7 +26,8 @@ import java.util.function.Supplier;
 /**
  * One token's FFN from flash: predict, look up, read what is missing while the rest is computed, compute what lands, then sum
  * columns in neuron order. h of each neuron is computed where its bundle lies, the sum comes last and in a fixed order,
- * so the result depends on the active set alone: not on container, backend, order, cache policy and size or arrival.
+ * so the result depends on the active set alone: not on container, backend, order, cache policy and size or arrival. (One
+ * predictor looks at what is resident, and with it the active set depends on the cache: {@link CacheAwarePredictor}.)
  *
  * <p>A predictor that looks at the block's input is asked before the layer's attention ({@link #begin}), and what it names and
  * is not resident is read while attention is computed. Any other is asked when attention is done.
@@ -61,6 +63,8 @@ public final class FfnStream implements AutoCloseable {
   private final int bundleBytes;
 
   private final byte[] predicted;
+  private final byte[] resident; // for a predictor that asks
+  private final long[] everywhere;
   private final long[] named; // bitmaps in disk order
   private final long[] wanted;
   private final long[] hits;
@@ -102,6 +106,8 @@ public final class FfnStream implements AutoCloseable {
     order = new DiskOrder(store);
     cache = residency.policy().open(new BundleCache.Shape(layers, neurons), slots);
     predicted = new byte[neurons];
+    everywhere = order.everywhere();
+    resident = new byte[predictor instanceof CacheAwarePredictor ? neurons : 0];
     named = order.bitmap();
     wanted = order.bitmap();
     hits = order.bitmap();
@@ -118,7 +124,7 @@ public final class FfnStream implements AutoCloseable {
       demand = new BundleFetch(store, lanes, limits, homes, ledger);
       spare = new BundleFetch(store, lanes, limits, homes, ledger);
       readAhead = predictor.namesAll()
-          ? new ReadAhead(order, neurons, cache,
+          ? new ReadAhead(order, cache,
               new BundleFetch(store, lanes, limits, homes, ledger), spillPlaces)
           : null;
       round = new LayerRound(pass, workers, ledger);
@@ -317,7 +323,13 @@ public final class FfnStream implements AutoCloseable {
 
   private void predict(int layer, float[] seen) {
     long start = System.nanoTime();
-    predictor.predict(layer, seen, 0, 1, predicted, predictorScratch);
+    if (predictor instanceof CacheAwarePredictor aware) {
+      cache.absent(layer, everywhere, misses);
+      order.unmark(layer, misses, resident);
+      aware.predict(layer, seen, 0, resident, predicted, predictorScratch);
+    } else {
+      predictor.predict(layer, seen, 0, 1, predicted, predictorScratch);
+    }
     int count = order.mark(layer, predicted, named);
     ledger.spentByAll(layer, Quantity.PREDICT_NANOS, start, System.nanoTime());
     ledger.add(layer, Quantity.PREDICTED, count);
@@ -405,6 +417,13 @@ public final class FfnStream implements AutoCloseable {
   private long admit(int layer, int position) {
     int slot = cache.admit(layer, position);
     return homeOffsetBytes(slot >= 0 ? slot : slots + spilled++);
+  }
+
+  /** A new text begins: where results depend on what is resident, all but what is pinned leaves its slot. */
+  public void restart() {
+    if (predictor instanceof CacheAwarePredictor) {
+      cache.clear();
+    }
   }
 
   /** Token boundary: slots may change hands. Where every neuron is named, the next token's reads begin. */

@@ -21,16 +21,12 @@ final class ReadAhead {
    * @param fetch for what comes next; changes place with the one at hand, whose lanes it shares
    * @param mostBundles a layer that lacks more is done in parts, and not read ahead
    */
-  ReadAhead(DiskOrder order, int neurons, BundleCache cache, BundleFetch fetch, int mostBundles) {
+  ReadAhead(DiskOrder order, BundleCache cache, BundleFetch fetch, int mostBundles) {
     this.cache = cache;
     this.fetch = fetch;
     this.mostBundles = mostBundles;
     absent = order.bitmap();
-    all = order.bitmap();
-    Arrays.fill(all, -1);
-    if (neurons % 64 != 0) {
-      all[all.length - 1] = (1L << neurons) - 1;
-    }
+    all = order.everywhere();
   }
 
   /**

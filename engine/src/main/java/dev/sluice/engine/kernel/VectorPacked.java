@@ -11,6 +11,7 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -31,6 +32,11 @@ final class VectorPacked {
   private static final IntVector STEPS_OF_TWO = IntVector.zero(INTS).addIndex(2);
   private static final IntVector STEPS_OF_FOUR = IntVector.zero(INTS).addIndex(4);
 
+  // The same of three bits each; the upper lanes take theirs from the second eight elements.
+  private static final IntVector STEPS_OF_SIX =
+      IntVector.fromArray(INTS, new int[] {0, 6, 12, 18, 0, 6, 12, 18}, 0);
+  private static final VectorMask<Integer> UPPER = VectorMask.fromLong(INTS, 0xf0);
+
   private VectorPacked() {}
 
   static void unpack(PackedRows rows, int row, float[] target, int offset) {
@@ -46,6 +52,7 @@ final class VectorPacked {
         switch (bits) {
           case 1 -> few(memory.get(SHORT, at), STEPS_OF_TWO, 1, scale, zero, target, to);
           case 2 -> few(memory.get(INT, at), STEPS_OF_FOUR, 2, scale, zero, target, to);
+          case 3 -> three(memory, at, scale, zero, target, to);
           case 4 -> four(memory, at, scale, zero, target, to);
           default -> eight(memory, at, scale, zero, target, to);
         }
@@ -60,6 +67,18 @@ final class VectorPacked {
     int mask = (1 << bits) - 1;
     store(all.and(mask), scale, zero, target, to);
     store(all.lanewise(VectorOperators.LSHR, bits).and(mask), scale, zero, target, to + 8);
+  }
+
+  /** Six bytes: eight elements in three, twice. The second int begins two bytes later, so that none beyond is read. */
+  private static void three(
+      MemorySegment memory, long at, float scale, float zero, float[] target, int to) {
+    int first = memory.get(INT, at);
+    int second = memory.get(INT, at + 2) >>> 8;
+    IntVector all = IntVector.broadcast(INTS, first)
+        .blend(IntVector.broadcast(INTS, second), UPPER)
+        .lanewise(VectorOperators.LSHR, STEPS_OF_SIX);
+    store(all.and(7), scale, zero, target, to);
+    store(all.lanewise(VectorOperators.LSHR, 3).and(7), scale, zero, target, to + 8);
   }
 
   private static void four(

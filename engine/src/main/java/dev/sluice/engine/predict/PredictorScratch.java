@@ -7,6 +7,9 @@ public final class PredictorScratch {
   private float[] up = {};
   private float[] norms = {};
   private float[] arranged = {};
+  private float[] magnitudes = {};
+  private long[] ranked = {};
+  private byte[] experts = {};
   private final LowRankScratch lowRank = new LowRankScratch();
   private final CertifiedScratch certified = new CertifiedScratch();
 
@@ -28,6 +31,18 @@ public final class PredictorScratch {
 
   float[] arranged(int size) {
     return arranged = grown(arranged, size);
+  }
+
+  float[] magnitudes(int size) {
+    return magnitudes = grown(magnitudes, size);
+  }
+
+  long[] ranked(int size) {
+    return ranked = ranked.length >= size ? ranked : new long[size];
+  }
+
+  byte[] experts(int size) {
+    return experts = experts.length >= size ? experts : new byte[size];
   }
 
   LowRankScratch lowRank() {

@@ -12,6 +12,7 @@ import dev.sluice.storage.threshold.ActiveRule;
  */
 public final class QuantisedPredictor implements ActivePredictor {
   private static final int TILE_NEURONS = 32;
+  private static final float[] NO_MAGNITUDES = {};
 
   private final QuantisedCopy copy;
   private final Kernels kernels;
@@ -50,10 +51,29 @@ public final class QuantisedPredictor implements ActivePredictor {
     return copy.residentBytes(rule);
   }
 
+  int neurons() {
+    return copy.inner(0).rows();
+  }
+
   @Override
   public void predict(
       int layer, float[] normed, int offset, int count, byte[] predicted,
       PredictorScratch scratch) {
+    predict(layer, normed, offset, count, predicted, NO_MAGNITUDES, scratch);
+  }
+
+  /**
+   * Predicts for one position, and says what each neuron is worth by the copy.
+   *
+   * @param magnitudes receives |h|·‖column‖ as the copy has it; by the gate rule, which leaves up unknown, |act(gate)|·‖column‖
+   */
+  void predict(int layer, float[] normed, int offset, byte[] predicted, float[] magnitudes,
+      PredictorScratch scratch) {
+    predict(layer, normed, offset, 1, predicted, magnitudes, scratch);
+  }
+
+  private void predict(int layer, float[] normed, int offset, int count, byte[] predicted,
+      float[] magnitudes, PredictorScratch scratch) {
     PackedRows inner = copy.inner(layer);
     boolean second = copy.planesFor(rule) == 2;
     PackedRows up = second ? copy.up(layer) : inner;
@@ -96,6 +116,11 @@ public final class QuantisedPredictor implements ActivePredictor {
                   columnNorms[layer][neuron],
                   thresholds[layer]);
           predicted[neuron * count + t] = (byte) (may ? 1 : 0);
+          if (magnitudes.length > 0) {
+            magnitudes[neuron * count + t] = copy.magnitude(
+                innerDots[i * count + t] + addInner,
+                second ? upDots[i * count + t] + addUp : 1, columnNorms[layer][neuron]);
+          }
         }
       }
     }

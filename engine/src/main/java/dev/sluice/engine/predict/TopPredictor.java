@@ -71,7 +71,8 @@ public final class TopPredictor implements ActivePredictor {
     }
   }
 
-  private static void choose(LowRankLayer map, LowRankScratch own, float scale, int most,
+  /** Names the {@code most} rows of highest score; the sums of one position are in {@code own}. */
+  static void choose(LowRankLayer map, LowRankScratch own, float scale, int most,
       byte[] predicted, int t, int count) {
     int neurons = map.neurons();
     int[] ordered = own.ordered;

@@ -13,7 +13,9 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.ActivationPrecision;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.predict.CacheAwarePredictor;
 import dev.sluice.engine.predict.CertifiedPredictor;
+import dev.sluice.engine.predict.QuantisedPredictor;
 import dev.sluice.engine.sequence.SequenceMethod;
 import dev.sluice.engine.sequence.SequencePredictor;
 import dev.sluice.storage.BadInputException;
@@ -239,7 +241,7 @@ public final class Engine implements AutoCloseable {
 
   /**
    * The predictor for blocks of positions, where weights are streamed whole. An oracle is {@code all} here, and so is the
-   * gate: what they name is what the rule leaves.
+   * gate: what they name is what the rule leaves. One that looks at what is resident leaves nothing out for it.
    */
   public ActivePredictor blockPredictor() {
     return blockPredictor;
@@ -260,6 +262,8 @@ public final class Engine implements AutoCloseable {
             case ORACLE -> new OraclePredictor(store, model, activity, columnNorms, openReader());
             case GATE -> new GatePredictor(model, activity, workers);
             case CERTIFIED -> certified((CertifiedPredictor) blockPredictor);
+            case DIP_CA -> new CacheAwarePredictor(choice.toString(),
+                (QuantisedPredictor) blockPredictor, choice.rank() / 100.0);
             default -> blockPredictor;
           };
     }

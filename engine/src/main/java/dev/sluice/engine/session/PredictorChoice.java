@@ -2,6 +2,7 @@ package dev.sluice.engine.session;
 
 import dev.sluice.engine.sequence.SequenceMethod;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.PackedRows;
 import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
@@ -16,7 +17,8 @@ import java.util.regex.Pattern;
  *
  * @param kind which one
  * @param input what it looks at
- * @param rank mean rank of a predictor with thin matrices; of griffin the share of neurons in per cent; 0 for the others
+ * @param rank mean rank of a predictor with thin matrices; of griffin the share of neurons in per cent, of moefication that of
+ *     experts, 0 as many as were calibrated; of dip-ca the budget in per cent; 0 for the others
  * @param bits bits per element of a low-bit copy; 0 where there is none
  * @param delta of a certified predictor, the probability with which each decision may leave out an active neuron; 0: none does
  */
@@ -36,7 +38,10 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
       .compile(
           "(?:early-)?(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
 
-  private static final Pattern GRIFFIN = Pattern.compile("griffin-([1-9]\\d{0,2})");
+  private static final Pattern PERCENT =
+      Pattern.compile("(griffin|moefication|dip-ca)-([1-9]\\d{0,2})");
+
+  private static final int DIP_CA_BITS = 4;
 
   /** The predictors that the engine has. */
   public enum Kind {
@@ -53,7 +58,9 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     TDA,
     TDA_UNION,
     TDA_MEAN,
-    GRIFFIN
+    GRIFFIN,
+    MOEFICATION,
+    DIP_CA
   }
 
   private PredictorChoice(Kind kind, PredictorInput input, int rank, int bits) {
@@ -72,6 +79,16 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
   /** The {@code percent} of neurons that a prompt used most. */
   public static PredictorChoice griffin(int percent) {
     return new PredictorChoice(Kind.GRIFFIN, PredictorInput.FFN, percent, 0);
+  }
+
+  /** As many experts as keep the recall that the store was bundled for. */
+  public static PredictorChoice moefication() {
+    return new PredictorChoice(Kind.MOEFICATION, PredictorInput.FFN, 0, 0);
+  }
+
+  /** What a copy of four bits names, less what is not resident and fits a budget of so many per cent. */
+  public static PredictorChoice cacheAware(int percent) {
+    return new PredictorChoice(Kind.DIP_CA, PredictorInput.FFN, percent, DIP_CA_BITS);
   }
 
   /** The method, where a prompt chooses for all that follows. */
@@ -104,7 +121,8 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
    * Reads {@code all}, {@code oracle}, {@code gate}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
    * trained-RANK}, {@code trained-RANK-top} (which names equally many at each position), {@code trained-relu-RANK} or
    * {@code cascade-RANK-BITS}, {@code certified-BITS} (a bound that always holds) or {@code certified-BITS@DELTA} (one that fails with
-   * that probability); those with thin matrices alone also with {@code early-} before them.
+   * that probability); those with thin matrices alone also with {@code early-} before them; {@code tda} and its kin, {@code
+   * griffin-PERCENT}, {@code moefication}, {@code moefication-PERCENT} and {@code dip-ca-PERCENT}.
    *
    * @throws BadInputException if it is none of these
    */
@@ -126,9 +144,18 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
         return tda(tda);
       }
     }
-    Matcher griffin = GRIFFIN.matcher(text);
-    if (griffin.matches() && Integer.parseInt(griffin.group(1)) <= 100) {
-      return griffin(Integer.parseInt(griffin.group(1)));
+    if (text.equals("moefication")) {
+      return moefication();
+    }
+    Matcher percent = PERCENT.matcher(text);
+    if (percent.matches() && Integer.parseInt(percent.group(2)) <= 100) {
+      int share = Integer.parseInt(percent.group(2));
+      return switch (percent.group(1)) {
+        case "griffin" -> griffin(share);
+        case "moefication" ->
+            new PredictorChoice(Kind.MOEFICATION, PredictorInput.FFN, share, 0);
+        default -> cacheAware(share);
+      };
     }
     Matcher certified = CERTIFIED.matcher(text);
     if (certified.matches()) {
@@ -157,9 +184,10 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     throw new BadInputException(
         "--predictor " + text,
         "there is no such predictor",
-        "use all, oracle, gate, quantised-{1,2,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
+        "use all, oracle, gate, quantised-{1,2,3,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
             + "trained-relu-RANK or cascade-RANK-BITS (the four before the last also with early- before them), "
-            + "certified-{4,5,6,8}, tda, tda-union, tda-mean or griffin-PERCENT");
+            + "certified-{4,5,6,8}, tda, tda-union, tda-mean, griffin-PERCENT, moefication, moefication-PERCENT "
+            + "or dip-ca-PERCENT");
   }
 
   private static double delta(String text, String number) {
@@ -180,7 +208,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
   private boolean isPossible() {
     boolean ranked = kind == Kind.QUANTISED ? rank == 0 : rank > 0;
     boolean copied = kind == Kind.QUANTISED || kind == Kind.CASCADE
-        ? List.of(1, 2, 4, 8).contains(bits)
+        ? PackedRows.BITS.contains(bits)
         : bits == 0;
     boolean seen = input == PredictorInput.FFN || bits == 0 && kind != Kind.QUANTISED;
     return ranked && copied && seen;
@@ -199,6 +227,8 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
       case CASCADE -> "cascade-" + rank + "-" + bits;
       case TDA, TDA_UNION, TDA_MEAN, GRIFFIN -> sequenceMethod().orElseThrow().key();
       case CERTIFIED -> "certified-" + bits;
+      case MOEFICATION -> "moefication";
+      case DIP_CA -> "quantised-" + bits;
     };
   }
 
@@ -207,7 +237,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
     return new BadInputException(
         store.folder(),
         "it has no predictor " + this,
-        kind == Kind.QUANTISED
+        kind == Kind.QUANTISED || kind == Kind.DIP_CA
             ? "bundle it with --predictor-bits " + bits
             : "bundle it with --predictors " + stored());
   }
@@ -226,6 +256,8 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
   public String toString() {
     return switch (kind) {
       case TRAINED_TOP -> stored() + "-top";
+      case MOEFICATION -> rank == 0 ? stored() : stored() + "-" + rank;
+      case DIP_CA -> "dip-ca-" + rank;
       case CERTIFIED -> delta == 0 ? stored() : stored() + "@" + delta;
       default -> stored();
     };

@@ -7,6 +7,7 @@ import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.AllNeurons;
 import dev.sluice.engine.predict.CascadePredictor;
 import dev.sluice.engine.predict.CertifiedPredictor;
+import dev.sluice.engine.predict.ExpertPredictor;
 import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.QuantisedPredictor;
 import dev.sluice.engine.predict.TopPredictor;
@@ -14,6 +15,7 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.CertifiedLayer;
 import dev.sluice.storage.predictor.CertifiedLayer.Bound;
+import dev.sluice.storage.predictor.ExpertLayer;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.ModelSpec;
@@ -41,12 +43,13 @@ record PredictorLoader(
       return switch (choice.kind()) {
         case ALL, ORACLE, GATE, TDA, TDA_UNION, TDA_MEAN, GRIFFIN ->
             new AllNeurons(store.spec().feedForward());
-        case QUANTISED -> quantised(choice);
+        case QUANTISED, DIP_CA -> quantised(choice);
         case LOW_RANK, TRAINED, TRAINED_RELU -> lowRank(choice);
         case TRAINED_TOP -> new TopPredictor(choice.toString(), layers(choice), activity.rule(),
             activity.cett(), model.kernels(), workers);
         case CASCADE -> cascade(choice);
         case CERTIFIED -> certified(choice);
+        case MOEFICATION -> experts(choice);
       };
     } catch (IllegalArgumentException e) {
       throw new BadInputException(
@@ -98,6 +101,23 @@ record PredictorLoader(
     }
     return new CascadePredictor(choice.toString(), layers, activity.rule(), activity.cett(),
         model.kernels(), workers);
+  }
+
+  private ExpertPredictor experts(PredictorChoice choice) {
+    List<ExpertLayer> layers = new ArrayList<>();
+    for (int layer = 0; layer < store.spec().layers(); layer++) {
+      ExpertLayer one = ExpertLayer.decode(
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
+      if (one.hidden() != store.spec().hidden()
+          || one.neurons() != store.spec().feedForward()) {
+        throw new IllegalArgumentException("its shape is not the model's");
+      }
+      layers.add(one);
+    }
+    return choice.rank() > 0
+        ? ExpertPredictor.share(choice.toString(), layers, choice.rank(), model.kernels())
+        : ExpertPredictor.calibrated(choice.toString(), layers, activity.rule(), activity.cett(),
+            model.kernels());
   }
 
   private CertifiedPredictor certified(PredictorChoice choice) {

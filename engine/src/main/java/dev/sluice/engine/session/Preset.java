@@ -34,6 +34,13 @@ public enum Preset {
   POWERINFER2("powerinfer2", Foresight.GATE_FIRST, 0.5, new CachePolicy.Lru(), Merge.SAME_PAGE),
   /** Ripple (2410.19274): its order is the store's; reads run over gaps, and long runs are seldom admitted to the cache. */
   RIPPLE("ripple", Foresight.TRAINED, 0, new CachePolicy.Ripple(CachePolicy.SEED), Merge.GAPS),
+  /**
+   * MoEfication (2110.01786): balanced experts chosen by a router. Nothing is said of memory, and what was used last would be of no
+   * use where a token's experts are more than the slots, so slots are used as ours are.
+   */
+  MOEFICATION("moefication", Foresight.EXPERTS, 0.9, CachePolicy.usual(), Merge.GAPS),
+  /** DIP-CA (2412.01380): of the neurons that would have to be read, the small ones are left out, as a budget allows. */
+  DIP_CA("dip-ca", Foresight.CACHE_AWARE, 0, new CachePolicy.Lru(), Merge.GAPS),
   /** What runs without a preset. */
   SLUICE("sluice", Foresight.OURS, 0.9, CachePolicy.usual(), Merge.GAPS);
 
@@ -43,6 +50,8 @@ public enum Preset {
     TOP,
     TRAINED,
     GATE_FIRST,
+    EXPERTS,
+    CACHE_AWARE,
     OURS
   }
 
@@ -54,6 +63,8 @@ public enum Preset {
   }
 
   private static final int CHUNK_BYTES = 32 << 10;
+
+  private static final int CACHE_AWARE_PERCENT = 5;
 
   private final String key;
   private final Foresight foresight;
@@ -120,7 +131,8 @@ public enum Preset {
 
   /**
    * Who names neurons, of what a store has: empty if the preset leaves it to the default, which is a copy of few bits. The
-   * trained network of the smallest rank is taken, where there is none the smallest low-rank map.
+   * trained network of the smallest rank is taken, where there is none the smallest low-rank map; that also where experts or a
+   * copy are wanted and missing.
    */
   public Optional<PredictorChoice> predictor(Store store) {
     return switch (foresight) {
@@ -131,7 +143,14 @@ public enum Preset {
       case TRAINED -> trained(store);
       case GATE_FIRST -> store.spec().form() == FfnForm.GATED && store.spec().hasResidentGate()
           ? Optional.of(PredictorChoice.GATE) : trained(store);
+      case EXPERTS -> ifKept(PredictorChoice.moefication(), store);
+      case CACHE_AWARE -> ifKept(PredictorChoice.cacheAware(CACHE_AWARE_PERCENT), store);
     };
+  }
+
+  private static Optional<PredictorChoice> ifKept(PredictorChoice choice, Store store) {
+    return StoreKeys.predictors(store).contains(choice.stored()) ? Optional.of(choice)
+        : trained(store);
   }
 
   private static Optional<PredictorChoice> trained(Store store) {

@@ -221,9 +221,12 @@ public final class Session implements AutoCloseable {
     return logits;
   }
 
-  /** Forgets the text but not what the cache holds: the next token is at position 0. */
+  /**
+   * Forgets the text but not what the cache holds, unless results depend on that: the next token is at position 0.
+   */
   public void restart() {
     position = 0;
+    ffn.restart();
   }
 
   private void requireRoom(int tokens) {

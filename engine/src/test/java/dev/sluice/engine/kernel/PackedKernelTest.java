@@ -14,7 +14,8 @@ final class PackedKernelTest {
   private static final int ROWS = 5;
 
   @ParameterizedTest
-  @CsvSource({"1,64", "2,64", "4,64", "8,64", "1,256", "2,256", "4,256", "8,256", "4,2560", "4,96",
+  @CsvSource({"1,64", "2,64", "3,64", "3,256", "3,96", "4,64", "8,64", "1,256", "2,256", "4,256",
+    "8,256", "4,2560", "4,96",
     "2,72", "8,8"})
   void everyWayGivesTheSameBits(int bits, int cols) {
     SplittableRandom random = new SplittableRandom(31L * bits + cols);

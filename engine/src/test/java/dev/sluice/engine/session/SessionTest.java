@@ -227,7 +227,7 @@ class SessionTest {
     assertEquals(PredictorChoice.ALL, PredictorChoice.parse("all"));
     assertEquals(PredictorChoice.ORACLE, PredictorChoice.parse("oracle"));
     assertEquals(PredictorChoice.quantised(4), PredictorChoice.parse("quantised"));
-    for (int bits : new int[] {1, 2, 4, 8}) {
+    for (int bits : new int[] {1, 2, 3, 4, 8}) {
       PredictorChoice choice = PredictorChoice.quantised(bits);
       assertEquals(choice, PredictorChoice.parse(choice.toString()));
     }
@@ -236,9 +236,9 @@ class SessionTest {
       assertEquals(name, PredictorChoice.parse(name).toString());
     }
     for (String name : List.of("low-rank", "low-rank-0", "low-rank-64-2", "low-rank-64-top",
-        "cascade-32", "cascade-32-3", "quantised-4-top", "trained-064")) {
+        "cascade-32", "cascade-32-5", "quantised-4-top", "trained-064")) {
       assertThrows(BadInputException.class, () -> PredictorChoice.parse(name), name);
     }
-    assertThrows(BadInputException.class, () -> PredictorChoice.parse("quantised-3"));
+    assertThrows(BadInputException.class, () -> PredictorChoice.parse("quantised-5"));
   }
 }

@@ -27,6 +27,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 
 /**
  * A random float16 model of a few kilobytes with everything that a store can have: FFN biases, a shuffled order, column
@@ -49,6 +50,7 @@ public final class TinyStore {
   private final ModelSpec spec;
   private final Random random = new Random(17);
   private final Map<String, byte[]> replaced = new HashMap<>();
+  private final Map<String, byte[]> added = new TreeMap<>();
 
   private TinyStore(FfnForm form) {
     boolean gated = form == FfnForm.GATED;
@@ -81,6 +83,12 @@ public final class TinyStore {
   /** Writes something else under a key; nothing at all if the value is empty. */
   public TinyStore with(String key, byte[] value) {
     replaced.put(key, value);
+    return this;
+  }
+
+  /** Writes one more blob. */
+  public TinyStore and(String key, byte[] value) {
+    added.put(key, value);
     return this;
   }
 
@@ -218,6 +226,7 @@ public final class TinyStore {
         writer,
         StoreKeys.quantised(4),
         new QuantisedCopy(spec.activation(), planes, margins, 1).encode());
+    added.forEach(writer::blob);
     blob(writer, StoreKeys.TARGETS, "{\"output\": 0.125}".getBytes(StandardCharsets.UTF_8));
   }
 

@@ -10,7 +10,8 @@ package dev.sluice.storage.cache;
  * <p><b>What may be relied on.</b> A bundle that {@code split} found resident, or that {@code admit} gave a slot, keeps it until
  * the next {@code split} or {@code endToken}, whichever comes first: by then its layer is computed. Pinned bundles keep theirs
  * for ever. What {@link #absent} says holds until the next {@code split} has returned, or until {@code admit}, {@code endToken}
- * or {@code clear}. The policies decide the rest: results never depend on it, reads do.
+ * or {@code clear}. The policies decide the rest: results never depend on it, reads do, unless the
+ * caller asks {@link #absent} before it chooses.
  */
 public interface BundleCache {
   /**

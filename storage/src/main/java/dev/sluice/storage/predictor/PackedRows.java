@@ -3,16 +3,20 @@ package dev.sluice.storage.predictor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.List;
 
 /**
- * A matrix kept in 1, 2, 4 or 8 bits an element. Each group of {@value #GROUP} elements of a row shares one float16
+ * A matrix kept in 1, 2, 3, 4 or 8 bits an element. Each group of {@value #GROUP} elements of a row shares one float16
  * scale s; code q stands for (q + ½ − 2^(bits−1))·s, so levels are symmetric and none is wasted on zero. Behind the codes
  * and scales of a row stands ‖error‖, the Euclidean norm of what rounding lost, as float32.
  *
- * <p>Row layout, little-endian: codes (cols·bits/8 bytes, low bits first), scales (2 bytes each), error norm (4).
+ * <p>Row layout, little-endian: codes (cols·bits/8 bytes, one stream of bits, low ones first), scales (2 bytes each), error norm (4).
  * A view over memory that the caller owns; reading is thread-safe.
  */
 public final class PackedRows {
+  /** Bits that an element may have. */
+  public static final List<Integer> BITS = List.of(1, 2, 3, 4, 8);
+
   /** Elements that share a scale. */
   public static final int GROUP = 64;
 
@@ -32,7 +36,7 @@ public final class PackedRows {
   /**
    * @param memory at least {@code rows} × {@link #rowBytes}
    * @param cols a multiple of 8
-   * @param bits 1, 2, 4 or 8
+   * @param bits one of {@link #BITS}
    */
   public PackedRows(MemorySegment memory, int rows, int cols, int bits) {
     this.memory = memory;
@@ -49,9 +53,9 @@ public final class PackedRows {
 
   /** Bytes that one row takes. */
   public static int rowBytes(int cols, int bits) {
-    if (bits != 1 && bits != 2 && bits != 4 && bits != 8) {
+    if (!BITS.contains(bits)) {
       throw new IllegalArgumentException(
-          "packed rows have 1, 2, 4 or 8 bits an element, not " + bits);
+          "packed rows have 1, 2, 3, 4 or 8 bits an element, not " + bits);
     }
     if (cols <= 0 || cols % 8 != 0) {
       throw new IllegalArgumentException(
@@ -116,15 +120,22 @@ public final class PackedRows {
       for (int i = from; i < to; i++) {
         float value = values[offset + i];
         int code = code(value, scale, half);
-        int bit = i * bits;
-        long at = base + bit / 8;
-        byte now = memory.get(ValueLayout.JAVA_BYTE, at);
-        memory.set(ValueLayout.JAVA_BYTE, at, (byte) (now | code << bit % 8));
+        put(base, i * bits, code);
         double error = value - level(code, scale, half);
         errorSquares += error * error;
       }
     }
     memory.set(FLOAT, base + rowBytes - 4, (float) Math.sqrt(errorSquares));
+  }
+
+  /** Sets bits that are 0; three may lie across two bytes. */
+  private void put(long base, int bit, int code) {
+    int shifted = code << bit % 8;
+    long at = base + bit / 8;
+    for (int rest = shifted; rest != 0; rest >>>= 8) {
+      byte now = memory.get(ValueLayout.JAVA_BYTE, at);
+      memory.set(ValueLayout.JAVA_BYTE, at++, (byte) (now | rest));
+    }
   }
 
   private static float bestScale(float[] values, int offset, int count, int half) {
@@ -161,22 +172,30 @@ public final class PackedRows {
     return (code - half + 0.5f) * scale;
   }
 
+  private long codes(long at) {
+    long codes = 0;
+    for (int b = 0; b < bits; b++) {
+      codes |= Byte.toUnsignedLong(memory.get(ValueLayout.JAVA_BYTE, at + b)) << 8 * b;
+    }
+    return codes;
+  }
+
   /** Writes row {@code row} as float32 to {@code target[offset .. offset + cols)}. */
   public void unpack(int row, float[] target, int offset) {
     long base = (long) row * rowBytes;
     int half = 1 << (bits - 1);
     int mask = (1 << bits) - 1;
-    int perByte = 8 / bits;
     long scales = base + (long) cols / 8 * bits;
     for (int group = 0; group < groups(cols); group++) {
       int from = group * GROUP;
       int to = Math.min(cols, from + GROUP);
       float scale = Float.float16ToFloat(memory.get(SHORT, scales + 2L * group));
       float zero = (0.5f - half) * scale;
-      for (int i = from; i < to; i += perByte) {
-        int codes = memory.get(ValueLayout.JAVA_BYTE, base + (long) i * bits / 8);
-        for (int k = 0; k < perByte; k++) {
-          target[offset + i + k] = Math.fma(codes >> k * bits & mask, scale, zero);
+      // Eight elements are as many whole bytes as one has bits.
+      for (int i = from; i < to; i += 8) {
+        long codes = codes(base + i / 8L * bits);
+        for (int k = 0; k < 8; k++) {
+          target[offset + i + k] = Math.fma((int) (codes >>> k * bits) & mask, scale, zero);
         }
       }
     }

@@ -152,6 +152,15 @@ public final class QuantisedCopy {
     return bound > 0 && bound >= threshold;
   }
 
+  /**
+   * A neuron's magnitude, taking the copy at its word.
+   *
+   * @param up the packed up row's dot product; 1 when the model is ungated
+   */
+  public float magnitude(float inner, float up, float columnNorm) {
+    return MagnitudeBound.ofActivation(activation, inner, inner) * Math.abs(up) * columnNorm;
+  }
+
   /** The bytes of {@code predictor/quantised-BITS} in the catalog; little-endian. */
   public byte[] encode() {
     PackedRows shape = inner(0);

@@ -30,7 +30,7 @@ class PackedRowsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 4, 8})
+  @ValueSource(ints = {1, 2, 3, 4, 8})
   void roundingLosesNoMoreThanHalfALevelOfTheUnclippedScaleAndSaysHowMuch(int bits) {
     for (int cols : new int[] {8, 64, 72, 256}) {
       float[] rows = rows(new Random(bits * 1000L + cols), cols);
@@ -108,12 +108,31 @@ class PackedRowsTest {
     }
   }
 
+  /** The levels −7/2 … 7/2 are the codes 0 … 7: in octal 76543210, in three bytes 0xfac688. */
+  @Test
+  void threeBitsLieAcrossBytes() {
+    try (Arena arena = Arena.ofConfined()) {
+      PackedRows packed = new PackedRows(arena.allocate(PackedRows.rowBytes(8, 3)), 1, 8, 3);
+      float[] levels = {-3.5f, -2.5f, -1.5f, -0.5f, 0.5f, 1.5f, 2.5f, 3.5f};
+      packed.pack(0, levels, 0);
+      for (int at = 0; at < 3; at++) {
+        assertEquals((byte) (0xfac688 >> 8 * at),
+            packed.memory().get(ValueLayout.JAVA_BYTE, at));
+      }
+      float[] back = new float[8];
+      packed.unpack(0, back, 0);
+      assertArrayEquals(levels, back);
+      assertEquals(0, packed.errorNorm(0));
+    }
+  }
+
   @Test
   void refusesShapesThatItCannotHold() {
-    assertThrows(IllegalArgumentException.class, () -> PackedRows.rowBytes(64, 3));
+    assertThrows(IllegalArgumentException.class, () -> PackedRows.rowBytes(64, 5));
     assertThrows(IllegalArgumentException.class, () -> PackedRows.rowBytes(60, 4));
     assertThrows(IllegalArgumentException.class, () -> PackedRows.rowBytes(0, 4));
     assertEquals(32 + 2 + 4, PackedRows.rowBytes(64, 4));
+    assertEquals(24 + 2 + 4, PackedRows.rowBytes(64, 3));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment small = arena.allocate(2L * PackedRows.rowBytes(64, 4) - 1);
       assertThrows(IllegalArgumentException.class, () -> new PackedRows(small, 2, 64, 4));

@@ -41,7 +41,7 @@ class QuantisedCopyTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 4, 8})
+  @ValueSource(ints = {1, 2, 3, 4, 8})
   void whatIsDecodedIsWhatWasEncoded(int bits) {
     for (int planes = 1; planes <= 2; planes++) {
       try (Arena arena = Arena.ofConfined()) {
