@@ -297,7 +297,11 @@ public final class Bundler {
       System.arraycopy(one, 0, norms, layer * spec.feedForward(), one.length);
     }
     writer.blob(StoreKeys.COLUMN_NORMS, Floats.toBytes(norms));
-    curves.forEach((rule, layers) -> writer.blob(StoreKeys.curve(rule), CettCurve.encode(layers)));
+    curves.forEach((rule, layers) -> {
+      writer.blob(StoreKeys.curve(rule), CettCurve.encode(layers));
+      trace.blob(TraceKeys.search(rule))
+          .ifPresent(json -> writer.blob(StoreKeys.search(rule), json));
+    });
     trace.blob(TraceKeys.TARGETS).ifPresent(json -> writer.blob(StoreKeys.TARGETS, json));
   }
 
