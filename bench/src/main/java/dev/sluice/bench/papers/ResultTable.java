@@ -30,7 +30,8 @@ public record ResultTable(
     THREE,
     ONE,
     TWO,
-    FOUR
+    FOUR,
+    FIVE
   }
 
   /**

@@ -18,12 +18,18 @@ public record TargetSearch(double limit, List<Step> steps) {
   public record Step(double cett, double ratio) {}
 
   public TargetSearch {
-    steps = steps.stream().sorted(Comparator.comparingDouble(Step::cett)).toList();
+    steps = (steps == null ? List.<Step>of() : steps).stream()
+        .sorted(Comparator.comparingDouble(Step::cett)).toList();
   }
 
   /** The ratio at a target; empty if it was not tried. */
   public OptionalDouble ratioAt(double cett) {
     return steps.stream().filter(step -> step.cett == cett).mapToDouble(Step::ratio).findFirst();
+  }
+
+  /** The next larger target that was tried; empty if there is none. */
+  public OptionalDouble after(double cett) {
+    return steps.stream().mapToDouble(Step::cett).filter(tried -> tried > cett).findFirst();
   }
 
   public byte[] encode() {
