@@ -4,6 +4,7 @@ import dev.sluice.engine.eval.WindowedQuality.Window;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerWeights;
+import dev.sluice.engine.ffn.Observers;
 import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.model.KvCache;
@@ -76,7 +77,7 @@ public final class ContinuationQuality {
       }
     });
     sweep.run(List.of(sequence(Arrays.copyOf(text, promptTokens), 0, kv)), exact, all,
-        new Together(watchers));
+        new Observers(watchers));
     int[] rest = Arrays.copyOfRange(text, promptTokens, text.length);
     // Each run writes its own keys and values behind the prompt's.
     Sequence dense = sequence(rest, promptTokens, kv);
@@ -140,28 +141,5 @@ public final class ContinuationQuality {
 
     @Override
     public void layerEnds(int layer) {}
-  }
-
-  /** Several observers of one sweep. */
-  private record Together(List<LayerObserver> all) implements LayerObserver {
-    @Override
-    public boolean wantsColumnNorms() {
-      return all.stream().anyMatch(LayerObserver::wantsColumnNorms);
-    }
-
-    @Override
-    public void layerStarts(LayerWeights weights, float[] columnNorms) {
-      all.forEach(one -> one.layerStarts(weights, columnNorms));
-    }
-
-    @Override
-    public void observe(Block block) {
-      all.forEach(one -> one.observe(block));
-    }
-
-    @Override
-    public void layerEnds(int layer) {
-      all.forEach(one -> one.layerEnds(layer));
-    }
   }
 }
