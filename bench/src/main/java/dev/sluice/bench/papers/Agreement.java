@@ -148,12 +148,12 @@ final class Agreement implements Experiment {
                 Digits.FIVE),
             Column.figure("target_cett", "target", "target", Digits.FIVE),
             Column.figure("rise_at_target_percent", "Δ perplexity at the target, %",
-                "Δ ppl\n% there", Digits.FOUR)
+                "Δ ppl\n% there", Digits.SIX)
                 .meaning("Of the search text, over the dense run's; the limit is 1.0001 %."),
             Column.figure("rise_after_target_percent", "one step on, %", "one\nstep on",
-                Digits.FOUR),
+                Digits.SIX),
             Column.figure("rise_at_pytorch_target_percent", "at PyTorch's target, %",
-                "at\nPyTorch's", Digits.FOUR)),
+                "at\nPyTorch's", Digits.SIX)),
         rows.all());
   }
 

@@ -31,7 +31,8 @@ public record ResultTable(
     ONE,
     TWO,
     FOUR,
-    FIVE
+    FIVE,
+    SIX
   }
 
   /**

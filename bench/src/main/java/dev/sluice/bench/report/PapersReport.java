@@ -69,6 +69,7 @@ public final class PapersReport {
       case TWO -> Digits.fixed(value, 2);
       case FOUR -> Digits.fixed(value, 4);
       case FIVE -> Digits.fixed(value, 5);
+      case SIX -> Digits.fixed(value, 6);
     };
   }
 
