@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
  * traced frequency. Without a trace, prompts alone count. Blocks may come from several threads.
  */
 public final class PromptFrequency implements PinOrder, LayerObserver {
-  /** Weight of the trace. Of 50 to 800, 100 missed least on the twins after prompts of 32 to 192 tokens. */
+  /** Weight of the trace. Of 50 to 800, 100 and 200 missed least on the twins after prompts of 32 to 192 tokens. */
   public static final int TRACE_TOKENS = 100;
 
   private final Store store;
