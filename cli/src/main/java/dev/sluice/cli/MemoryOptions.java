@@ -6,6 +6,7 @@ import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.MemoryPlan;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.Preset;
+import dev.sluice.engine.session.PromptFrequency;
 import dev.sluice.engine.session.RunShape;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.CachePolicy;
@@ -41,6 +42,12 @@ final class MemoryOptions {
       description = "Share of the slots that hold bundles for good: the most frequent, where the store knows them; the first of "
           + "every layer where all are read. Default: 90 %%, and 100 %% where all are read.")
   private String pin;
+
+  @Option(
+      names = "--seed-from-prompt",
+      description = "Pin the bundles that fire most often by the trace and by the prompt together, the trace counting like "
+          + PromptFrequency.TRACE_TOKENS + " tokens; without a trace, by the prompt.")
+  private boolean seededByPrompt;
 
   /** The split of a ceiling for the whole process, if one was given; before anything large is loaded. */
   Optional<MemoryPlan> ceiling(Store store, PredictorChoice predictor, RunShape shape) {
@@ -87,8 +94,10 @@ final class MemoryOptions {
     double share = pin != null ? share("--pin", pin) : usual;
     return new Residency(
         plan.slots(),
-        all || hot ? (int) Math.round(share * plan.slots()) : 0,
-        all ? Residency.Pinning.FIRST : Residency.Pinning.MOST_FREQUENT,
+        all || hot || seededByPrompt ? (int) Math.round(share * plan.slots()) : 0,
+        all ? Residency.Pinning.FIRST
+            : seededByPrompt ? Residency.Pinning.MOST_FREQUENT_WITH_PROMPT
+            : Residency.Pinning.MOST_FREQUENT,
         policy,
         plan.needs().spillPlaces());
   }

@@ -2,6 +2,7 @@ package dev.sluice.bench.papers;
 
 import dev.sluice.bench.papers.ReferenceFigures.Pair;
 import dev.sluice.bench.papers.ReferenceFigures.Quantity;
+import dev.sluice.bench.papers.ReferenceFigures.Searched;
 import dev.sluice.bench.papers.ResultTable.Column;
 import dev.sluice.bench.papers.ResultTable.Digits;
 import dev.sluice.bench.papers.ResultTable.Place;
@@ -23,7 +24,7 @@ final class Agreement implements Experiment {
     return 30;
   }
 
-  private record Compared(String model, List<Pair> pairs) {}
+  private record Compared(String model, List<Pair> pairs, List<Searched> searches) {}
 
   @Override
   public Findings run(Laboratory laboratory) {
@@ -40,7 +41,8 @@ final class Agreement implements Experiment {
     for (int m = 0; m < models.size(); m++) {
       String name = models.get(m).model().name();
       compared.add(new Compared(name,
-          references.get(m).compare(models.get(m), () -> laboratory.step(name))));
+          references.get(m).compare(models.get(m), () -> laboratory.step(name)),
+          references.get(m).searches(models.get(m).model())));
       models.get(m).rest();
     }
     return findings(compared);
@@ -85,6 +87,10 @@ final class Agreement implements Experiment {
           "Figures of the whole held-out text are compared in a full run only; here it is thresholds, targets and "
               + "divergence over the first 8 windows.");
     }
+    for (Compared one : compared) {
+      one.searches.stream().filter(search -> search.ours() != search.reference())
+          .forEach(search -> sentences.add(otherTarget(one.model, search)));
+    }
     return new Findings(key(), "Agreement with PyTorch", sentences,
         List.of(
             new ResultTable("agreement", "Largest deviation from PyTorch by quantity",
@@ -100,6 +106,7 @@ final class Agreement implements Experiment {
                         .ranked(1),
                     Column.text("at", "at").ranked(2)),
                 worst.all()),
+            searches(compared),
             new ResultTable("agreement_rows", "Every figure beside PyTorch's", Place.FILES,
                 List.of(Column.text("model", "model"), Column.text("quantity", "quantity"),
                     Column.text("row", "row"), Column.text("layer", "layer"),
@@ -109,6 +116,45 @@ final class Agreement implements Experiment {
                     Column.text("agrees", "agrees")),
                 all.all())),
         List.of());
+  }
+
+  private static String otherTarget(String model, Searched search) {
+    double rise = risePercent(search, search.reference());
+    return String.format(Locale.ROOT,
+        "%s, %s rule: the search for CETT-PPL-1 %% ends at %.5f, PyTorch's at %.5f, where perplexity on the search text rises by "
+            + "%s here (limit %.4f %%).",
+        model, search.rule().key(), search.ours(), search.reference(),
+        Double.isNaN(rise) ? "what was not measured" : String.format(Locale.ROOT, "%.6f %%", rise),
+        100 * (search.tried().limit() - 1));
+  }
+
+  private static double risePercent(Searched search, double target) {
+    return 100 * (search.tried().ratioAt(target).orElse(Double.NaN) - 1);
+  }
+
+  private static ResultTable searches(List<Compared> compared) {
+    Rows rows = new Rows();
+    for (Compared one : compared) {
+      for (Searched search : one.searches) {
+        rows.add(one.model, search.rule().key(), search.reference(), search.ours(),
+            risePercent(search, search.ours()),
+            risePercent(search, search.tried().after(search.ours()).orElse(Double.NaN)),
+            risePercent(search, search.reference()));
+      }
+    }
+    return new ResultTable("searches", "Searches for the CETT-PPL-1 % target", Place.EVERYWHERE,
+        List.of(Column.text("model", "model"), Column.text("rule", "rule"),
+            Column.figure("pytorch_target_cett", "PyTorch's target", "PyTorch's\ntarget",
+                Digits.FIVE),
+            Column.figure("target_cett", "target", "target", Digits.FIVE),
+            Column.figure("rise_at_target_percent", "Δ perplexity at the target, %",
+                "Δ ppl\n% there", Digits.SIX)
+                .meaning("Of the search text, over the dense run's; the limit is 1.0001 %."),
+            Column.figure("rise_after_target_percent", "one step on, %", "one\nstep on",
+                Digits.SIX),
+            Column.figure("rise_at_pytorch_target_percent", "at PyTorch's target, %",
+                "at\nPyTorch's", Digits.SIX)),
+        rows.all());
   }
 
   private static String place(Pair pair) {

@@ -61,7 +61,7 @@ final class CettAgainstSparsity implements Experiment {
     }
     QualityRun run = model.quality(selection);
     return String.format(Locale.ROOT,
-        "%s, %s rule: CETT-PPL-1 %% is %.5f (bisection on the search text); on held-out text perplexity rises by %.2f %% there, "
+        "%s, %s rule: CETT-PPL-1 %% is %.5f (on the search text); on held-out text perplexity rises by %.2f %% there, "
             + "with %.2f %% of neurons active in the thresholded run and %.2f %% by sets of the dense run.",
         model.model().name(), selection.rule().key(), selection.cett(),
         100 * (run.perplexity() / dense - 1), 100 * run.active(),

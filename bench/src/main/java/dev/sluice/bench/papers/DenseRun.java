@@ -58,11 +58,21 @@ record DenseRun(List<Magnitudes> layers, List<Share> shares, List<SetFigures> se
    * How a selection's sets follow each other and hang together.
    *
    * @param reuseByWindow reuse of the token before, mean over layers
+   * @param firings layer by layer
    */
-  record SetFigures(Selection selection, List<LayerFigures> layers, List<Double> reuseByWindow) {
+  record SetFigures(
+      Selection selection, List<LayerFigures> layers, List<Double> reuseByWindow,
+      List<WindowFirings> firings) {
     SetFigures {
+      firings = List.copyOf(firings);
       layers = List.copyOf(layers);
       reuseByWindow = List.copyOf(reuseByWindow);
+    }
+
+    /** {@link LayerFigures#reuseIfIndependent} of some windows, mean over layers. */
+    double reuseIfIndependent(int[] sample) {
+      return firings.stream().mapToDouble(one -> one.reuseIfIndependent(sample)).average()
+          .orElse(0);
     }
 
     double meanOf(ToDoubleFunction<LayerFigures> figure) {

@@ -42,6 +42,7 @@ final class DenseRunObserver implements LayerObserver {
   private final List<List<Double>> active = new ArrayList<>();
   private final List<List<LayerFigures>> figures = new ArrayList<>();
   private final List<double[]> reuseByWindow = new ArrayList<>();
+  private final List<List<WindowFirings>> firings = new ArrayList<>();
   private MagnitudeHistogram histogram;
   private long[] counts;
   private long[][] rows;
@@ -64,6 +65,7 @@ final class DenseRunObserver implements LayerObserver {
     selections.forEach(_ -> active.add(new ArrayList<>()));
     for (int k = 0; k < setCount; k++) {
       figures.add(new ArrayList<>());
+      firings.add(new ArrayList<>());
       reuseByWindow.add(new double[tokens / Effort.WINDOW_TOKENS]);
     }
   }
@@ -132,6 +134,7 @@ final class DenseRunObserver implements LayerObserver {
       Activity sets = Activity.of(tokens, neurons, rows[k]);
       rows[k] = null;
       figures.get(k).add(figures(sets, rules.get(k).thresholds()[layer], layer));
+      firings.get(k).add(WindowFirings.of(sets, Effort.WINDOW_TOKENS));
       double[] reuse = Reuse.atLagByWindow(sets, Effort.WINDOW_TOKENS, 1);
       for (int w = 0; w < reuse.length; w++) {
         reuseByWindow.get(k)[w] += reuse[w];
@@ -181,7 +184,8 @@ final class DenseRunObserver implements LayerObserver {
       if (k < setCount) {
         int layers = figures.get(k).size();
         sets.add(new SetFigures(selections.get(k), figures.get(k),
-            Arrays.stream(reuseByWindow.get(k)).mapToObj(sum -> sum / layers).toList()));
+            Arrays.stream(reuseByWindow.get(k)).mapToObj(sum -> sum / layers).toList(),
+            firings.get(k)));
       }
     }
     return new DenseRun(magnitudes, shares, sets);

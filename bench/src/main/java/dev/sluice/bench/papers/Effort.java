@@ -11,12 +11,14 @@ import java.util.List;
  * @param predictors what is fitted, as {@code sluice bundle --predictors} names them
  * @param recalls shares of active magnitude that fits are calibrated to keep
  * @param promptTokens lengths of prompts that texts are continued after, ascending
+ * @param promptedTexts texts that sessions go on with after a prompt
  * @param ioTokens tokens whose reads are made, for each arrangement
  * @param resamples of a bootstrap
  */
 public record Effort(
     String name, int heldOutTokens, int predictorTokens, List<Double> cetts,
-    List<String> predictors, List<Double> recalls, List<Integer> promptTokens, int ioTokens,
+    List<String> predictors, List<Double> recalls, List<Integer> promptTokens, int promptedTexts,
+    int ioTokens,
     int resamples) {
   /** Everything random begins with this. */
   static final long SEED = 1;
@@ -34,7 +36,7 @@ public record Effort(
   /** A few minutes. */
   public static Effort quick() {
     return new Effort("quick", 3_072, 1_024, List.of(0.02, 0.05, 0.1, 0.2, 0.4),
-        List.of("quantised-4", "low-rank-32"), List.of(0.97), List.of(96), 16,
+        List.of("quantised-4", "low-rank-32"), List.of(0.97), List.of(96), 1, 16,
         1_000);
   }
 
@@ -47,12 +49,12 @@ public record Effort(
             "low-rank-32", "low-rank-64", "trained-16", "trained-32", "trained-64",
             "trained-relu-64", "early-low-rank-64", "early-trained-64", "cascade-16-2",
             "cascade-32-4", "moefication"),
-        List.of(0.9, 0.95, 0.97, 0.99, 0.997), List.of(32, 96, 192), 256, 4_000);
+        List.of(0.9, 0.95, 0.97, 0.99, 0.997), List.of(32, 96, 192), 8, 256, 4_000);
   }
 
   /** The same with another number of held-out tokens. */
   public Effort withHeldOutTokens(int tokens) {
     return new Effort(name, tokens, Math.min(predictorTokens, tokens), cetts, predictors, recalls,
-        promptTokens, ioTokens, resamples);
+        promptTokens, promptedTexts, ioTokens, resamples);
   }
 }

@@ -21,7 +21,7 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class Kept {
   /** Raised when what a measurement means, or how it is written, changes. */
-  private static final int FORMAT = 1;
+  private static final int FORMAT = 2;
 
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
 

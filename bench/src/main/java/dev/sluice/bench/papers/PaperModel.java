@@ -14,8 +14,10 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
 import dev.sluice.storage.threshold.CettCurve;
+import dev.sluice.storage.threshold.TargetSearch;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /** One model of a run: its bundled store and the held-out text in its own tokens. */
@@ -120,6 +122,11 @@ final class PaperModel implements AutoCloseable {
   /** The CETT-PPL-1 % target of a rule; empty if none was searched. */
   OptionalDouble onePercent(ActiveRule rule) {
     return SparsityChoice.findOnePercentTarget(store, rule);
+  }
+
+  /** What the search of that target tried; stores of older versions do not say. */
+  Optional<TargetSearch> search(ActiveRule rule) {
+    return store.blob(StoreKeys.search(rule)).map(TargetSearch::decode);
   }
 
   Selection onePercentSelection(ActiveRule rule) {

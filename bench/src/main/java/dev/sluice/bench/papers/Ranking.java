@@ -150,10 +150,10 @@ final class Ranking implements Experiment {
           model.denseRun().set(model.model().onePercentSelection(ActiveRule.OUTPUT));
       double[] windows =
           set.reuseByWindow().stream().mapToDouble(Double::doubleValue).toArray();
-      double independent = set.meanOf(LayerFigures::reuseIfIndependent);
       reuse.add(new Entrant(name, s -> 100 * PairedBootstrap.mean(windows, s)));
       beyond.add(
-          new Entrant(name, s -> 100 * (PairedBootstrap.mean(windows, s) - independent)));
+          new Entrant(name,
+              s -> 100 * (PairedBootstrap.mean(windows, s) - set.reuseIfIndependent(s))));
       gap.add(Entrant.fixed(name, set.meanOf(LayerFigures::gap)));
       beyondGap.add(Entrant.fixed(name,
           set.meanOf(one -> one.gap() - one.gapIfIndependent())));

@@ -4,9 +4,11 @@ import dev.sluice.bench.papers.DenseRun.LayerFigures;
 import dev.sluice.bench.papers.DenseRun.SetFigures;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.threshold.ActiveRule;
+import dev.sluice.storage.threshold.TargetSearch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -19,6 +21,9 @@ import tools.jackson.databind.json.JsonMapper;
 final class ReferenceFigures {
   /** The reference's divergences are of the first windows only. */
   private static final int DIVERGENCE_WINDOWS = 8;
+
+  /** How rows at a CETT-PPL-1 % target begin. */
+  private static final String ONE_PERCENT = "ppl_1pct";
 
   private static final List<Integer> NEW_SHARES = List.of(1, 2, 4, 8, 16);
 
@@ -127,6 +132,27 @@ final class ReferenceFigures {
     return List.copyOf(pairs);
   }
 
+  /**
+   * A search of a CETT-PPL-1 % target beside the reference's.
+   *
+   * @param ours the target that our search found
+   */
+  record Searched(ActiveRule rule, double reference, double ours, TargetSearch tried) {}
+
+  /** Searches that the store remembers, where the reference has one of the same rule. */
+  List<Searched> searches(PaperModel model) {
+    List<Searched> searches = new ArrayList<>();
+    for (String row : expected.get("thresholded").propertyNames()) {
+      Selection selection = selection(expected.get("thresholded").get(row));
+      OptionalDouble found = model.onePercent(selection.rule());
+      if (row.startsWith(ONE_PERCENT) && found.isPresent()) {
+        model.search(selection.rule()).ifPresent(tried -> searches
+            .add(new Searched(selection.rule(), selection.cett(), found.getAsDouble(), tried)));
+      }
+    }
+    return searches;
+  }
+
   /** The selections whose figures the reference has. */
   List<Selection> selections() {
     List<Selection> selections = new ArrayList<>();
@@ -145,7 +171,7 @@ final class ReferenceFigures {
     Selection selection = selection(figures);
     ActiveRule rule = selection.rule();
     double target = selection.cett();
-    if (row.startsWith("ppl_1pct")) {
+    if (row.startsWith(ONE_PERCENT)) {
       measurements.model().onePercent(rule)
           .ifPresent(found -> add(Quantity.TARGET, row, target, found));
     }

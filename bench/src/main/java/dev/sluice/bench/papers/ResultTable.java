@@ -30,7 +30,9 @@ public record ResultTable(
     THREE,
     ONE,
     TWO,
-    FOUR
+    FOUR,
+    FIVE,
+    SIX
   }
 
   /**

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Neurons chosen once by the prompt (TDA, GRIFFIN) against neurons chosen anew at each token (truncation by the same thresholds):
@@ -39,6 +40,7 @@ final class SequenceMethods implements Experiment {
   private static final int TEXTS_APART = 8;
 
   private static final int FEWEST_TEXTS = 3;
+  private static final int FEWEST_WITH_INTERVALS = 5;
 
   @Override
   public String key() {
@@ -70,28 +72,38 @@ final class SequenceMethods implements Experiment {
   @Override
   public Findings run(Laboratory laboratory) {
     List<Integer> prompts = laboratory.effort().promptTokens();
-    laboratory.expect(laboratory.models().size() * prompts.size());
+    laboratory.expect(laboratory.models().size() * (2 * prompts.size() + 1));
     List<Case> cases = new ArrayList<>();
+    GenerationAgreement agreement = new GenerationAgreement();
+    PromptedSessions sessions = new PromptedSessions();
     for (Measurements model : laboratory.models()) {
       for (int promptTokens : prompts) {
         laboratory.step(model.model().name() + " after " + promptTokens + " tokens");
         cases.add(new Case(model, promptTokens, continued(model, promptTokens)));
+        laboratory.step(model.model().name() + " as the dense model goes on");
+        agreement.add(model, promptTokens);
       }
+      laboratory.step(model.model().name() + " sessions");
+      sessions.add(laboratory, model);
     }
     int texts = cases.stream().mapToInt(one -> one.continued.dense.size()).min().orElseThrow();
     PairedBootstrap bootstrap =
         new PairedBootstrap(texts, laboratory.effort().resamples(), Effort.SEED);
-    List<String> sentences = List.of(
+    List<String> sentences = new ArrayList<>();
+    sentences.add(
         String.format(Locale.ROOT,
             "%d windows of 256 tokens: the first (%s) are a prompt, computed with every neuron; the rest is predicted in "
                 + "the text's own tokens. TT leaves out what is below the thresholds at each token (an oracle). TDA keeps, "
                 + "for all that follows, the neurons whose root mean square magnitude over the prompt reaches them (our "
                 + "definition: the paper's summary gives none); tda-union and tda-mean take the largest and the mean. GRIFFIN keeps a "
                 + "share of each layer. Sparsity is of neurons that a method leaves out; between runs it is interpolated.",
-            texts, prompts.stream().map(String::valueOf).collect(Collectors.joining(", "))),
-        verdict(cases, prompts.getLast(), bootstrap));
+            texts, prompts.stream().map(String::valueOf).collect(Collectors.joining(", "))));
+    sentences.add(verdict(cases, prompts.getLast(), bootstrap));
+    sentences.add(GenerationAgreement.SENTENCE);
+    sentences.addAll(sessions.sentences());
     return new Findings(key(), "Chosen by the prompt", sentences,
-        List.of(halfLeftOut(cases, prompts, bootstrap), equalSparsity(cases, bootstrap),
+        List.of(halfLeftOut(cases, prompts, bootstrap), agreement.table(bootstrap),
+            sessions.latency(), sessions.seeds(), equalSparsity(cases, bootstrap),
             points(cases, bootstrap)),
         List.of(new Chart("Perplexity of the continuation, rise over dense, prompts of 96",
             "continuations_at_96", "sparsity_percent", "perplexity_rise_percent",
@@ -99,13 +111,28 @@ final class SequenceMethods implements Experiment {
   }
 
   private static Continued continued(Measurements model, int promptTokens) {
+    List<int[]> texts = texts(model);
+    List<Double> cetts = levels(model.effort().cetts());
+    return model.keep("continuations after " + promptTokens, model.heldOut(),
+        List.of("texts " + texts.size(), "cetts " + cetts, "percents " + PERCENTS,
+            "TT from natural zeros"),
+        Continued.class, () -> {
+          try (Engine engine = model.model().engine(Selection.EXACT, PredictorChoice.ALL);
+              LayerStream layers = engine.openLayers()) {
+            return measure(model, engine, layers, texts, promptTokens).continued;
+          }
+        });
+  }
+
+  /** Windows of the held-out text that are continued, evenly spread. */
+  static List<int[]> texts(Measurements model) {
     int[] tokens = model.heldOut();
     int windows = tokens.length / Effort.WINDOW_TOKENS;
     int texts = Math.min(windows, Math.max(FEWEST_TEXTS, windows / TEXTS_APART));
-    List<Double> cetts = levels(model.effort().cetts());
-    return model.keep("continuations after " + promptTokens, tokens,
-        List.of("texts " + texts, "cetts " + cetts, "percents " + PERCENTS), Continued.class,
-        () -> measure(model.model(), tokens, windows, texts, promptTokens, cetts));
+    return IntStream.range(0, texts)
+        .map(text -> (int) ((long) text * windows / texts) * Effort.WINDOW_TOKENS)
+        .mapToObj(from -> Arrays.copyOfRange(tokens, from, from + Effort.WINDOW_TOKENS))
+        .toList();
   }
 
   /** Every other target, the largest among them. */
@@ -114,50 +141,66 @@ final class SequenceMethods implements Experiment {
         .mapToObj(cetts::get).toList();
   }
 
-  private static Continued measure(PaperModel model, int[] tokens, int windows, int texts,
-      int promptTokens, List<Double> cetts) {
-    List<Activity> thresholds = cetts.stream()
-        .map(cett -> model.activity(new Selection(ActiveRule.OUTPUT, cett))).toList();
+  /**
+   * How texts were predicted.
+   *
+   * @param leading the series again, with the share of predictions before the first that was not the text's in place of accuracy
+   */
+  record Outcome(Continued continued, List<Series> leading) {
+    Outcome {
+      leading = List.copyOf(leading);
+    }
+  }
+
+  /** All methods on texts of a prompt and what follows it. */
+  static Outcome measure(Measurements model, Engine engine, LayerStream layers, List<int[]> texts,
+      int promptTokens) {
+    List<Activity> thresholds = levels(model.effort().cetts()).stream()
+        .map(cett -> model.model().activity(new Selection(ActiveRule.OUTPUT, cett))).toList();
     List<String> names = new ArrayList<>(List.of(EACH_TOKEN));
     Arrays.stream(SequenceMethod.Tda.values()).map(SequenceMethod::key).forEach(names::add);
     names.add("griffin");
+    ContinuationQuality quality = engine.continuationQuality(layers);
     List<Window> dense = new ArrayList<>();
     List<List<List<Window>>> runs = new ArrayList<>(); // by method, by level
-    try (Engine engine = model.engine(Selection.EXACT, PredictorChoice.ALL);
-        LayerStream layers = engine.openLayers()) {
-      ContinuationQuality quality = engine.continuationQuality(layers);
-      for (int text = 0; text < texts; text++) {
-        int from = (int) ((long) text * windows / texts) * Effort.WINDOW_TOKENS;
-        List<List<Choice>> choices = choices(engine, thresholds);
-        ContinuationQuality.Result result =
-            quality.measure(Arrays.copyOfRange(tokens, from, from + Effort.WINDOW_TOKENS),
-                promptTokens, choices.stream().flatMap(List::stream).toList());
-        dense.add(result.dense());
-        int next = 0;
-        for (int m = 0; m < choices.size(); m++) {
-          if (text == 0) {
-            runs.add(new ArrayList<>());
+    List<List<List<Window>>> leading = new ArrayList<>();
+    for (int[] text : texts) {
+      List<List<Choice>> choices = choices(engine, thresholds);
+      ContinuationQuality.Result result =
+          quality.measure(text, promptTokens, choices.stream().flatMap(List::stream).toList());
+      dense.add(result.dense());
+      int next = 0;
+      for (int m = 0; m < choices.size(); m++) {
+        if (runs.size() == m) {
+          runs.add(new ArrayList<>());
+          leading.add(new ArrayList<>());
+        }
+        for (int level = 0; level < choices.get(m).size(); level++) {
+          if (runs.get(m).size() == level) {
+            runs.get(m).add(new ArrayList<>());
+            leading.get(m).add(new ArrayList<>());
           }
-          for (int level = 0; level < choices.get(m).size(); level++) {
-            if (text == 0) {
-              runs.get(m).add(new ArrayList<>());
-            }
-            runs.get(m).get(level).add(result.windows().get(next++));
-          }
+          Window window = result.windows().get(next);
+          runs.get(m).get(level).add(window);
+          leading.get(m).get(level).add(new Window(window.nats(),
+              result.leadingShares().get(next), window.divergenceNats(), window.activeShare()));
+          next++;
         }
       }
     }
-    List<Series> series = new ArrayList<>();
-    for (int m = 0; m < runs.size(); m++) {
-      series.add(new Series(names.get(m), runs.get(m)));
-    }
-    return new Continued(dense, series);
+    return new Outcome(new Continued(dense, series(names, runs)), series(names, leading));
   }
 
-  /** By method, in the order of the series, at ascending sparsity. */
+  private static List<Series> series(List<String> names, List<List<List<Window>>> runs) {
+    return IntStream.range(0, names.size())
+        .mapToObj(m -> new Series(names.get(m), runs.get(m))).toList();
+  }
+
+  /** By method, in the order of the series, at ascending sparsity; truncation begins where zeros alone are left out. */
   private static List<List<Choice>> choices(Engine engine, List<Activity> thresholds) {
     List<List<Choice>> choices = new ArrayList<>();
-    choices.add(thresholds.stream().map(one -> (Choice) new Choice.EachToken(one)).toList());
+    choices.add(Stream.concat(Stream.of(engine.activity()), thresholds.stream())
+        .map(one -> (Choice) new Choice.EachToken(one)).toList());
     for (SequenceMethod.Tda tda : SequenceMethod.Tda.values()) {
       choices.add(thresholds.stream()
           .map(one -> (Choice) new Choice.ByPrompt(engine.sequencePredictor(tda, one))).toList());
@@ -169,12 +212,17 @@ final class SequenceMethods implements Experiment {
     return choices;
   }
 
-  private static QualityCurve curve(Continued continued, Series series) {
+  static QualityCurve curve(Continued continued, Series series) {
     return new QualityCurve(continued.dense, series.runs);
   }
 
   private static double rise(QualityCurve curve, double sparsity, int[] sample) {
     return Math.expm1(curve.atSparsity(sparsity, Figure.NATS, sample) - curve.denseNats(sample));
+  }
+
+  /** An end of an interval in per cent; of a few texts it would mean little. */
+  private static double end(Case one, double end) {
+    return one.continued.dense.size() < FEWEST_WITH_INTERVALS ? Double.NaN : 100 * end;
   }
 
   private static List<Column> figures() {
@@ -207,7 +255,8 @@ final class SequenceMethods implements Experiment {
           Interval divergence = bootstrap
               .interval(sample -> curve.atSparsity(sparsity, Figure.DIVERGENCE, sample));
           rows.add(one.model.model().name(), one.promptTokens, 100 * sparsity, series.method,
-              100 * rise.value(), 100 * rise.low(), 100 * rise.high(), 100 * accuracy.value(),
+              100 * rise.value(), end(one, rise.low()), end(one, rise.high()),
+              100 * accuracy.value(),
               divergence.value());
         }
       }
@@ -264,7 +313,7 @@ final class SequenceMethods implements Experiment {
               curve.at(at, Figure.NATS, sample) - curve.denseNats(sample)));
           rows.add(one.model.model().name(), series.method,
               100 * bootstrap.interval(sample -> curve.sparsity(at, sample)).value(),
-              100 * rise.value(), 100 * rise.low(), 100 * rise.high(),
+              100 * rise.value(), end(one, rise.low()), end(one, rise.high()),
               100 * bootstrap.interval(s -> curve.at(at, Figure.ACCURACY, s)).value(),
               bootstrap.interval(s -> curve.at(at, Figure.DIVERGENCE, s)).value());
         }

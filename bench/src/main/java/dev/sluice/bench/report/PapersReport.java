@@ -68,6 +68,8 @@ public final class PapersReport {
       case ONE -> Digits.fixed(value, 1);
       case TWO -> Digits.fixed(value, 2);
       case FOUR -> Digits.fixed(value, 4);
+      case FIVE -> Digits.fixed(value, 5);
+      case SIX -> Digits.fixed(value, 6);
     };
   }
 

@@ -25,6 +25,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What `bench papers` measures, beside each figure of {@code expected.json}. */
 class AgreementTest {
   private static final int AGREES = 7;
+  private static final int SEARCHES = 1;
+  private static final int RISE_AT_OURS = 4;
+  private static final int RISE_AT_THEIRS = 6;
 
   private static Workers workers;
 
@@ -60,29 +63,37 @@ class AgreementTest {
   private void check(String name, Path store, Effort effort, int fewest) {
     ModelSource source = new ModelSource(name, store, Optional.empty(),
         Optional.of(Checkpoints.folder(name).resolve("expected.json")));
-    ResultTable rows = Papers.run(
+    List<ResultTable> tables = Papers.run(
         new Papers.Request(List.of(source), effort, List.of("agreement"), folder,
             TextFile.read(text("held-out")), "held-out.txt", Backend.AUTO),
-        workers, Progress.SILENT).findings().getFirst().tables().getLast();
+        workers, Progress.SILENT).findings().getFirst().tables();
+    ResultTable rows = tables.getLast();
+    assertEquals("rise_at_pytorch_target_percent",
+        tables.get(SEARCHES).columns().get(RISE_AT_THEIRS).key());
     assertEquals("agrees", rows.columns().get(AGREES).key());
     assertTrue(rows.rows().size() >= fewest, () -> "only " + rows.rows().size() + " figures");
     for (List<Object> row : rows.rows()) {
-      if (!isAtTheBendOfSilu(row)) {
+      if (row.get(1).equals("CETT-PPL-1 % target") && row.get(AGREES).equals("no")) {
+        assertUndecided(row, tables.get(SEARCHES));
+      } else {
         assertEquals("yes", row.get(AGREES), row::toString);
       }
     }
   }
 
   /**
-   * The SwiGLU twin's gate threshold in layer 0 is 0.2706, and |SiLU| has a maximum of 0.2785 over negative numbers: its density is
-   * so steep there that a threshold 0.1 % off moves the active share by 0.6 % and what is new to a window by its powers. Its
-   * search ends a step of the bisection lower, where perplexity on the search text is 2·10⁻⁶ beyond the limit.
+   * A search may end a step away from PyTorch's only where perplexity at PyTorch's target is so near the limit that the order of
+   * float sums decides. So it is with SwiGLU's output rule at 0.05625: in float64 (NumPy, the same weights, tokens and
+   * thresholds) it rises by 1.000142 %, in float32 by 1.000268 %, in our kernels by 1.00012 %; the limit is 1 %.
    */
-  private static boolean isAtTheBendOfSilu(List<Object> row) {
-    return row.get(0).equals("swiglu")
-        && (row.get(1).equals("new share") && row.get(2).equals("ppl_1pct_gate")
-            && row.get(3).equals("0")
-            || row.get(1).equals("CETT-PPL-1 % target") && row.get(2).equals("ppl_1pct_output"));
+  private static void assertUndecided(List<Object> row, ResultTable searches) {
+    List<Object> search = searches.rows().stream()
+        .filter(each -> each.get(0).equals(row.get(0)) && row.get(2).toString().endsWith(
+            each.get(1).toString()))
+        .findFirst().orElseThrow();
+    double rise = (double) search.get(RISE_AT_THEIRS);
+    assertTrue(rise > 1.0001 && rise < 1.0005, search::toString);
+    assertTrue((double) search.get(RISE_AT_OURS) <= 1.0001, search::toString);
   }
 
   private static Path text(String name) {

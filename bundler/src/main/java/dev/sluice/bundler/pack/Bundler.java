@@ -36,8 +36,8 @@ import java.util.stream.DoubleStream;
 
 /** Repacks a store by a trace of it. */
 public final class Bundler {
-  /** CETT targets, besides the exact rule's, at which predictor margins are calibrated. */
-  private static final double[] MARGIN_TARGETS = {0.02, 0.05, 0.1, 0.2, 0.4};
+  /** Margins for whatever target a run may name. */
+  private static final List<Double> MARGIN_TARGETS = List.of(0.02, 0.05, 0.1, 0.2, 0.4);
 
   private static final double USUAL_RESIDENT_SHARE = 0.5;
 
@@ -54,16 +54,35 @@ public final class Bundler {
    * @param predictors what to fit; empty for none
    * @param recallTarget share of active magnitude the predictors' margins must keep
    * @param requantisation which parts of bundles are encoded anew
+   * @param marginTargets CETT targets at which predictors are calibrated, besides {@code cett}, the exact rule and each rule's
+   *     CETT-PPL-1 % target
    */
   public record Request(
       Path target, StoreWriter.Options options, Order order, double cett, FittedTo fittedTo,
       List<PredictorRecipe> predictors, double recallTarget, long seed,
-      Requantisation requantisation) {
+      Requantisation requantisation, List<Double> marginTargets) {
+    public Request {
+      marginTargets = List.copyOf(marginTargets);
+    }
 
     /** The same with other options. */
     public Request with(StoreWriter.Options other) {
       return new Request(target, other, order, cett, fittedTo, predictors, recallTarget, seed,
-          requantisation);
+          requantisation, marginTargets);
+    }
+
+    /** The same with predictors calibrated at other targets. */
+    public Request withMarginTargets(List<Double> other) {
+      return new Request(target, options, order, cett, fittedTo, predictors, recallTarget, seed,
+          requantisation, other);
+    }
+
+    /** The same with the usual targets. */
+    public Request(Path target, StoreWriter.Options options, Order order, double cett,
+        FittedTo fittedTo, List<PredictorRecipe> predictors, double recallTarget, long seed,
+        Requantisation requantisation) {
+      this(target, options, order, cett, fittedTo, predictors, recallTarget, seed,
+          requantisation, MARGIN_TARGETS);
     }
 
     /** The same with bundles encoded as they are. */
@@ -107,7 +126,7 @@ public final class Bundler {
               ResidentCopy.copy(store, writer, arena,
                   name -> !Requantiser.replaces(quant, name)));
       Requantiser requantiser = new Requantiser(quant, store, resident);
-      List<QuantisedFit.Target> targets = targets(trace, spec, curves, request.cett);
+      List<QuantisedFit.Target> targets = targets(trace, spec, curves, request);
       List<PredictorFit> fits = request.predictors.stream()
           .map(recipe -> recipe.start(spec, request.recallTarget, targets,
               chosenTarget(targets, rule, request.cett), request.seed, arena))
@@ -233,7 +252,7 @@ public final class Bundler {
   }
 
   private static List<QuantisedFit.Target> targets(TraceReader trace, ModelSpec spec,
-      Map<ActiveRule, List<CettCurve>> curves, double cett) {
+      Map<ActiveRule, List<CettCurve>> curves, Request request) {
     List<QuantisedFit.Target> targets = new ArrayList<>();
     if (spec.activation() == Activation.RELU || spec.activation() == Activation.RELU2) {
       targets.add(new QuantisedFit.Target(ActiveRule.EXACT, 0, new float[spec.layers()]));
@@ -242,8 +261,8 @@ public final class Bundler {
         (rule, layers) -> {
           double[] cetts =
               DoubleStream.concat(
-                  DoubleStream.of(MARGIN_TARGETS),
-                  DoubleStream.of(cett, onePercentTarget(trace, rule)))
+                  request.marginTargets.stream().mapToDouble(Double::doubleValue),
+                  DoubleStream.of(request.cett, onePercentTarget(trace, rule)))
                   .filter(each -> each > 0).sorted().distinct().toArray();
           for (double each : cetts) {
             targets.add(new QuantisedFit.Target(rule, each, CettCurve.thresholdsAt(layers, each)));
@@ -297,7 +316,11 @@ public final class Bundler {
       System.arraycopy(one, 0, norms, layer * spec.feedForward(), one.length);
     }
     writer.blob(StoreKeys.COLUMN_NORMS, Floats.toBytes(norms));
-    curves.forEach((rule, layers) -> writer.blob(StoreKeys.curve(rule), CettCurve.encode(layers)));
+    curves.forEach((rule, layers) -> {
+      writer.blob(StoreKeys.curve(rule), CettCurve.encode(layers));
+      trace.blob(TraceKeys.search(rule))
+          .ifPresent(json -> writer.blob(StoreKeys.search(rule), json));
+    });
     trace.blob(TraceKeys.TARGETS).ifPresent(json -> writer.blob(StoreKeys.TARGETS, json));
   }
 

@@ -4,6 +4,7 @@ import dev.sluice.engine.eval.WindowedQuality.Window;
 import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerWeights;
+import dev.sluice.engine.ffn.Observers;
 import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.model.KvCache;
@@ -15,6 +16,7 @@ import dev.sluice.storage.store.ModelSpec;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How well a text is continued: its prompt is computed with every neuron, what follows with the neurons that a method leaves, in
@@ -42,10 +44,13 @@ public final class ContinuationQuality {
    *
    * @param dense every neuron after the prompt too
    * @param windows one for each choice; the share is of neurons that a method leaves, whether or not their output is 0
+   * @param leadingShares for each choice, the predictions before the first whose most likely token was not the text's, as a share of
+   *     all
    */
-  public record Result(Window dense, List<Window> windows) {
+  public record Result(Window dense, List<Window> windows, List<Double> leadingShares) {
     public Result {
       windows = List.copyOf(windows);
+      leadingShares = List.copyOf(leadingShares);
     }
   }
 
@@ -76,12 +81,13 @@ public final class ContinuationQuality {
       }
     });
     sweep.run(List.of(sequence(Arrays.copyOf(text, promptTokens), 0, kv)), exact, all,
-        new Together(watchers));
+        new Observers(watchers));
     int[] rest = Arrays.copyOfRange(text, promptTokens, text.length);
     // Each run writes its own keys and values behind the prompt's.
     Sequence dense = sequence(rest, promptTokens, kv);
     sweep.run(List.of(dense), exact, all, LayerObserver.NONE);
     List<Window> windows = new ArrayList<>();
+    List<Double> leading = new ArrayList<>();
     for (Choice choice : choices) {
       Sequence run = sequence(rest, promptTokens, kv);
       Count count = new Count();
@@ -92,17 +98,20 @@ public final class ContinuationQuality {
             sweep.run(List.of(run), exact, predictor, count);
       }
       byte bit = choice instanceof Choice.ByPrompt ? Sweep.PREDICTED : Sweep.ACTIVE;
-      windows.add(window(run, scorer.divergence(dense.hidden(), run),
+      WindowScorer.Score score = scorer.score(Optional.of(dense.hidden()), run);
+      leading.add((double) score.leading() / (rest.length - 1));
+      windows.add(window(run, score,
           bit == Sweep.PREDICTED ? count.predicted : count.active));
     }
-    return new Result(window(dense, 0, (long) rest.length * spec.layers() * spec.feedForward()),
-        windows);
+    return new Result(
+        window(dense, scorer.score(dense), (long) rest.length * spec.layers() * spec.feedForward()),
+        windows, leading);
   }
 
-  private Window window(Sequence run, double divergence, long left) {
-    WindowScorer.Score score = scorer.score(run);
+  private Window window(Sequence run, WindowScorer.Score score, long left) {
     int predicted = run.tokens().length - 1;
-    return new Window(score.nats() / predicted, (double) score.correct() / predicted, divergence,
+    return new Window(score.nats() / predicted, (double) score.correct() / predicted,
+        score.divergence(),
         (double) left / run.tokens().length / spec.layers() / spec.feedForward());
   }
 
@@ -140,28 +149,5 @@ public final class ContinuationQuality {
 
     @Override
     public void layerEnds(int layer) {}
-  }
-
-  /** Several observers of one sweep. */
-  private record Together(List<LayerObserver> all) implements LayerObserver {
-    @Override
-    public boolean wantsColumnNorms() {
-      return all.stream().anyMatch(LayerObserver::wantsColumnNorms);
-    }
-
-    @Override
-    public void layerStarts(LayerWeights weights, float[] columnNorms) {
-      all.forEach(one -> one.layerStarts(weights, columnNorms));
-    }
-
-    @Override
-    public void observe(Block block) {
-      all.forEach(one -> one.observe(block));
-    }
-
-    @Override
-    public void layerEnds(int layer) {
-      all.forEach(one -> one.layerEnds(layer));
-    }
   }
 }

@@ -3,6 +3,7 @@ package dev.sluice.engine.eval;
 import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.model.Scratch;
+import java.util.Optional;
 
 /** What a window's hidden states behind the last layer say of its tokens. Thread-safe. */
 final class WindowScorer {
@@ -17,73 +18,85 @@ final class WindowScorer {
   /**
    * @param nats negative log likelihood of positions 2 and on, summed
    * @param correct positions whose most likely token was the text's
+   * @param leading such positions before the first other one
+   * @param divergence KL(reference ‖ this) in nats, its mean over all positions; 0 without a reference
    */
-  record Score(double nats, int correct) {}
+  record Score(double nats, int correct, int leading, double divergence) {}
 
   Score score(Sequence sequence) {
-    int vocabulary = model.spec().vocabulary();
-    int hidden = model.spec().hidden();
-    Scratch scratch = new Scratch();
-    float[] logits = new float[LOGIT_POSITIONS * vocabulary];
-    int[] tokens = sequence.tokens();
-    double nats = 0;
-    int correct = 0;
-    for (int from = 0; from < tokens.length - 1; from += LOGIT_POSITIONS) {
-      int count = Math.min(LOGIT_POSITIONS, tokens.length - 1 - from);
-      model.logitsBlock(sequence.hidden(), from * hidden, count, logits, scratch);
-      for (int t = 0; t < count; t++) {
-        int row = t * vocabulary;
-        int expected = tokens[from + t + 1];
-        float target = logits[row + expected];
-        int best = 0;
-        for (int v = 1; v < vocabulary; v++) {
-          if (logits[row + v] > logits[row + best]) {
-            best = v;
-          }
-        }
-        correct += best == expected ? 1 : 0;
-        nats += model.kernels().softmax(logits, row, vocabulary) - target;
-      }
-    }
-    return new Score(nats, correct);
+    return score(Optional.empty(), sequence);
   }
 
   /**
-   * KL(reference ‖ this) in nats, its mean over all positions of a window.
-   *
    * @param reference hidden states behind the last layer of another run of the same tokens
    */
-  double divergence(float[] reference, Sequence sequence) {
+  Score score(Optional<float[]> reference, Sequence sequence) {
     int vocabulary = model.spec().vocabulary();
     int hidden = model.spec().hidden();
     Scratch scratch = new Scratch();
-    float[] expected = new float[LOGIT_POSITIONS * vocabulary];
     float[] logits = new float[LOGIT_POSITIONS * vocabulary];
-    int positions = sequence.tokens().length;
-    double sum = 0;
+    float[] expected = new float[reference.isPresent() ? logits.length : 0];
+    float[] differences = new float[vocabulary];
+    int[] tokens = sequence.tokens();
+    // The last position predicts what is not there, but diverges like any other.
+    int positions = reference.isPresent() ? tokens.length : tokens.length - 1;
+    double nats = 0;
+    double divergence = 0;
+    int correct = 0;
+    int leading = 0;
     for (int from = 0; from < positions; from += LOGIT_POSITIONS) {
       int count = Math.min(LOGIT_POSITIONS, positions - from);
-      model.logitsBlock(reference, from * hidden, count, expected, scratch);
       model.logitsBlock(sequence.hidden(), from * hidden, count, logits, scratch);
+      if (reference.isPresent()) {
+        model.logitsBlock(reference.get(), from * hidden, count, expected, scratch);
+      }
       for (int t = 0; t < count; t++) {
-        sum += divergence(expected, logits, t * vocabulary, vocabulary);
+        int row = t * vocabulary;
+        int next = from + t + 1;
+        float target = next < tokens.length ? logits[row + tokens[next]] : 0;
+        if (next < tokens.length && tokens[next] == likeliest(logits, row, vocabulary)) {
+          leading += correct == next - 1 ? 1 : 0;
+          correct++;
+        }
+        if (reference.isPresent()) {
+          for (int v = 0; v < vocabulary; v++) {
+            differences[v] = expected[row + v] - logits[row + v];
+          }
+        }
+        double offset = model.kernels().softmax(logits, row, vocabulary);
+        nats += next < tokens.length ? offset - target : 0;
+        if (reference.isPresent()) {
+          divergence += divergence(expected, row, differences, offset);
+        }
       }
     }
-    return sum / positions;
+    return new Score(nats, correct, leading, divergence / tokens.length);
   }
 
-  /** Σ p (log p − log q) of the softmax of one row each; both rows are overwritten. */
-  private double divergence(float[] p, float[] q, int row, int size) {
-    float[] differences = new float[size];
-    for (int v = 0; v < size; v++) {
-      differences[v] = p[row + v] - q[row + v];
+  private static int likeliest(float[] logits, int row, int size) {
+    int best = 0;
+    for (int v = 1; v < size; v++) {
+      if (logits[row + v] > logits[row + best]) {
+        best = v;
+      }
     }
-    double offset =
-        model.kernels().softmax(p, row, size) - model.kernels().softmax(q, row, size);
+    return best;
+  }
+
+  /**
+   * Σ p (log p − log q) of one row.
+   *
+   * @param p logits, which become probabilities
+   * @param differences logits of p less those of q
+   * @param offset log Σ exp of q's logits
+   */
+  private double divergence(float[] p, int row, float[] differences, double offset) {
+    int size = differences.length;
+    double own = model.kernels().softmax(p, row, size);
     double sum = 0;
     for (int v = 0; v < size; v++) {
       sum += p[row + v] * differences[v];
     }
-    return sum - offset;
+    return sum - (own - offset);
   }
 }

@@ -14,6 +14,7 @@ import dev.sluice.storage.store.ProgressListener;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Quality of a text window by window, so that runs can be compared pair by pair, and how far each run's predictions are from
@@ -117,15 +118,16 @@ public final class WindowedQuality {
   }
 
   private Window window(Sequence sequence, int index, long active) {
-    double divergence = 0;
+    WindowScorer.Score score;
     if (reference[index] == null) {
       reference[index] = sequence.hidden().clone();
+      score = scorer.score(sequence);
     } else {
-      divergence = scorer.divergence(reference[index], sequence);
+      score = scorer.score(Optional.of(reference[index]), sequence);
     }
-    WindowScorer.Score score = scorer.score(sequence);
     int predicted = windowTokens - 1;
-    return new Window(score.nats() / predicted, (double) score.correct() / predicted, divergence,
+    return new Window(score.nats() / predicted, (double) score.correct() / predicted,
+        score.divergence(),
         (double) active / windowTokens / spec.layers() / spec.feedForward());
   }
 

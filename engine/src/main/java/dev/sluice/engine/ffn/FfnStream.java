@@ -80,18 +80,21 @@ public final class FfnStream implements AutoCloseable {
   private int spilled; // places taken
   private final MemorySegment homes; // slots, then places for a layer's spilled bundles
   private long pinRepeats;
-  private int[] hot; // bundles to pin before the first token; null once they are
+  private final Supplier<int[]> hotBundles;
+  private final int pinned;
+  private boolean hasPinned;
   private boolean whole = true; // false while reads are asked for and taken: a fault between leaves slots unfilled
 
   /**
    * @param columnNorms layer × neuron; may be zeros with the exact and gate rules
    * @param readers opens readers on the store's FFN file
-   * @param hotBundles layer · feedForward + disk position; the first of them, as many as {@code residency} says, are pinned
+   * @param hotBundles asked when they are pinned: layer · feedForward + disk position; the first of them, as many as {@code
+   *     residency} says, are
    */
   public FfnStream(
       Store store, Model model, ActivePredictor predictor, Activity activity, float[][] columnNorms,
       Supplier<CheckedReader> readers,
-      Residency residency, int[] hotBundles, ReadPlanner.Limits limits, Workers workers,
+      Residency residency, Supplier<int[]> hotBundles, ReadPlanner.Limits limits, Workers workers,
       Ledger ledger) {
     this.spec = store.spec();
     this.model = model;
@@ -114,7 +117,8 @@ public final class FfnStream implements AutoCloseable {
     misses = order.bitmap();
     spillPlaces = spillPlaces(store, residency.spillPlaces());
     blockNormed = new float[spec.hidden()];
-    hot = Arrays.copyOf(hotBundles, Math.min(residency.pinned(), hotBundles.length));
+    this.hotBundles = hotBundles;
+    pinned = residency.pinned();
     Lanes opened = null;
     try {
       homes = AnonymousMemory.map(((long) slots + spillPlaces) * bundleBytes, arena);
@@ -179,19 +183,21 @@ public final class FfnStream implements AutoCloseable {
    * prompt before the first single token may use it. Not part of any token's ledger.
    */
   public void pin() {
-    if (hot == null) {
+    if (hasPinned) {
       return;
     }
     requireWhole();
     whole = false;
-    planHot(demand, 0);
+    int[] all = hotBundles.get();
+    int[] hot = Arrays.copyOf(all, Math.min(pinned, all.length));
+    planHot(demand, 0, hot);
     demand.start();
     int populated = slices(cache.pinnedBundles());
     workers.parallelFor(populated, this::populate);
     for (int layer = 0; layer < spec.layers(); layer++) {
       boolean last = layer + 1 == spec.layers();
       if (!last) {
-        planHot(spare, layer + 1);
+        planHot(spare, layer + 1, hot);
         demand.follow(spare);
       }
       int next = slices(last ? slots + spillPlaces : cache.pinnedBundles());
@@ -201,10 +207,15 @@ public final class FfnStream implements AutoCloseable {
       demand = spare;
       spare = ended;
     }
-    hot = null;
+    hasPinned = true;
     pinRepeats = ledger.total(Quantity.REPEATS);
     ledger.clear();
     whole = true;
+  }
+
+  /** Whether {@link #pin} has done its work. */
+  public boolean hasPinned() {
+    return hasPinned;
   }
 
   /** Requests that {@link #pin} had to read again. */
@@ -236,7 +247,7 @@ public final class FfnStream implements AutoCloseable {
         homes.asSlice(from, Math.min(POPULATED_BYTES, homes.byteSize() - from)));
   }
 
-  private void planHot(BundleFetch fetch, int layer) {
+  private void planHot(BundleFetch fetch, int layer, int[] hot) {
     int neurons = spec.feedForward();
     Arrays.fill(misses, 0);
     for (int bundle : hot) {

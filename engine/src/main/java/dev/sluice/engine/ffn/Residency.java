@@ -22,6 +22,8 @@ public record Residency(
   public enum Pinning {
     /** Those that fired most often in the trace. */
     MOST_FREQUENT,
+    /** Those that fire most often, by the trace and by the prompt before the first single token. */
+    MOST_FREQUENT_WITH_PROMPT,
     /** The first of every layer: as good as any where all are read, and the rest stays in one run. */
     FIRST
   }

@@ -33,9 +33,27 @@ public final class SequencePredictor implements ActivePredictor, LayerObserver {
     this.activity = activity;
     this.columnNorms = columnNorms;
     named = new byte[columnNorms.length][];
+    forget();
+  }
+
+  /** Names all again, as before a prompt. */
+  public void forget() {
     for (int layer = 0; layer < named.length; layer++) {
       named[layer] = SequenceMethod.all(columnNorms[layer].length);
     }
+  }
+
+  /**
+   * Heap of one such predictor at most, masks and all that is gathered of a layer while a prompt is taken. Bytes.
+   *
+   * @param promptTokens positions taken together
+   * @param blockPositions positions that one thread takes at a time
+   */
+  public static long heapBytes(int layers, int neurons, int promptTokens, int blockPositions) {
+    long parts = Math.ceilDiv(promptTokens, blockPositions);
+    long all = parts + 1; // with what they are added up to
+    return (long) layers * neurons + all * neurons * Double.BYTES
+        + (long) promptTokens * Double.BYTES;
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.model.KvCache;
+import dev.sluice.engine.sequence.SequencePredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.BundleCache;
 import dev.sluice.storage.posix.AnonymousMemory;
@@ -63,6 +64,12 @@ public record MemoryNeeds(
     long keyValues = KvCache.bytes(spec, shape.context());
     long promptHeap = Sweep.heapBytes(spec, shape.context(), shape.promptTokens(),
         Engine.PROMPT_BLOCK_POSITIONS, shape.threads());
+    long masks = 0; // part of the predictor's bytes, but in the heap
+    if (predictor.sequenceMethod().isPresent()) {
+      masks = predictorBytes(store, predictor);
+      promptHeap += SequencePredictor.heapBytes(spec.layers(), spec.feedForward(),
+          shape.promptTokens(), Engine.PROMPT_BLOCK_POSITIONS) - masks;
+    }
     long index = indexBytes(store, shape);
     return new MemoryNeeds(
         dense,
@@ -74,7 +81,7 @@ public record MemoryNeeds(
         promptHeap,
         index,
         spillPlaces(store, predictor),
-        JvmShare.of(keyValues + promptHeap + index,
+        JvmShare.of(keyValues + promptHeap + index + masks,
             PARSED_TOKENIZER_HEAP_RATIO * store.tokenizerBytes(), shape.threads()));
   }
 
@@ -137,7 +144,8 @@ public record MemoryNeeds(
     long neurons = (long) spec.layers() * spec.feedForward();
     long orders = 3L * Integer.BYTES * neurons; // the catalog's, the stream's, and its inverse
     long norms = (long) Float.BYTES * neurons;
-    long hot = (Long.BYTES + Float.BYTES + Integer.BYTES) * neurons;
+    // Keys, frequencies and the bundles in order; what fired in the prompt.
+    long hot = (Long.BYTES + Float.BYTES + 2L * Integer.BYTES) * neurons;
     long checksums = Integer.BYTES * ((store.fileBytes() - 1) / PageChecksums.PAGE_BYTES + 1);
     BundleCache.Shape bundles = new BundleCache.Shape(spec.layers(), spec.feedForward());
     long cache = shape.policy().heapBytes(bundles, bundles.bundles());

@@ -3,6 +3,7 @@ package dev.sluice.engine.session;
 import dev.sluice.engine.ffn.FfnStream;
 import dev.sluice.engine.ffn.LayerObserver;
 import dev.sluice.engine.ffn.LayerStream;
+import dev.sluice.engine.ffn.Observers;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.ffn.Sequence;
 import dev.sluice.engine.ledger.Ledger;
@@ -17,8 +18,9 @@ import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -31,7 +33,8 @@ public final class Session implements AutoCloseable {
   private final ModelSpec spec;
   private final KvCache keyValues;
   private final FfnStream ffn;
-  private final LayerObserver promptObserver;
+  private final Optional<SequencePredictor> chosenByPrompt;
+  private final PinOrder pinOrder;
   private final Ledger ledger;
   private final Scratch scratch = new Scratch();
   private final float[] hidden;
@@ -64,6 +67,17 @@ public final class Session implements AutoCloseable {
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits,
       ActivePredictor predictor) {
+    this(engine, context, residency, limits, predictor,
+        pinOrder(engine.store(), residency.pinning()));
+  }
+
+  /**
+   * The same with bundles pinned in another order than the residency's.
+   *
+   * @param pinOrder is this session's from now on
+   */
+  public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits,
+      ActivePredictor predictor, PinOrder pinOrder) {
     this.engine = engine;
     this.model = engine.model();
     this.spec = model.spec();
@@ -73,9 +87,9 @@ public final class Session implements AutoCloseable {
     this.normed = new float[spec.hidden()];
     this.queries = new float[spec.heads() * spec.headSize()];
     this.logits = new float[spec.vocabulary()];
-    this.promptObserver =
-        predictor instanceof SequencePredictor sequence ? sequence : LayerObserver.NONE;
-    int[] hot = residency.pinned() > 0 ? pinned(engine.store(), residency.pinning()) : new int[0];
+    this.chosenByPrompt =
+        predictor instanceof SequencePredictor sequence ? Optional.of(sequence) : Optional.empty();
+    this.pinOrder = pinOrder;
     this.ffn =
         new FfnStream(
             engine.store(),
@@ -85,48 +99,31 @@ public final class Session implements AutoCloseable {
             engine.columnNorms(),
             engine::openReader,
             residency,
-            hot,
+            residency.pinned() > 0 ? pinOrder::bundles : () -> new int[0],
             limits,
             engine.workers(),
             ledger);
   }
 
-  /** All bundles (layer · feedForward + disk position) in the order in which they are pinned. */
-  private static int[] pinned(Store store, Residency.Pinning pinning) {
+  private static PinOrder pinOrder(Store store, Residency.Pinning pinning) {
     return switch (pinning) {
-      case MOST_FREQUENT -> mostFrequent(store);
-      case FIRST -> {
+      case MOST_FREQUENT -> () -> mostFrequent(store);
+      case MOST_FREQUENT_WITH_PROMPT -> new PromptFrequency(store);
+      case FIRST -> () -> {
         int layers = store.spec().layers();
         int neurons = store.spec().feedForward();
-        yield IntStream.range(0, layers * neurons).map(i -> i % layers * neurons + i / layers)
+        return IntStream.range(0, layers * neurons).map(i -> i % layers * neurons + i / layers)
             .toArray();
-      }
+      };
     };
   }
 
   private static int[] mostFrequent(Store store) {
-    ModelSpec spec = store.spec();
-    int neurons = spec.feedForward();
-    float[] frequency =
-        Engine.perNeuron(store, StoreKeys.FREQUENCY)
-            .orElseThrow(
-                () -> new BadInputException(
-                    store.folder(), "it knows no hot bundles to pin",
-                    "trace and bundle it, or pin none"));
-    float[] byPosition = new float[frequency.length];
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      int[] order = store.order(layer);
-      for (int p = 0; p < neurons; p++) {
-        byPosition[layer * neurons + p] = frequency[layer * neurons + order[p]];
-      }
-    }
-    // Bits of frequencies, which are not negative, order as they do; turned over, the highest comes first.
-    long[] keys = new long[byPosition.length];
-    for (int b = 0; b < keys.length; b++) {
-      keys[b] = (long) (Integer.MAX_VALUE - Float.floatToRawIntBits(byPosition[b])) << 32 | b;
-    }
-    Arrays.sort(keys);
-    return Arrays.stream(keys).mapToInt(key -> (int) key).toArray();
+    return PinOrder.byScore(store, Engine.perNeuron(store, StoreKeys.FREQUENCY)
+        .orElseThrow(
+            () -> new BadInputException(
+                store.folder(), "it knows no hot bundles to pin",
+                "trace and bundle it, or pin none")));
   }
 
   /** Positions taken so far. */
@@ -179,7 +176,7 @@ public final class Session implements AutoCloseable {
               spec.heads() * spec.headSize());
       engine
           .promptSweep(layers)
-          .run(List.of(sequence), engine.activity(), engine.blockPredictor(), promptObserver);
+          .run(List.of(sequence), engine.activity(), engine.blockPredictor(), promptObserver());
       promptBytesRead += layers.bytesRead();
       promptRepeats += layers.repeats();
       position += tokens.length;
@@ -192,6 +189,15 @@ public final class Session implements AutoCloseable {
       }
     }
     return logits;
+  }
+
+  private LayerObserver promptObserver() {
+    List<LayerObserver> all = new ArrayList<>();
+    chosenByPrompt.ifPresent(all::add);
+    if (!ffn.hasPinned()) {
+      all.add(pinOrder.promptObserver());
+    }
+    return new Observers(all);
   }
 
   /** Takes one token; returns the logits after it (the session's own array, valid until the next call). */
@@ -222,10 +228,12 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Forgets the text but not what the cache holds, unless results depend on that: the next token is at position 0.
+   * Forgets the text, and which neurons its prompt chose, but not what the cache holds, unless results depend on that: the next
+   * token is at position 0.
    */
   public void restart() {
     position = 0;
+    chosenByPrompt.ifPresent(SequencePredictor::forget);
     ffn.restart();
   }
 

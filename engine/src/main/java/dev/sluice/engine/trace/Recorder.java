@@ -41,13 +41,16 @@ final class Recorder implements LayerObserver {
   private final int samples;
   private final boolean exactZeros;
 
-  private final TreeMap<Integer, TraceChunk> waiting = new TreeMap<>();
+  private final TreeMap<Integer, Window> waiting = new TreeMap<>();
   private final Deque<TraceChunk> spare = new ArrayDeque<>();
-  private CettMeter.Sums[][] sums; // sequence, meter
+  private List<CettMeter.Sums> totals = List.of(); // by meter, of the windows that are written
   private float[] inputs;
   private float[] blockInputs;
   private float[] columnNorms;
   private int nextWindow;
+
+  /** What one window of a layer showed. */
+  private record Window(TraceChunk chunk, List<CettMeter.Sums> sums) {}
 
   Recorder(
       Model model, TraceWriter writer, Tracer.Request request, List<Sequence> sequences,
@@ -77,7 +80,7 @@ final class Recorder implements LayerObserver {
   @Override
   public void layerStarts(LayerWeights weights, float[] norms) {
     progress.progress(weights.layer(), spec.layers());
-    sums = new CettMeter.Sums[sequences.size()][meters.size()];
+    totals = meters.stream().map(_ -> new CettMeter.Sums()).toList();
     inputs = new float[samples * spec.hidden()];
     blockInputs = new float[inputs.length];
     columnNorms = norms;
@@ -89,13 +92,11 @@ final class Recorder implements LayerObserver {
     if (block.firstToken() != 0 || block.count() != request.windowTokens()) {
       throw new IllegalStateException("tracing needs blocks of one window");
     }
-    for (int m = 0; m < meters.size(); m++) {
-      sums[block.sequence()][m] = meters.get(m).measure(block);
-    }
+    List<CettMeter.Sums> sums = meters.stream().map(meter -> meter.measure(block)).toList();
     sample(block);
     TraceChunk chunk = freshChunk();
     fill(block, chunk);
-    append(block.weights().layer(), block.sequence(), chunk);
+    append(block.weights().layer(), block.sequence(), new Window(chunk, sums));
   }
 
   private void sample(Block block) {
@@ -152,12 +153,15 @@ final class Recorder implements LayerObserver {
     return chunk;
   }
 
-  private synchronized void append(int layer, int window, TraceChunk chunk) {
-    waiting.put(window, chunk);
+  private synchronized void append(int layer, int index, Window window) {
+    waiting.put(index, window);
     while (!waiting.isEmpty() && waiting.firstKey() == nextWindow) {
-      TraceChunk next = waiting.pollFirstEntry().getValue();
-      writer.append(layer, nextWindow * request.windowTokens(), next);
-      spare.add(next);
+      Window next = waiting.pollFirstEntry().getValue();
+      writer.append(layer, nextWindow * request.windowTokens(), next.chunk);
+      for (int m = 0; m < totals.size(); m++) {
+        totals.get(m).add(next.sums.get(m));
+      }
+      spare.add(next.chunk);
       nextWindow++;
     }
   }
@@ -165,11 +169,7 @@ final class Recorder implements LayerObserver {
   @Override
   public void layerEnds(int layer) {
     for (int m = 0; m < meters.size(); m++) {
-      CettMeter.Sums total = new CettMeter.Sums();
-      for (CettMeter.Sums[] sequence : sums) {
-        total.add(sequence[m]);
-      }
-      CettCurve curve = total.curve();
+      CettCurve curve = totals.get(m).curve();
       writer.blob(TraceKeys.curve(meters.get(m).rule(), layer), CettCurve.encode(List.of(curve)));
     }
     writer.blob(TraceKeys.columnNorms(layer), Floats.toBytes(columnNorms));

@@ -111,7 +111,8 @@ public final class Tracer {
       Recorder recorder = new Recorder(model, writer, request, sequences, curves, tokens, progress);
       sweep.run(sequences, done, request.activity, request.predictor, recorder);
       if (!curves.isEmpty() && request.searchTokens.length >= request.windowTokens) {
-        writer.blob(TraceKeys.TARGETS, search(request, recorder, curves, progress).encode());
+        writer.blob(TraceKeys.TARGETS,
+            search(request, writer, recorder, curves, progress).encode());
       }
       writer.finish();
     }
@@ -159,7 +160,8 @@ public final class Tracer {
   }
 
   private OnePercentTargets search(
-      Request request, Recorder recorder, List<ActiveRule> rules, ProgressListener progress) {
+      Request request, TraceWriter writer, Recorder recorder, List<ActiveRule> rules,
+      ProgressListener progress) {
     ModelSpec spec = model.spec();
     Perplexity perplexity = new Perplexity(model, sweep, workers);
     OnePercentSearch search =
@@ -169,14 +171,15 @@ public final class Tracer {
     for (ActiveRule rule : rules) {
       List<CettCurve> curves = recorder.curves(rule);
       int before = rules.indexOf(rule);
-      double target =
+      OnePercentSearch.Result found =
           search.search(
               rule,
               curves,
               (done, total) -> progress.progress(
                   spec.layers() + before * total + done,
                   spec.layers() + (long) rules.size() * total));
-      targets.put(rule, target);
+      targets.put(rule, found.target());
+      writer.blob(TraceKeys.search(rule), found.tried().encode());
     }
     return new OnePercentTargets(targets);
   }

@@ -135,7 +135,7 @@ class PerplexityTest {
     }
   }
 
-  /** The bisection, against trying every one of its 32 steps. */
+  /** The last of 32 steps that holds, and the next, which does not. */
   @Test
   void theOnePercentSearchFindsTheLastStepThatHolds() {
     Path path =
@@ -150,15 +150,18 @@ class PerplexityTest {
       List<CettCurve> curves = List.of(curve, curve, curve);
       Perplexity perplexity = engine.perplexity(layers, WINDOW);
       int[] tokens = ownText(engine);
-      double found =
+      OnePercentSearch.Result search =
           new OnePercentSearch(perplexity, tokens, WINDOW, TinyStore.NEURONS)
               .search(ActiveRule.OUTPUT, curves, (done, total) -> {});
+      double found = search.target();
       double dense = at(perplexity, engine, tokens, exact);
       double above = found + 0.2 / 32;
       assertEquals(found, Math.rint(found * 160) / 160, 1e-12, "a multiple of 0.2 / 32");
       assertTrue(found > 0 && above < 0.2, "found " + found);
       assertTrue(at(perplexity, engine, tokens, sparse(curves, found)) <= 1.01 * dense);
-      assertTrue(at(perplexity, engine, tokens, sparse(curves, above)) > 1.01 * dense);
+      double beyond = at(perplexity, engine, tokens, sparse(curves, above)) / dense;
+      assertTrue(beyond > 1.01);
+      assertEquals(beyond, search.tried().ratioAt(above).orElseThrow(), 1e-12);
     }
   }
 

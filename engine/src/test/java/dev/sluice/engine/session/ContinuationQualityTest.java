@@ -81,4 +81,42 @@ class ContinuationQualityTest {
       assertTrue(result.windows().getLast().divergenceNats() > 0);
     }
   }
+
+  /** A text whose continuation is the dense model's own choice, one token of it changed: all before it agree, and most after it. */
+  @Test
+  void agreementWithTheDenseRunsOwnWords() {
+    Path tiny = TinyStore.of(FfnForm.UNGATED).write(folder.resolve("own"),
+        StoreWriter.Options.DEFAULT);
+    Activity exact = Activity.exact(TinyStore.LAYERS);
+    int[] text = Arrays.copyOf(TEXT, PROMPT + 11);
+    try (Store store = Store.open(tiny);
+        Workers workers = new Workers(2);
+        Engine dense = new Engine(store, workers, Backend.AUTO, exact, PredictorChoice.ALL);
+        LayerStream layers = dense.openLayers()) {
+      int agreeing = 0;
+      try (Session session = new Session(dense, 128, new Residency(400, 0, new Auto(), 64),
+          new ReadPlanner.Limits(4096, 16_384, 512 * 1024))) {
+        float[] logits = session.prompt(Arrays.copyOf(TEXT, PROMPT), null);
+        for (int t = PROMPT; t < text.length; t++) {
+          int best = argmax(logits);
+          text[t] = t == PROMPT + 6 ? (best + 1) % TinyStore.VOCABULARY : best;
+          agreeing += t > PROMPT && text[t] == best ? 1 : 0;
+          logits = session.step(text[t]);
+        }
+      }
+      ContinuationQuality.Result result = dense.continuationQuality(layers).measure(text, PROMPT,
+          List.of(new Choice.EachToken(exact)));
+      assertEquals(9, agreeing);
+      assertEquals(0.9, result.windows().getFirst().accuracy(), 1e-12);
+      assertEquals(0.5, result.leadingShares().getFirst(), 1e-12); // tokens 2 to 6 of 2 to 11
+    }
+  }
+
+  private static int argmax(float[] logits) {
+    int best = 0;
+    for (int v = 1; v < logits.length; v++) {
+      best = logits[v] > logits[best] ? v : best;
+    }
+    return best;
+  }
 }

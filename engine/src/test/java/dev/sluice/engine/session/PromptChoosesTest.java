@@ -102,6 +102,31 @@ class PromptChoosesTest {
     });
   }
 
+  @Test
+  void aTextBegunAnewKnowsNothingOfThePromptBefore() {
+    with("griffin-30", Activity.exact(TinyStore.LAYERS), 1, (session, _) -> {
+      session.prompt(PROMPT, null);
+      session.restart();
+      float[] logits = session.step(1).clone();
+      assertEquals(TinyStore.LAYERS * TinyStore.NEURONS,
+          session.ledger().total(Quantity.PREDICTED));
+      with("all", Activity.exact(TinyStore.LAYERS), 1,
+          (fresh, _) -> assertArrayEquals(fresh.step(1), logits));
+    });
+  }
+
+  /** 100 tokens are two blocks of 64 or less: two sums of a layer and their total, lengths of 100 tokens, masks of all layers. */
+  @Test
+  void whatIsGatheredIsCharged() {
+    try (Store store = Store.open(tiny)) {
+      RunShape shape = new RunShape(128, 100, 2);
+      MemoryNeeds all = MemoryNeeds.of(store, PredictorChoice.ALL, shape);
+      MemoryNeeds griffin = MemoryNeeds.of(store, PredictorChoice.parse("griffin-30"), shape);
+      assertEquals(3L * TinyStore.NEURONS * 8 + 100 * 8, griffin.promptBytes() - all.promptBytes());
+      assertEquals(TinyStore.LAYERS * TinyStore.NEURONS, griffin.predictorBytes());
+    }
+  }
+
   /** Against sums made here from what the neurons of the prompt put out. */
   @Test
   void tdaKeepsWhatReachesTheThresholdOverThePrompt() {

@@ -30,6 +30,11 @@ public final class StoreKeys {
     return "curve/" + rule.key();
   }
 
+  /** {@code search/RULE}: the {@link dev.sluice.storage.threshold.TargetSearch} that found a rule's target; older stores have none. */
+  public static String search(ActiveRule rule) {
+    return "search/" + rule.key();
+  }
+
   /** {@code predictor/quantised-BITS}: a {@link dev.sluice.storage.predictor.QuantisedCopy}. */
   public static String quantised(int bits) {
     return "predictor/quantised-" + bits;

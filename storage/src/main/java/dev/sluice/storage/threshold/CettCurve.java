@@ -10,7 +10,7 @@ import java.util.List;
  * neuron outputs with magnitude below ε‖ / ‖FFN output‖, from a dense run (ReLU² Wins; docs/method.md).
  *
  * <p>Points ascend in both coordinates; between points the curve is read by linear interpolation of cett over log ε.
- * The grid is fine enough (32 points an octave) that the reading error is far below 1 % of ε. A threshold is then rounded
+ * Tracing leaves 1,024 points an octave where targets lie, so ε is read to a hundred thousandth or so. It is then rounded
  * down to a multiple of the layer's largest magnitude / 2^16, the resolution of a sixteen-step bisection, so that it errs
  * towards keeping neurons. Immutable.
  */

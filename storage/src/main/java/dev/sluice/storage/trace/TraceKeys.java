@@ -14,6 +14,11 @@ public final class TraceKeys {
     return "curve/" + rule.key() + "/" + layer;
   }
 
+  /** {@code search/RULE}: the {@link dev.sluice.storage.threshold.TargetSearch} that found a rule's target. */
+  public static String search(ActiveRule rule) {
+    return "search/" + rule.key();
+  }
+
   /** {@code column-norms/LAYER}: ‖W_down[:,i]‖ of every neuron, little-endian float32. */
   public static String columnNorms(int layer) {
     return "column-norms/" + layer;
