@@ -15,14 +15,11 @@ import dev.sluice.storage.trace.TraceReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /** Stores of a model with all predictors of an effort, fitted to one recall; made when needed and kept, whole or not at all. */
 final class PredictorStores {
-  private static final String EXPERTS = "moefication";
-
   private PredictorStores() {}
 
   /** Where the store belongs; its name tells what it was made from. */
@@ -31,18 +28,9 @@ final class PredictorStores {
     try (TraceReader trace = TraceReader.open(origin.trace())) {
       made = trace.digest().substring(0, 12);
     }
-    int recipes = String.join(",", predictors(model.effort())).hashCode();
+    int recipes = String.join(",", model.effort().predictors()).hashCode();
     return work.resolve(String.format(Locale.ROOT, "%s-%s-%08x-%s.sluice",
         model.model().name(), made, recipes, recall));
-  }
-
-  /** Those of the effort, and the experts that a preset asks for. */
-  private static List<String> predictors(Effort effort) {
-    List<String> names = new ArrayList<>(effort.predictors());
-    if (!names.contains(EXPERTS)) {
-      names.add(EXPERTS);
-    }
-    return names;
   }
 
   private static void makeFolder(Path folder) {
@@ -60,7 +48,7 @@ final class PredictorStores {
       return;
     }
     List<PredictorRecipe> recipes =
-        predictors(model.effort()).stream().map(PredictorRecipe::parse).toList();
+        model.effort().predictors().stream().map(PredictorRecipe::parse).toList();
     makeFolder(folder.getParent());
     try (Store store = Store.open(origin.imported());
         TraceReader trace = TraceReader.open(origin.trace())) {

@@ -148,9 +148,21 @@ public enum Preset {
     };
   }
 
+  /** Whether a store has what the preset is about: without its experts or its copy it would be another system. */
+  public boolean isComplete(Store store) {
+    return switch (foresight) {
+      case EXPERTS -> isKept(PredictorChoice.moefication(), store);
+      case CACHE_AWARE -> isKept(PredictorChoice.cacheAware(CACHE_AWARE_PERCENT), store);
+      case NONE, OURS, TOP, TRAINED, GATE_FIRST -> true;
+    };
+  }
+
+  private static boolean isKept(PredictorChoice choice, Store store) {
+    return StoreKeys.predictors(store).contains(choice.stored());
+  }
+
   private static Optional<PredictorChoice> ifKept(PredictorChoice choice, Store store) {
-    return StoreKeys.predictors(store).contains(choice.stored()) ? Optional.of(choice)
-        : trained(store);
+    return isKept(choice, store) ? Optional.of(choice) : trained(store);
   }
 
   private static Optional<PredictorChoice> trained(Store store) {
