@@ -6,7 +6,7 @@ import java.util.List;
  * How much is measured.
  *
  * @param heldOutTokens of the held-out text, at most; a whole number of windows is taken
- * @param predictorTokens the same behind each predictor's figures
+ * @param predictorTokens the same behind the figures of each predictor and preset
  * @param cetts targets of the sweeps over sparsity, ascending; each rule's CETT-PPL-1 % target is added
  * @param predictors what is fitted, as {@code sluice bundle --predictors} names them
  * @param recalls shares of active magnitude that fits are calibrated to keep

@@ -106,7 +106,7 @@ final class SystemsCompared implements Experiment {
       int decoded = laboratory.effort().ioTokens();
       cases.add(new Case(model, model.keep("systems", model.heldOut(),
           List.of("presets " + definitions(model.model().store()), "tokens " + decoded,
-              "rounds " + ROUNDS,
+              "rounds " + ROUNDS, "judged " + model.effort().predictorTokens(),
               "ram " + RAM_SHARE, "predictors " + laboratory.effort().predictors()),
           Outcomes.class, () -> measure(laboratory, model, decoded))));
     }
@@ -122,7 +122,9 @@ final class SystemsCompared implements Experiment {
             100 * RAM_SHARE, ROUNDS, WARM_TOKENS),
         winners(cases),
         leftOut(cases),
-        "dip-ca's perplexity is of decoding token by token with its cache, windows of 256 from an empty one; the others' of "
+        String.format(Locale.ROOT, "Perplexity and KL are over at most %,d tokens. ",
+            laboratory.effort().predictorTokens())
+            + "dip-ca's perplexity is of decoding token by token with its cache, windows of 256 from an empty one; the others' of "
             + "blocks.",
         steps.sentence()).stream().filter(sentence -> !sentence.isEmpty()).toList(),
         List.of(table(cases), steps.table()), List.<Chart>of());
@@ -221,7 +223,7 @@ final class SystemsCompared implements Experiment {
     ActiveRule rule = store.spec().hasResidentGate() ? ActiveRule.GATE : ActiveRule.OUTPUT;
     Activity activity = of.activity(of.onePercentSelection(rule));
     List<List<Outcome>> rounds = new ArrayList<>();
-    Quality quality = new Quality(of, store, model.heldOut());
+    Quality quality = new Quality(of, store, of.tokens(model.effort().predictorTokens()));
     List<Preset> presets =
         Arrays.stream(Preset.values()).filter(preset -> preset.isComplete(store)).toList();
     for (int round = 0; round < ROUNDS; round++) {
