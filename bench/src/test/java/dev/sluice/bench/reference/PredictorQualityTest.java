@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.sluice.bundler.predictor.PredictorRecipe;
 import dev.sluice.engine.eval.LayerShares;
 import dev.sluice.engine.eval.Perplexity;
+import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.LayerStream;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.predict.ActivePredictor;
@@ -141,10 +142,12 @@ class PredictorQualityTest {
 
   private static Perplexity.Result measure(
       Path bundled, Twin twin, ActiveRule rule, PredictorChoice predictor, int[] tokens) {
-    double cett = rule == ActiveRule.EXACT ? 0 : twin.onePercentTarget(rule);
     try (Store store = Store.open(bundled);
         Engine engine =
-            new Engine(store, workers, Backend.AUTO, Twin.activity(store, rule, cett), predictor);
+            new Engine(store, workers, Backend.AUTO,
+                rule == ActiveRule.EXACT ? Activity.exact(store.spec().layers())
+                    : Twin.activity(store, rule, twin.onePercentTarget(rule)),
+                predictor);
         LayerStream layers = engine.openLayers()) {
       return engine
           .perplexity(layers, Twin.WINDOW_TOKENS)
