@@ -62,7 +62,7 @@ final class BalancedClusters {
 
   private static float[] some(float[] points, int count, int dimensions, int clusters, long seed) {
     int[] chosen = IntStream.range(0, count).toArray();
-    NetworkTraining.shuffle(chosen, new Random(seed));
+    EarlyStopping.shuffle(chosen, new Random(seed));
     float[] centres = new float[clusters * dimensions];
     for (int c = 0; c < clusters; c++) {
       System.arraycopy(points, chosen[c] * dimensions, centres, c * dimensions, dimensions);

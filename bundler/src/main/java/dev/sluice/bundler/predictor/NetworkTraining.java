@@ -4,7 +4,6 @@ import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
-import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
@@ -17,8 +16,6 @@ import java.util.stream.IntStream;
 final class NetworkTraining {
   private static final int BATCH = 64;
   private static final int MOST_EPOCHS = 30;
-  private static final int PATIENCE = 3;
-  private static final float RATE = 2e-3f;
   // The logistic function's slope that is nearest to the normal distribution's.
   private static final float LOGITS_PER_ERROR = 1.7f;
   private static final float HIGHEST_EDGE = 64;
@@ -61,32 +58,9 @@ final class NetworkTraining {
       case LINEAR -> untrained(seed);
       case RELU -> atBaseRates(seed, weights);
     };
-    Adam[] optimisers = {new Adam(network.inward()), new Adam(network.inwardOffsets()),
-      new Adam(network.outward()), new Adam(network.outwardOffsets())};
-    Random random = new Random(seed);
-    int[] order = IntStream.range(0, samples.fitted()).toArray();
-    Network best = network.copy();
-    double bestLoss = heldOutLoss(network, weights);
-    int sinceBest = 0;
-    float rate = RATE;
-    for (int epoch = 0; epoch < MOST_EPOCHS && sinceBest < PATIENCE; epoch++) {
-      shuffle(order, random);
-      for (int from = 0; from < order.length; from += BATCH) {
-        int[] batch = Arrays.copyOfRange(order, from, Math.min(order.length, from + BATCH));
-        step(network, batch, weights, optimisers, rate);
-      }
-      double loss = heldOutLoss(network, weights);
-      if (loss < bestLoss) {
-        best = network.copy();
-        bestLoss = loss;
-        sinceBest = 0;
-      } else {
-        sinceBest++;
-        rate /= 2;
-      }
-      rate *= 0.93f;
-    }
-    return best;
+    return EarlyStopping.train(network, samples.fitted(), MOST_EPOCHS, seed,
+        trained -> heldOutLoss(trained, weights),
+        (trained, batch, optimisers, rate) -> step(trained, batch, weights, optimisers, rate));
   }
 
   /** The low-rank map without training: its estimate's distance from where a neuron becomes active, in errors. */
@@ -166,15 +140,6 @@ final class NetworkTraining {
       network.outwardOffsets()[i] = (float) Math.log(active / inactive);
     }
     return network;
-  }
-
-  static void shuffle(int[] order, Random random) {
-    for (int i = order.length - 1; i > 0; i--) {
-      int j = random.nextInt(i + 1);
-      int kept = order[i];
-      order[i] = order[j];
-      order[j] = kept;
-    }
   }
 
   private void step(Network network, int[] batch, float[] weights, Adam[] optimisers, float rate) {

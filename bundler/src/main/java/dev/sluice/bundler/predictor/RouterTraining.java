@@ -1,8 +1,6 @@
 package dev.sluice.bundler.predictor;
 
 import java.util.Arrays;
-import java.util.Random;
-import java.util.stream.IntStream;
 
 /**
  * Trains a network to tell which experts a position's active magnitude falls to: the cross-entropy between their shares of it and
@@ -11,10 +9,7 @@ import java.util.stream.IntStream;
  * <p>Seeded; results do not depend on the number of threads.
  */
 final class RouterTraining {
-  private static final int BATCH = 64;
   private static final int MOST_EPOCHS = 40;
-  private static final int PATIENCE = 3;
-  private static final float RATE = 2e-3f;
 
   private final LayerSamples samples;
   private final int hidden;
@@ -44,36 +39,9 @@ final class RouterTraining {
    * @param start changes
    */
   static Network train(LayerSamples samples, float[] magnitudes, Network start, long seed) {
-    return new RouterTraining(samples, start.neurons(), magnitudes).run(start, seed);
-  }
-
-  private Network run(Network network, long seed) {
-    Adam[] optimisers = {new Adam(network.inward()), new Adam(network.inwardOffsets()),
-      new Adam(network.outward()), new Adam(network.outwardOffsets())};
-    Random random = new Random(seed);
-    int[] order = IntStream.range(0, samples.fitted()).toArray();
-    Network best = network.copy();
-    double bestLoss = heldOutLoss(network);
-    int sinceBest = 0;
-    float rate = RATE;
-    for (int epoch = 0; epoch < MOST_EPOCHS && sinceBest < PATIENCE; epoch++) {
-      NetworkTraining.shuffle(order, random);
-      for (int from = 0; from < order.length; from += BATCH) {
-        step(network, Arrays.copyOfRange(order, from, Math.min(order.length, from + BATCH)),
-            optimisers, rate);
-      }
-      double loss = heldOutLoss(network);
-      if (loss < bestLoss) {
-        best = network.copy();
-        bestLoss = loss;
-        sinceBest = 0;
-      } else {
-        sinceBest++;
-        rate /= 2;
-      }
-      rate *= 0.93f;
-    }
-    return best;
+    RouterTraining training = new RouterTraining(samples, start.neurons(), magnitudes);
+    return EarlyStopping.train(start, samples.fitted(), MOST_EPOCHS, seed, training::heldOutLoss,
+        training::step);
   }
 
   private void step(Network network, int[] batch, Adam[] optimisers, float rate) {
