@@ -2,7 +2,6 @@ package dev.sluice.bundler.predictor;
 
 import dev.sluice.storage.predictor.ActivityCuts;
 import dev.sluice.storage.predictor.ExpertLayer;
-import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.predictor.PredictorInput;
@@ -141,36 +140,25 @@ public final class ExpertFit implements PredictorFit {
 
   private LowRankLayer rounded(LayerSamples samples, Network network, int[] expertOf,
       Arena arena) {
-    int hidden = samples.hidden();
-    int rank = network.rank();
-    network.balance(samples.inputs().values(), samples.fitted());
-    Int8Rows inward = Int8Rows.pack(
-        Products.transpose(network.inward(), hidden, rank), rank, hidden, arena);
-    Int8Rows outward = Int8Rows.pack(
-        Products.transpose(network.outward(), rank, experts), experts, rank, arena);
+    RoundedNetwork rounded = RoundedNetwork.of(samples, network, arena);
     int from = samples.fitted();
     int held = samples.positions() - from;
-    float[] middles = LowRankScores.middles(samples.inputs().values(), from, held, inward,
-        network.inwardOffsets(), rank, network.middle());
-    float[] scores =
-        LowRankScores.scores(middles, held, outward, network.outwardOffsets(), rank);
     float[] always = new float[experts];
     Arrays.fill(always, Float.NEGATIVE_INFINITY);
     List<ActivityCuts> cuts = new ArrayList<>();
     for (int k = 0; k < targets.size(); k++) {
       QuantisedFit.Target target = targets.get(k);
       float[] magnitudes = magnitudes(samples, target, expertOf);
-      int most = most(scores, Arrays.copyOfRange(magnitudes, from * experts, magnitudes.length),
-          held, experts, recallTarget);
+      int most =
+          most(rounded.scores(), Arrays.copyOfRange(magnitudes, from * experts, magnitudes.length),
+              held, experts, recallTarget);
       cuts.add(new ActivityCuts(target.rule(), target.cett(), always, new float[0], new float[0],
           most));
       if (k == chosenTarget) {
         namedShares[layer] = (float) most / experts;
       }
     }
-    return new LowRankLayer(network.middle(), samples.inputs().centre(),
-        samples.inputs().sharpness(), inward, network.inwardOffsets(), outward,
-        network.outwardOffsets(), cuts, recallTarget);
+    return rounded.layer(cuts, recallTarget);
   }
 
   /**

@@ -1,7 +1,6 @@
 package dev.sluice.bundler.predictor;
 
 import dev.sluice.storage.predictor.ActivityCuts;
-import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.predictor.PredictorInput;
@@ -66,32 +65,18 @@ public final class TrainedFit implements PredictorFit {
   }
 
   private LowRankLayer rounded(LayerSamples samples, Network network, Arena arena) {
-    int neurons = samples.neurons();
-    int hidden = samples.hidden();
-    network.balance(samples.inputs().values(), samples.fitted());
-    Int8Rows inward = Int8Rows.pack(
-        Products.transpose(network.inward(), hidden, rank), rank, hidden, arena);
-    Int8Rows outward = Int8Rows.pack(
-        Products.transpose(network.outward(), rank, neurons), neurons, rank, arena);
-    int from = samples.fitted();
-    int held = samples.positions() - from;
-    float[] middles = LowRankScores.middles(samples.inputs().values(), from, held, inward,
-        network.inwardOffsets(), rank, network.middle());
-    float[] scores =
-        LowRankScores.scores(middles, held, outward, network.outwardOffsets(), rank);
+    RoundedNetwork rounded = RoundedNetwork.of(samples, network, arena);
     List<ActivityCuts> cuts = new ArrayList<>();
     for (int k = 0; k < targets.size(); k++) {
       QuantisedFit.Target target = targets.get(k);
       CutCalibration.Calibrated calibrated = CutCalibration.calibrate(samples, target,
-          target.thresholds()[layer], scores, new LogitWorth(), recallTarget);
+          target.thresholds()[layer], rounded.scores(), new LogitWorth(), recallTarget);
       cuts.add(calibrated.cuts());
       if (k == chosenTarget) {
         namedShares[layer] = (float) calibrated.predictedShare();
       }
     }
-    return new LowRankLayer(network.middle(), samples.inputs().centre(),
-        samples.inputs().sharpness(), inward,
-        network.inwardOffsets(), outward, network.outwardOffsets(), cuts, recallTarget);
+    return rounded.layer(cuts, recallTarget);
   }
 
   @Override
