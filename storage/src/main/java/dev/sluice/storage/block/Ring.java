@@ -277,6 +277,11 @@ final class Ring implements AutoCloseable {
 
   @Override
   public void close() {
+    if (fileSlot == FileSlot.REGISTERED) {
+      // The kernel takes a closed ring apart in the background and would hold the file, and its disk, until then.
+      Libc.syscall(
+          Libc.SYS_IO_URING_REGISTER, ringFd, IoUringAbi.UNREGISTER_FILES, 0, 0, 0, 0);
+    }
     Libc.munmap(sqes.address(), IoUringAbi.SQE_BYTES * entries);
     Libc.munmap(rings.address(), ringsBytes);
     Libc.close(ringFd);

@@ -128,6 +128,7 @@ public final class IoUringAbi {
   public static final long OFF_SQES = 0x10000000L;
   public static final int REGISTER_BUFFERS = 0;
   public static final int REGISTER_FILES = 2;
+  public static final int UNREGISTER_FILES = 3;
 
   /** {@code IORING_OP_READ_FIXED}: into memory that was registered, whose pages the kernel holds already. */
   public static final byte OP_READ_FIXED = 4;

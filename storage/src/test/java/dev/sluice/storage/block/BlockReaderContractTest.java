@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
@@ -103,6 +104,28 @@ abstract class BlockReaderContractTest {
       long offset = random.nextLong(filePages - units) * unit;
       batch.add(offset, bytes, at);
       at += bytes + unit;
+    }
+  }
+
+  /** A disk can be unmounted, and a deleted file's room is free, as soon as the reader is closed. */
+  @Test
+  void closedReaderLetsItsFileGo() throws Exception {
+    try (SmallDisk disk = SmallDisk.mount(folder.resolve("disk"), 8 << 20);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment target = arena.allocate(24 << 20, PAGE);
+      FileStore store = Files.getFileStore(disk.folder());
+      long freeBytes = store.getUsableSpace();
+      for (int round = 0; round < 50; round++) {
+        Path copy = Files.copy(file, disk.folder().resolve("ffn.bin"));
+        try (BlockReader reader = open(copy)) {
+          var batch = new ReadBatch(target);
+          addRandomRequests(batch, reader.alignmentBytes(), 20, new SplittableRandom(round));
+          reader.start(batch);
+          reader.drain();
+        }
+        Files.delete(copy);
+        assertEquals(freeBytes, store.getUsableSpace(), "round " + round);
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.block.SmallDisk;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.tensor.TensorType;
 import java.io.IOException;

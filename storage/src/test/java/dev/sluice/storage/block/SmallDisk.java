@@ -1,4 +1,4 @@
-package dev.sluice.storage.store;
+package dev.sluice.storage.block;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -8,8 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** A tmpfs of a few MiB; the test is skipped where we may not mount one. */
-record SmallDisk(Path folder) implements AutoCloseable {
-  static SmallDisk mount(Path folder, long bytes) throws IOException {
+public record SmallDisk(Path folder) implements AutoCloseable {
+  public static SmallDisk mount(Path folder, long bytes) throws IOException {
     assumeTrue("root".equals(System.getProperty("user.name")), "mounting needs root");
     Files.createDirectories(folder);
     assumeTrue(
@@ -18,7 +18,7 @@ record SmallDisk(Path folder) implements AutoCloseable {
     return new SmallDisk(folder);
   }
 
-  void makeReadOnly() throws IOException {
+  public void makeReadOnly() throws IOException {
     if (run("mount", "-o", "remount,ro", folder.toString()) != 0) {
       throw new IOException("cannot remount " + folder);
     }
