@@ -56,6 +56,9 @@ final class PlanCommand implements Callable<Integer> {
   @Mixin
   private CacheOptions cache;
 
+  @Mixin
+  private KeyValueOptions keyValues;
+
   @Option(names = "--ram", paramLabel = "SIZE|auto", defaultValue = "auto",
       description = "The ceiling, such as 2G; auto: all that the cgroup allows, or 7/8 of what the system has left. "
           + "Default: ${DEFAULT-VALUE}.")
@@ -140,7 +143,7 @@ final class PlanCommand implements Callable<Integer> {
       throw new BadInputException("--prompt-tokens " + tokens,
           "do not fit in a context of " + positions, "give 1 to " + positions);
     }
-    return new RunShape(positions, tokens, threads, cache.policy());
+    return new RunShape(positions, tokens, threads, cache.policy(), keyValues.precision(), 0);
   }
 
   private static TokenForecast forecast(Store opened, PredictorChoice choice, RunShape shape,

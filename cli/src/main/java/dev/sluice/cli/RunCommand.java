@@ -6,6 +6,7 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.ledger.Ledger;
 import dev.sluice.engine.ledger.Summary;
 import dev.sluice.engine.model.ActivationPrecision;
+import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.sample.Sampler;
 import dev.sluice.engine.sample.SamplingOptions;
@@ -105,6 +106,9 @@ final class RunCommand implements Callable<Integer> {
       description = "Drop tokens less than P times as likely as the most likely one. Default: ${DEFAULT-VALUE}.")
   private double minP;
 
+  @Mixin
+  private KeyValueOptions keyValues;
+
   @Option(
       names = "--activations",
       paramLabel = "FORM",
@@ -182,7 +186,8 @@ final class RunCommand implements Callable<Integer> {
         Residency residency =
             memory.residency(plan, opened, named, policy, preset.preset());
         try (Session session =
-            new Session(engine, positions, residency, limits, named)) {
+            new Session(engine, new KvCache(opened.spec(), positions, shape.keyValues()),
+                residency, limits, named)) {
           generate(session, engine, plan, policy, limits, tokenizer, ids, given, sampling);
         }
       }
@@ -192,7 +197,7 @@ final class RunCommand implements Callable<Integer> {
 
   private RunShape shape(Store opened, int promptTokens, int threads) {
     int positions = positions(opened, promptTokens);
-    return new RunShape(positions, promptTokens, threads, policy(),
+    return new RunShape(positions, promptTokens, threads, policy(), keyValues.precision(),
         impose.heapBytes(opened.spec(), positions));
   }
 

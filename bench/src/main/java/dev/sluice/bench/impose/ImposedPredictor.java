@@ -14,7 +14,6 @@ import java.util.SplittableRandom;
  * Goes through the recorded tokens in order, so it belongs to one session, which it must see from its first single token on.
  */
 public final class ImposedPredictor implements ActivePredictor {
-  private static final byte LEFT_OUT = 2; // not to be added again
   private static final int MOST_TRIES = 1 << 20;
 
   private final ActivePredictor real;
@@ -119,41 +118,45 @@ public final class ImposedPredictor implements ActivePredictor {
       read = token;
     }
     Arrays.fill(names, (byte) 0);
-    for (int w = 0; w < firings.words(); w++) {
-      for (long bits = firings.bits(layer, w); bits != 0; bits &= bits - 1) {
-        names[w * 64 + Long.numberOfTrailingZeros(bits)] = 1;
-      }
-    }
-    draw(layer, rates.missed, rates.falseAlarms, rates.seed, names);
+    SplittableRandom random =
+        new SplittableRandom(
+            rates.seed ^ ((long) token * layers + layer) * 0x9E3779B97F4A7C15L);
+    addFalseAlarms(layer, addActive(layer, random, names), random, names);
   }
 
   /**
-   * Leaves a share of what is marked out, each by itself, and marks others, so many as a share of those marked, in proportion
-   * to how often they fire.
+   * Names what is active, less what is missed, each by itself. Goes from bit to bit: drawing is no predictor's work, and the
+   * token that is measured waits for it.
    *
-   * @param marks 1 or 0 for each neuron, before and after
+   * @return how many are active
    */
-  private void draw(int layer, double leftOut, double added, long seed, byte[] marks) {
-    SplittableRandom random =
-        new SplittableRandom(seed ^ ((long) token * layers + layer) * 0x9E3779B97F4A7C15L);
-    int marked = 0;
-    for (int i = 0; i < neurons; i++) {
-      if (marks[i] != 0) {
-        marked++;
-        marks[i] = random.nextDouble() < leftOut ? LEFT_OUT : 1;
+  private int addActive(int layer, SplittableRandom random, byte[] names) {
+    int active = 0;
+    for (int w = 0; w < firings.words(); w++) {
+      long word = firings.bits(layer, w);
+      active += Long.bitCount(word);
+      for (long bits = word; bits != 0; bits &= bits - 1) {
+        names[w * 64 + Long.numberOfTrailingZeros(bits)] =
+            (byte) (random.nextDouble() < rates.missed ? 0 : 1);
       }
     }
-    long more = Math.min((long) Math.floor(added * marked + random.nextDouble()), neurons - marked);
+    return active;
+  }
+
+  /** Names silent neurons, so many as a share of the active ones, in proportion to how often they fire. */
+  private void addFalseAlarms(int layer, int active, SplittableRandom random, byte[] names) {
+    long more =
+        Math.min(
+            (long) Math.floor(rates.falseAlarms * active + random.nextDouble()), neurons - active);
     // Neurons that never fire raise no alarm, so there may be fewer to find.
     for (int tries = 0; more > 0 && tries < MOST_TRIES; tries++) {
       int i = random.nextInt(neurons);
-      if (marks[i] == 0 && random.nextFloat() * highest[layer] < frequency[layer][i]) {
-        marks[i] = 1;
+      boolean silent = (firings.bits(layer, i >>> 6) >>> i & 1) == 0;
+      if (silent && names[i] == 0
+          && random.nextFloat() * highest[layer] < frequency[layer][i]) {
+        names[i] = 1;
         more--;
       }
-    }
-    for (int i = 0; i < neurons; i++) {
-      marks[i] = (byte) (marks[i] & 1);
     }
   }
 }

@@ -319,7 +319,7 @@ final class SystemsCompared implements Experiment {
     try (Engine engine =
         new Engine(store, of.workers(), of.backend(), activity, predictor)) {
       RunShape shape =
-          new RunShape(Effort.WINDOW_TOKENS, 1, of.workers().threads(), preset.policy(), 0);
+          new RunShape(Effort.WINDOW_TOKENS, 1, of.workers().threads(), preset.policy());
       MemoryPlan plan = MemoryPlan.ofFfn(engine,
           Math.round(RAM_SHARE * MemoryPlan.ffnBytes(store)), shape);
       Residency residency = new Residency(plan.slots(),

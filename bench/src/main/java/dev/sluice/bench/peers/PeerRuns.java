@@ -227,7 +227,8 @@ public final class PeerRuns {
     Job job = new Job(plan.tokens(),
         limitBytes.orElse(bytes(rival.model()) + SLUICE_OWN_BYTES), plan.threads(),
         scratch.resolve("setting.json"));
-    DeviceModel device = rival instanceof SluiceRival ? device(rival.model()) : NO_DEVICE;
+    List<DeviceModel> devices = new ArrayList<>();
+    devices.add(deviceUnder(rival));
     OptionalLong limit = rival.limit() == Limit.GIVEN ? limitBytes : OptionalLong.empty();
     try (MemoryGroup group = group(limit)) {
       Child.Outcome outcome = Child.run(rival.name(), rival.command(job), group, processors);
@@ -235,14 +236,18 @@ public final class PeerRuns {
       if (rival instanceof LlamaRival) {
         peer = transcript.engine();
       }
+      devices.add(deviceUnder(rival));
       return PeerRun.of(outcome, transcript, group.tally(),
-          TokenTime.parse(transcript.timeline(), device));
+          TokenTime.parse(transcript.timeline(), devices));
     }
   }
 
   /** What reads from a store cost just now; by no run's own doing, and past the page cache. */
-  private static DeviceModel device(Path store) {
-    try (Store opened = Store.open(store);
+  private static DeviceModel deviceUnder(Rival rival) {
+    if (!(rival instanceof SluiceRival)) {
+      return NO_DEVICE;
+    }
+    try (Store opened = Store.open(rival.model());
         BlockReader reader = BlockReaders.open(opened.ffn().file(), Backend.AUTO)) {
       return DeviceProbe.measure(reader, opened.ffnFileBytes());
     }

@@ -2,6 +2,8 @@ package dev.sluice.bench.peers;
 
 import dev.sluice.storage.plan.DeviceModel;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +15,7 @@ import tools.jackson.databind.JsonNode;
  * @param token its number among the tokens after the prompt
  * @param millisByKind mean over the threads; what is missing to {@code millis} is idle
  * @param workMillis all of it but waiting: arithmetic, prediction, cache, moving, submission
- * @param requestMicros of the device model, measured just before the run
+ * @param requestMicros of the device model, measured just before the run and just after it: of the two, the one that promises more
  * @param readMillis the token's requests and bytes at the device model's rate
  * @param timesBound {@code millis} divided by the greater of {@code workMillis} and {@code readMillis}
  * @param whole the token
@@ -49,9 +51,11 @@ public record TokenTime(
    * Reads what {@code sluice run --json} prints as {@code timeline}.
    *
    * @param node may be missing
+   * @param devices measured around the run; the quickest for these reads counts, since a device that was slow for a second
+   *     would promise too little
    * @return null if it is, or says something else
    */
-  static TokenTime parse(JsonNode node, DeviceModel device) {
+  static TokenTime parse(JsonNode node, List<DeviceModel> devices) {
     if (!node.path("ms").isNumber() || !node.path("ms_by_kind").isObject()) {
       return null;
     }
@@ -65,6 +69,8 @@ public record TokenTime(
     double millis = node.path("ms").doubleValue();
     double requests = node.path("requests").asDouble();
     double bytes = node.path("bytes_read").asDouble();
+    DeviceModel device =
+        Collections.min(devices, Comparator.comparingDouble(d -> d.millis(requests, bytes)));
     double read = device.millis(requests, bytes);
     return new TokenTime(node.path("token").asInt(), millis, requests, bytes / 1e6, kinds, work,
         device.requestMicros(), device.bytesPerSecond() / 1e6, read,

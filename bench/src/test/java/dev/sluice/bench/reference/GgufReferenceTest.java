@@ -10,6 +10,7 @@ import dev.sluice.engine.ffn.Activity;
 import dev.sluice.engine.ffn.Residency;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.ActivationPrecision;
+import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.session.Session;
@@ -93,7 +94,7 @@ class GgufReferenceTest {
   /** What rounding single tokens' activations to bytes does to the distribution of the next token. */
   @ParameterizedTest
   @ValueSource(strings = {"arcee-q8_0", "llama-q4_0", "llama-q8_0", "qwen2-q8_0"})
-  void int8ActivationsChangeDistributionsLittle(String name) {
+  void roundingChangesDistributionsLittle(String name) {
     Path fixture = Checkpoints.ROOT.resolve("fixtures/gguf").resolve(name);
     int[] ids =
         Checkpoints.ints(
@@ -102,28 +103,36 @@ class GgufReferenceTest {
     Path target = folder.resolve("a.sluice");
     Importer.importCheckpoint(
         fixture.resolve("model.gguf"), target, Checkpoints.BUNDLED, (done, total) -> {});
-    List<double[]> exact = distributions(target, ids, ActivationPrecision.FLOAT32);
-    List<double[]> rounded = distributions(target, ids, ActivationPrecision.INT8);
+    List<double[]> exact =
+        distributions(target, ids, ActivationPrecision.FLOAT32, KvCache.Precision.FLOAT32);
+    assertNear(name, "int8 activations", exact,
+        distributions(target, ids, ActivationPrecision.INT8, KvCache.Precision.FLOAT32), 0.02);
+    assertNear(name, "float16 keys and values", exact,
+        distributions(target, ids, ActivationPrecision.FLOAT32, KvCache.Precision.FLOAT16), 1e-4);
+  }
+
+  private static void assertNear(
+      String name, String what, List<double[]> exact, List<double[]> rounded, double most) {
     double sum = 0;
-    double most = 0;
+    double largest = 0;
     for (int t = 0; t < exact.size(); t++) {
       double divergence = 0;
       for (int v = 0; v < exact.get(t).length; v++) {
         divergence += exact.get(t)[v] * Math.log(exact.get(t)[v] / rounded.get(t)[v]);
       }
       sum += divergence;
-      most = Math.max(most, divergence);
+      largest = Math.max(largest, divergence);
     }
     double mean = sum / exact.size();
     System.out.printf(
-        "%s: KL(float32 || int8 activations) over %d tokens: mean %.2e, largest %.2e nats%n", name,
-        exact.size(), mean, most);
-    assertTrue(mean > 0 && mean < 0.02, name + ": " + mean);
+        "%s: KL(float32 || %s) over %d tokens: mean %.2e, largest %.2e nats%n", name, what,
+        exact.size(), mean, largest);
+    assertTrue(mean > 0 && mean < most, name + ", " + what + ": " + mean);
   }
 
   /** The next token's distribution after each of the ids, taken one by one. */
   private static List<double[]> distributions(Path target, int[] ids,
-      ActivationPrecision precision) {
+      ActivationPrecision precision, KvCache.Precision keyValues) {
     try (Workers workers = new Workers(2);
         Store store = Store.open(target);
         Engine engine =
@@ -131,7 +140,8 @@ class GgufReferenceTest {
                 store, workers, Backend.AUTO, Activity.exact(store.spec().layers()),
                 PredictorChoice.ALL, precision);
         Session session =
-            new Session(engine, CONTEXT, new Residency(0, 0, Window.auto(), 64), MERGED)) {
+            new Session(engine, new KvCache(store.spec(), CONTEXT, keyValues),
+                new Residency(0, 0, Window.auto(), 64), MERGED, engine.tokenPredictor())) {
       List<double[]> all = new ArrayList<>();
       for (int id : ids) {
         float[] logits = session.step(id);

@@ -72,7 +72,7 @@ public final class ContinuationQuality {
       throw new IllegalArgumentException(
           promptTokens + " of " + text.length + " tokens as a prompt leave nothing to predict");
     }
-    KvCache kv = new KvCache(spec, text.length);
+    KvCache kv = new KvCache(spec, text.length, KvCache.Precision.FLOAT32);
     Activity exact = Activity.exact(spec.layers());
     List<LayerObserver> watchers = new ArrayList<>();
     choices.forEach(choice -> {

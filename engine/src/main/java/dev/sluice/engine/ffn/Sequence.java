@@ -49,7 +49,7 @@ public final class Sequence {
       return cache.layer(layer);
     }
     if (scratchLayer == null) {
-      scratchLayer = new KvCache.Layer(spec, tokens.length);
+      scratchLayer = new KvCache.Layer(spec, tokens.length, KvCache.Precision.FLOAT32);
     }
     return scratchLayer;
   }

@@ -93,9 +93,7 @@ final class Attention {
     int headSize = spec.headSize();
     for (int head = 0; head < spec.kvHeads(); head++) {
       int from = offset + head * headSize;
-      int to = kv.at(head, position);
-      System.arraycopy(k, from, kv.keys, to, headSize);
-      System.arraycopy(v, from, kv.values, to, headSize);
+      kv.store(head, position, k, v, from);
     }
   }
 

@@ -31,7 +31,11 @@ public final class HeadMixer {
     this.kernels = kernels;
     this.window = window;
     this.group = spec.heads() / spec.kvHeads();
-    this.chunkPositions = Math.max(16, CHUNK_ELEMENTS / spec.headSize());
+    this.chunkPositions = chunkPositions(spec);
+  }
+
+  private static int chunkPositions(ModelSpec spec) {
+    return Math.max(16, CHUNK_ELEMENTS / spec.headSize());
   }
 
   /**
@@ -44,7 +48,8 @@ public final class HeadMixer {
     long group = spec.heads() / spec.kvHeads();
     long one = 2L * spec.heads() * (spec.headSize() + (long) context);
     long tile = 2L * Math.min(block, TILE_POSITIONS) * group * (spec.headSize() + (long) context);
-    return Math.max(one, tile);
+    long widened = (long) spec.kvHeads() * chunkPositions(spec) * spec.headSize();
+    return Math.max(one, tile) + widened;
   }
 
   /**
@@ -61,7 +66,7 @@ public final class HeadMixer {
     if (count == 1 && workers.threads() > 1) {
       Tile tile = new Tile(firstPosition, 1);
       if (2L * qSize * tile.span >= Linear.PARALLEL_PRODUCTS) {
-        Buffers buffers = new Buffers(tile, kvHeads, scratch);
+        Buffers buffers = new Buffers(tile, kvHeads, kv, scratch);
         workers.parallelFor(
             kvHeads, head -> mixTile(q, qOffset, tile, head, kv, mixed, 0, buffers, head));
         return;
@@ -69,7 +74,7 @@ public final class HeadMixer {
     }
     for (int from = 0; from < count; from += TILE_POSITIONS) {
       Tile tile = new Tile(firstPosition + from, Math.min(TILE_POSITIONS, count - from));
-      Buffers buffers = new Buffers(tile, 1, scratch);
+      Buffers buffers = new Buffers(tile, 1, kv, scratch);
       for (int head = 0; head < kvHeads; head++) {
         mixTile(q, qOffset + from * qSize, tile, head, kv, mixed, from * qSize, buffers, 0);
       }
@@ -99,12 +104,16 @@ public final class HeadMixer {
     final float[] sums;
     final float[] scores;
     final float[] weights;
+    final int chunkElements;
+    final float[] chunks; // of keys, then of values, where they are not kept as floats
 
-    Buffers(Tile tile, int heads, Scratch scratch) {
+    Buffers(Tile tile, int heads, KvCache.Layer kv, Scratch scratch) {
       queries = scratch.queries(heads * tile.rows * spec.headSize());
       sums = scratch.sums(heads * tile.rows * spec.headSize());
       scores = scratch.scores(heads * tile.rows * tile.span);
       weights = scratch.weights(heads * tile.rows * tile.span);
+      chunkElements = kv.bufferElements(Math.min(chunkPositions, tile.span));
+      chunks = scratch.chunks(heads * chunkElements);
     }
   }
 
@@ -130,20 +139,24 @@ public final class HeadMixer {
       System.arraycopy(q, from, buffers.queries, vectorsAt + t * group * headSize,
           group * headSize);
     }
-    int seenAt = kv.at(kvHead, tile.firstSeen);
+    int chunkAt = place * buffers.chunkElements;
     for (int from = 0; from < span; from += chunkPositions) {
-      kernels.dotTile(
-          buffers.queries, vectorsAt, rows, kv.keys, seenAt + from * headSize,
-          Math.min(chunkPositions, span - from), buffers.scores, scoresAt + from, span, headSize);
+      int some = Math.min(chunkPositions, span - from);
+      int first = tile.firstSeen + from;
+      float[] keys = kv.keys(kvHead, first, some, buffers.chunks, chunkAt);
+      kernels.dotTile(buffers.queries, vectorsAt, rows, keys, kv.offset(kvHead, first, chunkAt),
+          some, buffers.scores, scoresAt + from, span, headSize);
     }
     for (int row = 0; row < rows; row++) {
       weigh(tile, row, buffers, scoresAt);
     }
     Arrays.fill(buffers.sums, vectorsAt, vectorsAt + rows * headSize, 0);
     for (int from = 0; from < span; from += chunkPositions) {
-      kernels.axpyTile(
-          kv.values, seenAt + from * headSize, Math.min(chunkPositions, span - from),
-          buffers.weights, scoresAt + from * rows, rows, buffers.sums, vectorsAt, rows, headSize);
+      int some = Math.min(chunkPositions, span - from);
+      int first = tile.firstSeen + from;
+      float[] values = kv.values(kvHead, first, some, buffers.chunks, chunkAt);
+      kernels.axpyTile(values, kv.offset(kvHead, first, chunkAt), some, buffers.weights,
+          scoresAt + from * rows, rows, buffers.sums, vectorsAt, rows, headSize);
     }
     for (int t = 0; t < tile.count; t++) {
       int to = mixedOffset + t * qSize + kvHead * group * headSize;

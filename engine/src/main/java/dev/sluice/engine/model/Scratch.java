@@ -17,6 +17,7 @@ public final class Scratch {
   private float[] queries = {};
   private float[] sums = {};
   private float[] weights = {};
+  private float[] chunks = {};
 
   float[] arranged(int size) {
     return arranged = grown(arranged, size);
@@ -45,6 +46,10 @@ public final class Scratch {
   /** Room for {@code size} activations as bytes. */
   Int8Vector bytes(int size) {
     return bytes = bytes.capacity() >= size ? bytes : new Int8Vector(size);
+  }
+
+  float[] chunks(int size) {
+    return chunks = grown(chunks, size);
   }
 
   float[] output(int size) {

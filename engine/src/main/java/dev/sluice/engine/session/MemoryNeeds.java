@@ -26,7 +26,7 @@ import dev.sluice.storage.store.StoreKeys;
  * @param predictorBytes the predictor's matrices, at the store's padding ratio
  * @param stagingBytes where reads land
  * @param layerBufferBytes two layers while a prompt is taken; given back before the first slot is filled
- * @param promptBytes positions that are taken together, in the heap
+ * @param promptBytes positions that are taken together, in the heap; after them, in their place, the order of the hot bundles
  * @param indexBytes orders, checksums, what the cache knows, tokenizer, ledger and logits, in the heap
  * @param spillPlaces for bundles of one layer that find no slot; what they take is not in {@link #standingBytes}
  * @param jvm what the JVM takes
@@ -61,7 +61,7 @@ public record MemoryNeeds(
     }
     // The tensor that is not read leaves a hole, of which huge pages may take both ends.
     dense = AnonymousMemory.residentBytes(dense + scales) - scales + (tied ? 0 : 4L << 20);
-    long keyValues = KvCache.bytes(spec, shape.context());
+    long keyValues = KvCache.bytes(spec, shape.context(), shape.keyValues());
     long promptHeap = Sweep.heapBytes(spec, shape.context(), shape.promptTokens(),
         Engine.PROMPT_BLOCK_POSITIONS, shape.threads());
     long masks = 0; // part of the predictor's bytes, but in the heap
@@ -70,6 +70,7 @@ public record MemoryNeeds(
       promptHeap += SequencePredictor.heapBytes(spec.layers(), spec.feedForward(),
           shape.promptTokens(), Engine.PROMPT_BLOCK_POSITIONS) - masks;
     }
+    promptHeap = Math.max(promptHeap, pinningBytes(spec));
     long index = indexBytes(store, shape);
     return new MemoryNeeds(
         dense,
@@ -98,14 +99,14 @@ public record MemoryNeeds(
   }
 
   /**
-   * Most predictors leave most neurons out, and most of those that it names are resident: places for a quarter of a layer are
+   * Most predictors leave most neurons out, and most of those that it names are resident: places for an eighth of a layer are
    * many more than it needs, and where they are not, the layer is done in parts.
    */
   private static int spillPlaces(Store store, PredictorChoice predictor) {
     int neurons = store.spec().feedForward();
     int asked = switch (predictor.kind()) {
-      case ALL, GATE, CERTIFIED -> neurons; // what cannot be proven is more than a quarter
-      default -> Math.max(Residency.LEAST_SPILL_PLACES, Math.ceilDiv(neurons, 4));
+      case ALL, GATE, CERTIFIED -> neurons; // what cannot be proven is more than an eighth
+      default -> Math.max(Residency.LEAST_SPILL_PLACES, Math.ceilDiv(neurons, 8));
     };
     return FfnStream.spillPlaces(store, asked);
   }
@@ -139,13 +140,17 @@ public record MemoryNeeds(
     return bytes;
   }
 
+  /** Keys to sort by, frequencies, and the bundles in order; when it is made, prompts are over. */
+  private static long pinningBytes(ModelSpec spec) {
+    return (Long.BYTES + Float.BYTES + (long) Integer.BYTES) * spec.layers() * spec.feedForward();
+  }
+
   private static long indexBytes(Store store, RunShape shape) {
     ModelSpec spec = store.spec();
     long neurons = (long) spec.layers() * spec.feedForward();
     long orders = 3L * Integer.BYTES * neurons; // the catalog's, the stream's, and its inverse
     long norms = (long) Float.BYTES * neurons;
-    // Keys, frequencies and the bundles in order; what fired in the prompt.
-    long hot = (Long.BYTES + Float.BYTES + 2L * Integer.BYTES) * neurons;
+    long fired = Integer.BYTES * neurons; // in the prompt
     long checksums = Integer.BYTES * ((store.fileBytes() - 1) / PageChecksums.PAGE_BYTES + 1);
     BundleCache.Shape bundles = new BundleCache.Shape(spec.layers(), spec.feedForward());
     long cache = shape.policy().heapBytes(bundles, bundles.bundles());
@@ -155,7 +160,7 @@ public record MemoryNeeds(
     long logits = (long) (Float.BYTES + SAMPLER_BYTES_PER_TOKEN) * spec.vocabulary();
     long ropePages = Math.ceilDiv(shape.context(), ROPE_PAGE_POSITIONS);
     long rope = 2L * Float.BYTES * ropePages * ROPE_PAGE_POSITIONS * spec.headSize();
-    return orders + norms + hot + checksums + cache + ledger + logits + rope
+    return orders + norms + fired + checksums + cache + ledger + logits + rope
         + TOKENIZER_HEAP_RATIO * store.tokenizerBytes() + shape.otherHeapBytes();
   }
 }

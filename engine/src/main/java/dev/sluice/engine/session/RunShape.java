@@ -1,5 +1,6 @@
 package dev.sluice.engine.session;
 
+import dev.sluice.engine.model.KvCache;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.CachePolicy;
 
@@ -10,10 +11,12 @@ import dev.sluice.storage.cache.CachePolicy;
  * @param promptTokens most tokens that go through the model together
  * @param threads that compute
  * @param policy who stays in slots that are not pinned
+ * @param keyValues how they are kept
  * @param otherHeapBytes what the caller keeps in Java's heap, live at once
  */
 public record RunShape(
-    int context, int promptTokens, int threads, CachePolicy policy, long otherHeapBytes) {
+    int context, int promptTokens, int threads, CachePolicy policy, KvCache.Precision keyValues,
+    long otherHeapBytes) {
   public RunShape {
     if (context < 1 || promptTokens < 0 || threads < 1 || otherHeapBytes < 0) {
       throw new BadInputException("run", "a context of " + context + " positions, a prompt of "
@@ -22,9 +25,9 @@ public record RunShape(
     }
   }
 
-  /** The same with nothing of the caller's in the heap. */
+  /** The same with keys and values in float32 and nothing of the caller's in the heap. */
   public RunShape(int context, int promptTokens, int threads, CachePolicy policy) {
-    this(context, promptTokens, threads, policy, 0);
+    this(context, promptTokens, threads, policy, KvCache.Precision.FLOAT32, 0);
   }
 
   /** The same with the usual policy. */

@@ -78,11 +78,28 @@ public final class Session implements AutoCloseable {
    */
   public Session(Engine engine, int context, Residency residency, ReadPlanner.Limits limits,
       ActivePredictor predictor, PinOrder pinOrder) {
+    this(engine, new KvCache(engine.model().spec(), context, KvCache.Precision.FLOAT32), residency,
+        limits, predictor, pinOrder);
+  }
+
+  /**
+   * The same with keys and values in a cache that is this session's from now on.
+   *
+   * @param keyValues of the engine's model, empty
+   */
+  public Session(Engine engine, KvCache keyValues, Residency residency, ReadPlanner.Limits limits,
+      ActivePredictor predictor) {
+    this(engine, keyValues, residency, limits, predictor,
+        pinOrder(engine.store(), residency.pinning()));
+  }
+
+  private Session(Engine engine, KvCache keyValues, Residency residency, ReadPlanner.Limits limits,
+      ActivePredictor predictor, PinOrder pinOrder) {
     this.engine = engine;
     this.model = engine.model();
     this.spec = model.spec();
     this.ledger = new Ledger(spec.layers(), engine.workers().threads());
-    this.keyValues = new KvCache(spec, context);
+    this.keyValues = keyValues;
     this.hidden = new float[spec.hidden()];
     this.normed = new float[spec.hidden()];
     this.queries = new float[spec.heads() * spec.headSize()];

@@ -2,6 +2,7 @@ package dev.sluice.engine.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
@@ -20,6 +21,7 @@ import dev.sluice.storage.tensor.TensorType;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,6 +35,13 @@ class HeadMixerTest {
   // Longer than two chunks of keys, and enough for a single position to go in parallel.
   private static final int POSITIONS = 1_000;
   private static final long SEED = 5;
+
+  private static final float[] KEYS = random(KV_HEADS * POSITIONS * HEAD_SIZE, 1);
+  private static final float[] VALUES = random(KV_HEADS * POSITIONS * HEAD_SIZE, 2);
+
+  private static int at(int kvHead, int position) {
+    return (kvHead * POSITIONS + position) * HEAD_SIZE;
+  }
 
   private static ModelSpec spec(float scale, float cap) {
     return new ModelSpec(
@@ -52,9 +61,16 @@ class HeadMixerTest {
   }
 
   private static KvCache.Layer filled(ModelSpec spec) {
-    KvCache.Layer kv = new KvCache.Layer(spec, POSITIONS);
-    System.arraycopy(random(kv.keys.length, 1), 0, kv.keys, 0, kv.keys.length);
-    System.arraycopy(random(kv.values.length, 2), 0, kv.values, 0, kv.values.length);
+    return filled(spec, KvCache.Precision.FLOAT32);
+  }
+
+  private static KvCache.Layer filled(ModelSpec spec, KvCache.Precision precision) {
+    KvCache.Layer kv = new KvCache.Layer(spec, POSITIONS, precision);
+    for (int head = 0; head < KV_HEADS; head++) {
+      for (int position = 0; position < POSITIONS; position++) {
+        kv.store(head, position, KEYS, VALUES, at(head, position));
+      }
+    }
     return kv;
   }
 
@@ -79,8 +95,8 @@ class HeadMixerTest {
       float[] mixed = mix(spec, window, kv, position, 1, 2);
       for (int head = 0; head < HEADS; head++) {
         double[] expected =
-            defined(queries, position * Q_SIZE + head * HEAD_SIZE, position, window, spec, kv,
-                head / (HEADS / KV_HEADS));
+            defined(queries, position * Q_SIZE + head * HEAD_SIZE, position, window, spec,
+                head / (HEADS / KV_HEADS), UnaryOperator.identity());
         for (int j = 0; j < HEAD_SIZE; j++) {
           assertEquals(
               expected[j], mixed[head * HEAD_SIZE + j], 2e-5, "position " + position + ", " + head);
@@ -90,8 +106,8 @@ class HeadMixerTest {
   }
 
   private static double[] defined(
-      float[] queries, int at, int position, int window, ModelSpec spec, KvCache.Layer kv,
-      int kvHead) {
+      float[] queries, int at, int position, int window, ModelSpec spec, int kvHead,
+      UnaryOperator<Float> kept) {
     double cap = spec.attention().scoreCap();
     double[] sum = new double[HEAD_SIZE];
     double all = 0;
@@ -99,13 +115,13 @@ class HeadMixerTest {
       if (position - p < window) {
         double score = 0;
         for (int j = 0; j < HEAD_SIZE; j++) {
-          score += queries[at + j] * (double) kv.keys[kv.at(kvHead, p) + j];
+          score += queries[at + j] * (double) kept.apply(KEYS[at(kvHead, p) + j]);
         }
         score *= spec.attention().scoreScale();
         double weight = Math.exp(cap == 0 ? score : cap * Math.tanh(score / cap));
         all += weight;
         for (int j = 0; j < HEAD_SIZE; j++) {
-          sum[j] += weight * kv.values[kv.at(kvHead, p) + j];
+          sum[j] += weight * kept.apply(VALUES[at(kvHead, p) + j]);
         }
       }
     }
@@ -115,11 +131,54 @@ class HeadMixerTest {
     return sum;
   }
 
+  /** What is kept in halves is the nearest half of each key and value, and nothing else is rounded. */
+  @Test
+  void halvesAreTheDefinitionOverRoundedKeysAndValues() {
+    ModelSpec spec = spec(0.2f, 0);
+    KvCache.Layer kv = filled(spec, KvCache.Precision.FLOAT16);
+    float[] queries = random(POSITIONS * Q_SIZE, 3);
+    double furthest = 0;
+    for (int position : new int[] {0, 700, POSITIONS - 1}) {
+      float[] mixed = mix(spec, Integer.MAX_VALUE, kv, position, 1, 2);
+      for (int head = 0; head < HEADS; head++) {
+        int from = position * Q_SIZE + head * HEAD_SIZE;
+        int kvHead = head / (HEADS / KV_HEADS);
+        double[] expected = defined(queries, from, position, Integer.MAX_VALUE, spec, kvHead,
+            x -> Float.float16ToFloat(Float.floatToFloat16(x)));
+        double[] whole = defined(queries, from, position, Integer.MAX_VALUE, spec, kvHead,
+            UnaryOperator.identity());
+        for (int j = 0; j < HEAD_SIZE; j++) {
+          assertEquals(expected[j], mixed[head * HEAD_SIZE + j], 2e-5);
+          furthest = Math.max(furthest, Math.abs(whole[j] - mixed[head * HEAD_SIZE + j]));
+        }
+      }
+    }
+    assertTrue(furthest > 1e-4 && furthest < 2e-3, "rounding moved a value by " + furthest);
+  }
+
+  /** A key or value beyond the range of halves stays finite. */
+  @Test
+  void halvesSaturate() {
+    ModelSpec spec = spec(1e-6f, 0);
+    KvCache.Layer kv = new KvCache.Layer(spec, 1, KvCache.Precision.FLOAT16);
+    float[] large = new float[KV_HEADS * HEAD_SIZE];
+    Arrays.fill(large, -3e38f);
+    for (int head = 0; head < KV_HEADS; head++) {
+      kv.store(head, 0, large, large, head * HEAD_SIZE);
+    }
+    for (float value : mix(spec, Integer.MAX_VALUE, kv, 0, 1, 1)) {
+      assertEquals(-65504f, value);
+    }
+  }
+
   @ParameterizedTest
-  @CsvSource({"0,2147483647", "2,40"})
-  void bitsDependNeitherOnThreadsNorOnHowPositionsAreCut(float cap, int window) {
+  @CsvSource({
+    "0,2147483647,FLOAT32", "2,40,FLOAT32", "0,2147483647,FLOAT16", "2,40,FLOAT16"
+  })
+  void bitsDependNeitherOnThreadsNorOnHowPositionsAreCut(
+      float cap, int window, KvCache.Precision precision) {
     ModelSpec spec = spec(0.2f, cap);
-    KvCache.Layer kv = filled(spec);
+    KvCache.Layer kv = filled(spec, precision);
     int first = POSITIONS - 70;
     float[] whole = mix(spec, window, kv, first, 70, 1);
     for (int cut : new int[] {1, 5, 16, 33}) {

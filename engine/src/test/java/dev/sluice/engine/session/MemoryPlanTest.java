@@ -154,7 +154,7 @@ class MemoryPlanTest {
           assertTrue(needs.denseBytes() + needs.scaleBytes() >= engine.model().denseBytes());
           assertTrue(needs.predictorBytes() >= engine.predictorBytes());
           assertTrue(needs.predictorBytes() < 1.01 * engine.predictorBytes() + 4096);
-          assertEquals(KvCache.bytes(engine.store().spec(), SHAPE.context()),
+          assertEquals(KvCache.bytes(engine.store().spec(), SHAPE.context(), SHAPE.keyValues()),
               needs.keyValueBytes());
         });
   }
@@ -169,7 +169,7 @@ class MemoryPlanTest {
           long before = 0;
           for (int size = 1; size <= 4096; size *= 4) {
             MemoryNeeds needs = MemoryNeeds.of(engine.store(), engine.predictor(),
-                new RunShape(size, size, 2, CachePolicy.usual(), size));
+                new RunShape(size, size, 2, CachePolicy.usual(), KvCache.Precision.FLOAT16, size));
             assertTrue(needs.standingBytes() >= before);
             JvmShare jvm = needs.jvm();
             long live = needs.keyValueBytes() + needs.promptBytes() + needs.indexBytes();
