@@ -11,6 +11,11 @@ final class KeyValueOptions {
           + "Default: ${DEFAULT-VALUE}.")
   private String form;
 
+  /** As it was given. */
+  String form() {
+    return form;
+  }
+
   KvCache.Precision precision() {
     return switch (form) {
       case "float32" -> KvCache.Precision.FLOAT32;

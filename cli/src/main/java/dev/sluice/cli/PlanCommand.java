@@ -227,11 +227,12 @@ final class PlanCommand implements Callable<Integer> {
         : group;
   }
 
-  private static Map<String, Object> object(Store opened, MemoryPlan plan, RunShape shape,
+  private Map<String, Object> object(Store opened, MemoryPlan plan, RunShape shape,
       List<TokenForecast> lines, Rates rates, MemoryLimit limit) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("model", opened.folder().toString());
     object.put("context", shape.context());
+    object.put("key_values", keyValues.form());
     object.put("prompt_tokens", shape.promptTokens());
     object.put("threads", shape.threads());
     object.put("memory", LedgerText.memory(plan));

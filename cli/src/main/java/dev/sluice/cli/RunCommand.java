@@ -371,7 +371,7 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  private static Map<String, Object> object(
+  private Map<String, Object> object(
       Session session, Engine engine, MemoryPlan plan, CachePolicy policy,
       ReadPlanner.Limits limits, int[] ids,
       List<Integer> generated,
@@ -387,6 +387,7 @@ final class RunCommand implements Callable<Integer> {
     object.put("rule", engine.askedActivity().rule().key());
     object.put("cett_target", engine.askedActivity().cett());
     object.put("predictor", engine.predictor().toString());
+    object.put("key_values", keyValues.form());
     object.put("io", session.describeReader());
     object.put("merge_gap_bytes", limits.gapBytes());
     object.put("max_request_bytes", limits.maxRequestBytes());

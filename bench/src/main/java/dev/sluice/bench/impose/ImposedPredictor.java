@@ -125,8 +125,8 @@ public final class ImposedPredictor implements ActivePredictor {
   }
 
   /**
-   * Names what is active, less what is missed, each by itself. Goes from bit to bit: drawing is no predictor's work, and the
-   * token that is measured waits for it.
+   * Names what is active, less what is missed, each by itself. Goes from bit to bit, since what
+   * drawing takes counts in the measured token's time.
    *
    * @return how many are active
    */

@@ -15,7 +15,7 @@ import tools.jackson.databind.JsonNode;
  * @param token its number among the tokens after the prompt
  * @param millisByKind mean over the threads; what is missing to {@code millis} is idle
  * @param workMillis all of it but waiting: arithmetic, prediction, cache, moving, submission
- * @param requestMicros of the device model, measured just before the run and just after it: of the two, the one that promises more
+ * @param requestMicros of the device model, measured just before the run and just after it: of the two, the one by which this token's reads take less time
  * @param readMillis the token's requests and bytes at the device model's rate
  * @param timesBound {@code millis} divided by the greater of {@code workMillis} and {@code readMillis}
  * @param whole the token

@@ -66,7 +66,7 @@ final class TokenFigure {
         + " ms, of which, in ms, mean over the threads: " + String.join(", ", parts) + ". It read "
         + Digits.three(time.megabytesRead()) + " MB in " + Digits.count((long) time.requests())
         + " requests, which take " + Digits.three(time.readMillis())
-        + " ms at the rate of the device measured just before ("
+        + " ms at the rate of the device, measured just before and just after (the quicker: "
         + Digits.three(time.requestMicros())
         + " µs a request and " + Digits.three(time.deviceMegabytesPerSecond())
         + " MB/s); work other than waiting took " + Digits.three(time.workMillis())

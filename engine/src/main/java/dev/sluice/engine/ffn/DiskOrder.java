@@ -47,9 +47,14 @@ final class DiskOrder {
    * @return how many they are
    */
   int mark(int layer, byte[] named, long[] bitmap) {
+    return mark(named, positionOf[layer], bitmap);
+  }
+
+  /** The same, given each neuron's place. */
+  static int mark(byte[] named, int[] positions, long[] bitmap) {
     Arrays.fill(bitmap, 0);
     int count = 0;
-    int[] positions = positionOf[layer];
+    int neurons = positions.length;
     int eights = neurons & -Long.BYTES;
     for (int i = 0; i < eights; i += Long.BYTES) {
       // From set bit to set bit: which neurons are named is too irregular to foresee, and eight at a time are often silent.

@@ -48,7 +48,8 @@ public final class HeadMixer {
     long group = spec.heads() / spec.kvHeads();
     long one = 2L * spec.heads() * (spec.headSize() + (long) context);
     long tile = 2L * Math.min(block, TILE_POSITIONS) * group * (spec.headSize() + (long) context);
-    long widened = (long) spec.kvHeads() * chunkPositions(spec) * spec.headSize();
+    long widened =
+        (long) spec.kvHeads() * Math.min(chunkPositions(spec), context) * spec.headSize();
     return Math.max(one, tile) + widened;
   }
 

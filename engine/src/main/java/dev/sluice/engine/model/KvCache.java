@@ -24,7 +24,7 @@ public final class KvCache {
 
   /** Keys and values of one layer, each key-value head's positions side by side: kvHeads × positions × headSize. */
   public static final class Layer {
-    // Either these or those are empty.
+    // The floats or the halves are empty.
     private final float[] keys;
     private final float[] values;
     private final short[] keyHalves;

@@ -17,6 +17,7 @@ import dev.sluice.storage.plan.ReadPlanner;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Container;
 import dev.sluice.storage.store.Existing;
+import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
@@ -156,6 +157,46 @@ class MemoryPlanTest {
           assertTrue(needs.predictorBytes() < 1.01 * engine.predictorBytes() + 4096);
           assertEquals(KvCache.bytes(engine.store().spec(), SHAPE.context(), SHAPE.keyValues()),
               needs.keyValueBytes());
+        });
+  }
+
+  /** Keys and values in halves take half, and what that spares goes to slots. */
+  @Test
+  void halvesLeaveRoomForSlots() {
+    withEngine(
+        0,
+        PredictorChoice.quantised(4),
+        engine -> {
+          ModelSpec model = engine.store().spec();
+          RunShape halves =
+              new RunShape(100, 40, 2, CachePolicy.usual(), KvCache.Precision.FLOAT16, 0);
+          MemoryNeeds whole = MemoryNeeds.of(engine.store(), engine.predictor(), SHAPE);
+          MemoryNeeds half = MemoryNeeds.of(engine.store(), engine.predictor(), halves);
+          long elements = 2L * model.layers() * model.kvHeads() * model.headSize() * 100;
+          assertEquals(4 * elements, whole.keyValueBytes());
+          assertEquals(2 * elements, half.keyValueBytes());
+          assertTrue(half.standingBytes() <= whole.standingBytes());
+        });
+  }
+
+  /** After a short prompt the order of the hot bundles is the larger; after a long one it has room enough. */
+  @Test
+  void promptsMakeRoomForTheOrderOfHotBundles() {
+    withEngine(
+        0,
+        PredictorChoice.quantised(4),
+        engine -> {
+          ModelSpec model = engine.store().spec();
+          long order = 16L * model.layers() * model.feedForward();
+          long least = Long.MAX_VALUE;
+          for (int tokens : new int[] {0, 1, 100}) {
+            long bytes = MemoryNeeds
+                .of(engine.store(), engine.predictor(), new RunShape(100, tokens, 2)).promptBytes();
+            assertTrue(bytes >= order, tokens + ": " + bytes);
+            least = Math.min(least, bytes);
+          }
+          assertTrue(least < MemoryNeeds
+              .of(engine.store(), engine.predictor(), new RunShape(4000, 4000, 2)).promptBytes());
         });
   }
 
