@@ -26,22 +26,35 @@ final class VectorInt8 {
   private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_128;
   private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
 
-  // Where the minimums of four rows are, behind their four vectors of partial sums.
-  private static final int MINIMUMS = 32;
+  /** Rows that one call of a loop takes: a call for each would be a twelfth of the time. A multiple of four. */
+  private static final int ROWS_AT_ONCE = 16;
 
-  /** (address, activations, sums, place): what {@link #sum} does. */
-  private static final Loops ONE =
-      new Loops(MethodHandles.lookup(), long.class, Int8Vector.class, float[].class, int.class)
+  // Where what the rows' minimums add is, behind their vectors of partial sums.
+  private static final int MINIMUMS = 8 * ROWS_AT_ONCE;
+
+  private static final ThreadLocal<Buffers> BUFFERS = ThreadLocal.withInitial(Buffers::new);
+
+  /** One thread's room. */
+  private static final class Buffers {
+    final float[] sums = new float[MINIMUMS + ROWS_AT_ONCE];
+    final long[] offsets = new long[ROWS_AT_ONCE];
+  }
+
+  /** (base, offsets, the first of them, rows, activations, sums): what {@link #sum} does. */
+  private static final Loops ROWS =
+      new Loops(MethodHandles.lookup(), long.class, long[].class, int.class, int.class,
+          Int8Vector.class, float[].class)
           .with(TensorType.Q8_0, "sum8")
           .with(TensorType.Q4_0, "sum40")
           .with(TensorType.Q4_1, "sum41");
 
   private VectorInt8() {}
 
-  /** Leaves a row's 8 partial sums at {@code sums[8 · place]} and what its minimums add behind those of four rows. */
-  private static void sum(TensorType type, long address, Int8Vector x, float[] sums, int place) {
+  /** Leaves 8 partial sums of each of at most {@link #ROWS_AT_ONCE} rows, and what their minimums add behind those of all. */
+  private static void sum(TensorType type, long base, long[] offsets, int first, int rows,
+      Int8Vector x, float[] sums) {
     try {
-      ONE.of(type).invokeExact(address, x, sums, place);
+      ROWS.of(type).invokeExact(base, offsets, first, rows, x, sums);
     } catch (Throwable e) {
       throw Loops.thrown(e);
     }
@@ -51,9 +64,10 @@ final class VectorInt8 {
     if (!inPairs(x)) {
       return ScalarInt8.dot(type, address, x);
     }
-    float[] sums = Lanes.scratch();
-    sum(type, address, x, sums, 0);
-    return total(sums, 0);
+    Buffers buffers = BUFFERS.get();
+    buffers.offsets[0] = 0;
+    sum(type, address, buffers.offsets, 0, 1, x, buffers.sums);
+    return total(buffers.sums, 0);
   }
 
   /** An odd number of blocks is rare, and the scalar twin's. */
@@ -61,25 +75,19 @@ final class VectorInt8 {
     return (x.blocks() & 1) == 0;
   }
 
-  private static float total(float[] sums, int place) {
-    return Lanes.fold(FloatVector.fromArray(FLOATS, sums, 8 * place)) + sums[MINIMUMS + place];
+  private static float total(float[] sums, int row) {
+    return Lanes.fold(FloatVector.fromArray(FLOATS, sums, 8 * row)) + sums[MINIMUMS + row];
   }
 
   static void dots(
       TensorType type, long address, long strideBytes, int rows, Int8Vector x, float[] out, int o) {
-    if (!inPairs(x)) {
-      for (int r = 0; r < rows; r++) {
-        out[o + r] = ScalarInt8.dot(type, address + r * strideBytes, x);
-      }
-      return;
-    }
-    float[] sums = Lanes.scratch();
-    for (int r = 0; r < rows; r += 4) {
-      int some = Math.min(4, rows - r);
+    long[] offsets = BUFFERS.get().offsets;
+    for (int r = 0; r < rows; r += ROWS_AT_ONCE) {
+      int some = Math.min(ROWS_AT_ONCE, rows - r);
       for (int k = 0; k < some; k++) {
-        sum(type, address + (r + k) * strideBytes, x, sums, k);
+        offsets[k] = (r + k) * strideBytes;
       }
-      fold(sums, some, out, o + r);
+      dotsAt(type, address, offsets, 0, some, x, out, o + r);
     }
   }
 
@@ -92,83 +100,91 @@ final class VectorInt8 {
       }
       return;
     }
-    float[] sums = Lanes.scratch();
-    for (int r = 0; r < rows; r += 4) {
-      int some = Math.min(4, rows - r);
-      for (int k = 0; k < some; k++) {
-        sum(type, base + offsets[first + r + k], x, sums, k);
-      }
+    float[] sums = BUFFERS.get().sums;
+    for (int r = 0; r < rows; r += ROWS_AT_ONCE) {
+      int some = Math.min(ROWS_AT_ONCE, rows - r);
+      sum(type, base, offsets, first + r, some, x, sums);
       fold(sums, some, out, o + r);
     }
   }
 
-  private static void fold(float[] sums, int some, float[] out, int o) {
-    if (some == 4) {
-      Lanes.fold4(sums, 0, out, o, 1);
-      for (int k = 0; k < 4; k++) {
-        out[o + k] += sums[MINIMUMS + k];
-      }
-    } else {
-      for (int k = 0; k < some; k++) {
-        out[o + k] = total(sums, k);
-      }
+  private static void fold(float[] sums, int rows, float[] out, int o) {
+    int fours = rows & -4;
+    for (int r = 0; r < fours; r += 4) {
+      Lanes.fold4(sums, 8 * r, out, o + r, 1);
+    }
+    for (int r = 0; r < fours; r++) {
+      out[o + r] += sums[MINIMUMS + r];
+    }
+    for (int r = fours; r < rows; r++) {
+      out[o + r] = total(sums, r);
     }
   }
 
-  static void sum8(long address, Int8Vector activations, float[] sums, int place) {
-    long w = NativeMemory.bounded(address);
+  static void sum8(long base, long[] offsets, int first, int rows, Int8Vector activations,
+      float[] sums) {
     long x = NativeMemory.bounded(activations.address());
     float[] scales = activations.scales();
     int blocks = activations.blocks();
-    FloatVector even = FloatVector.zero(FLOATS);
-    FloatVector odd = even;
-    for (int b = 0; b < blocks; b += 2) {
-      long p = w + 34L * b;
-      long q = x + 128L * b;
-      even = neighbours(products8(p, q)).fma(factor(p, scales[b]), even);
-      odd = neighbours(products8(p + 34, q + 128)).fma(factor(p + 34, scales[b + 1]), odd);
+    for (int r = 0; r < rows; r++) {
+      long w = NativeMemory.bounded(base + offsets[first + r]);
+      FloatVector even = FloatVector.zero(FLOATS);
+      FloatVector odd = even;
+      for (int b = 0; b < blocks; b += 2) {
+        long p = w + 34L * b;
+        long q = x + 128L * b;
+        even = neighbours(products8(p, q)).fma(factor(p, scales[b]), even);
+        odd = neighbours(products8(p + 34, q + 128)).fma(factor(p + 34, scales[b + 1]), odd);
+      }
+      even.add(odd).intoArray(sums, 8 * r);
+      sums[MINIMUMS + r] = 0f;
     }
-    even.add(odd).intoArray(sums, 8 * place);
-    sums[MINIMUMS + place] = 0f;
   }
 
-  static void sum40(long address, Int8Vector activations, float[] sums, int place) {
-    long w = NativeMemory.bounded(address);
+  static void sum40(long base, long[] offsets, int first, int rows, Int8Vector activations,
+      float[] sums) {
     long x = NativeMemory.bounded(activations.address());
     float[] scales = activations.scales();
     int blocks = activations.blocks();
-    FloatVector even = FloatVector.zero(FLOATS);
-    FloatVector odd = even;
-    for (int b = 0; b < blocks; b += 2) {
-      long p = w + 18L * b;
-      long q = x + 128L * b;
-      even = smallNeighbours(products40(p, q)).fma(factor(p, scales[b]), even);
-      odd = smallNeighbours(products40(p + 18, q + 128)).fma(factor(p + 18, scales[b + 1]), odd);
+    for (int r = 0; r < rows; r++) {
+      long w = NativeMemory.bounded(base + offsets[first + r]);
+      FloatVector even = FloatVector.zero(FLOATS);
+      FloatVector odd = even;
+      for (int b = 0; b < blocks; b += 2) {
+        long p = w + 18L * b;
+        long q = x + 128L * b;
+        even = smallNeighbours(products40(p, q)).fma(factor(p, scales[b]), even);
+        odd = smallNeighbours(products40(p + 18, q + 128)).fma(factor(p + 18, scales[b + 1]), odd);
+      }
+      even.add(odd).intoArray(sums, 8 * r);
+      sums[MINIMUMS + r] = 0f;
     }
-    even.add(odd).intoArray(sums, 8 * place);
-    sums[MINIMUMS + place] = 0f;
   }
 
-  static void sum41(long address, Int8Vector activations, float[] sums, int place) {
-    long w = NativeMemory.bounded(address);
+  static void sum41(long base, long[] offsets, int first, int rows, Int8Vector activations,
+      float[] sums) {
     long x = NativeMemory.bounded(activations.address());
     float[] scales = activations.scales();
     float[] xSums = activations.sums();
     int blocks = activations.blocks();
-    FloatVector even = FloatVector.zero(FLOATS);
-    FloatVector odd = even;
-    float evenMinimums = 0;
-    float oddMinimums = 0;
-    for (int b = 0; b < blocks; b += 2) {
-      long p = w + 20L * b;
-      long q = x + 128L * b;
-      even = smallNeighbours(products4(p + 4, q)).fma(factor(p, scales[b]), even);
-      odd = smallNeighbours(products4(p + 24, q + 128)).fma(factor(p + 20, scales[b + 1]), odd);
-      evenMinimums = Math.fma(NativeMemory.float16(p + 2), xSums[b], evenMinimums);
-      oddMinimums = Math.fma(NativeMemory.float16(p + 22), xSums[b + 1], oddMinimums);
+    for (int r = 0; r < rows; r++) {
+      long w = NativeMemory.bounded(base + offsets[first + r]);
+      FloatVector even = FloatVector.zero(FLOATS);
+      FloatVector odd = even;
+      float evenMinimums = 0;
+      float oddMinimums = 0;
+      for (int b = 0; b < blocks; b += 2) {
+        long p = w + 20L * b;
+        long q = x + 128L * b;
+        even = smallNeighbours(products4(p + 4, q)).fma(factor(p, scales[b]), even);
+        odd =
+            smallNeighbours(products4(p + 24, q + 128)).fma(factor(p + 20, scales[b + 1]), odd);
+        evenMinimums = Math.fma(NativeMemory.float16(p + 2), xSums[b], evenMinimums);
+        oddMinimums = Math.fma(NativeMemory.float16(p + 22), xSums[b + 1], oddMinimums);
+      }
+      sums[MINIMUMS + r] = evenMinimums + oddMinimums;
+      even.add(odd).intoArray(sums, 8 * r);
     }
-    sums[MINIMUMS + place] = evenMinimums + oddMinimums;
-    even.add(odd).intoArray(sums, 8 * place);
   }
 
   private static ByteVector load(long address) {

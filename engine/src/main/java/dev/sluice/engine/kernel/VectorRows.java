@@ -19,7 +19,8 @@ import jdk.incubator.vector.VectorOperators;
  * <p>Two accumulators a row wait for each other's additions, so products of many rows take four rows at once. The four are 32
  * rows apart: each is then a sequential stream of its own, which the processor prefetches. Neighbouring rows measured half as
  * fast from DRAM, a quarter of the matrix a tenth slower. Scattered rows are taken singly: they come from DRAM, where four
- * short streams at once were a quarter slower than one after another.
+ * short streams at once were a quarter slower than one after another. A whole band of rows is one call: a call for every four
+ * rows took a twentieth of the time.
  */
 final class VectorRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -39,14 +40,18 @@ final class VectorRows {
           .with(TensorType.Q4_0, "sum40")
           .with(TensorType.Q4_1, "sum41");
 
-  /** (four addresses, x, its offset, n, sums): leaves 4 · 8 partial sums. */
+  /** (address, distance of the four streams, stride, rows of each, x, its offset, n, sums): leaves rows · 4 · 8 partial sums. */
   private static final Loops FOUR =
-      new Loops(MethodHandles.lookup(), long.class, long.class, long.class, long.class,
+      new Loops(MethodHandles.lookup(), long.class, long.class, long.class, int.class,
           float[].class, int.class, int.class, float[].class)
-          .with(TensorType.F32, "sums32")
-          .with(TensorType.F16, "sumsEnlargedF16")
-          .with(TensorType.BF16, "sumsBf16")
-          .with(TensorType.Q8_0, "sums8");
+          .with(TensorType.F32, "band32")
+          .with(TensorType.F16, "bandEnlargedF16")
+          .with(TensorType.BF16, "bandBf16")
+          .with(TensorType.Q8_0, "band8");
+
+  /** One thread's partial sums of a band. */
+  private static final ThreadLocal<float[]> BAND_SUMS =
+      ThreadLocal.withInitial(() -> new float[BAND * 8]);
 
   private static final Loops WIDEN =
       new Loops(MethodHandles.lookup(), long.class, float[].class, int.class, int.class)
@@ -94,10 +99,11 @@ final class VectorRows {
     }
   }
 
-  private static void sums(
-      TensorType type, long v, long w, long y, long z, float[] x, int xo, int n, float[] sums) {
+  private static void band(
+      TensorType type, long address, long far, long stride, int rows, float[] x, int xo, int n,
+      float[] sums) {
     try {
-      FOUR.of(type).invokeExact(v, w, y, z, x, xo, n, sums);
+      FOUR.of(type).invokeExact(address, far, stride, rows, x, xo, n, sums);
     } catch (Throwable e) {
       throw Loops.thrown(e);
     }
@@ -108,17 +114,16 @@ final class VectorRows {
       int o, int n) {
     float[] factors = rows < FEW || !FOUR.have(type) ? null : factors(type, x, xo, n);
     int from = type == TensorType.F16 ? 0 : xo; // a copy, or x itself
-    float[] sums = Lanes.scratch();
+    float[] sums = BAND_SUMS.get();
     int r = 0;
     while (factors != null && rows - r >= FEW) {
       int apart = Math.min(rows - r, BAND) / 4;
-      long far = apart * strideBytes;
-      for (int end = r + apart; r < end; r++) {
-        long w = address + r * strideBytes;
-        sums(type, w, w + far, w + 2 * far, w + 3 * far, factors, from, n, sums);
-        Lanes.fold4(sums, 0, out, o + r, apart);
+      band(type, address + r * strideBytes, apart * strideBytes, strideBytes, apart, factors, from,
+          n, sums);
+      for (int k = 0; k < apart; k++) {
+        Lanes.fold4(sums, 32 * k, out, o + r + k, apart);
       }
-      r += 3 * apart;
+      r += 4 * apart;
     }
     for (; r < rows; r++) {
       out[o + r] = dot(type, address + r * strideBytes, x, xo, n);
@@ -235,112 +240,115 @@ final class VectorRows {
   }
 
   /** x times 2^112. */
-  static void sumsEnlargedF16(
-      long vAddress, long wAddress, long yAddress, long zAddress, float[] x, int xo, int n,
-      float[] sums) {
-    long v = NativeMemory.bounded(vAddress);
-    long w = NativeMemory.bounded(wAddress);
-    long y = NativeMemory.bounded(yAddress);
-    long z = NativeMemory.bounded(zAddress);
-    FloatVector a = FloatVector.zero(FLOATS);
-    FloatVector b = a;
-    FloatVector c = a;
-    FloatVector d = a;
-    FloatVector e = a;
-    FloatVector f = a;
-    FloatVector g = a;
-    FloatVector h = a;
-    for (int i = 0; i < n; i += 16) {
-      FloatVector even = FloatVector.fromArray(FLOATS, x, xo + i);
-      FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + i + 8);
-      IntVector p = pairs(v + 2L * i);
-      a = smallEvens(p).fma(even, a);
-      b = smallOdds(p).fma(odd, b);
-      p = pairs(w + 2L * i);
-      c = smallEvens(p).fma(even, c);
-      d = smallOdds(p).fma(odd, d);
-      p = pairs(y + 2L * i);
-      e = smallEvens(p).fma(even, e);
-      f = smallOdds(p).fma(odd, f);
-      p = pairs(z + 2L * i);
-      g = smallEvens(p).fma(even, g);
-      h = smallOdds(p).fma(odd, h);
+  static void bandEnlargedF16(
+      long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    for (int r = 0; r < rows; r++) {
+      long v = NativeMemory.bounded(address + r * stride);
+      long w = NativeMemory.bounded(address + r * stride + far);
+      long y = NativeMemory.bounded(address + r * stride + 2 * far);
+      long z = NativeMemory.bounded(address + r * stride + 3 * far);
+      FloatVector a = FloatVector.zero(FLOATS);
+      FloatVector b = a;
+      FloatVector c = a;
+      FloatVector d = a;
+      FloatVector e = a;
+      FloatVector f = a;
+      FloatVector g = a;
+      FloatVector h = a;
+      for (int i = 0; i < n; i += 16) {
+        FloatVector even = FloatVector.fromArray(FLOATS, x, xo + i);
+        FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + i + 8);
+        IntVector p = pairs(v + 2L * i);
+        a = smallEvens(p).fma(even, a);
+        b = smallOdds(p).fma(odd, b);
+        p = pairs(w + 2L * i);
+        c = smallEvens(p).fma(even, c);
+        d = smallOdds(p).fma(odd, d);
+        p = pairs(y + 2L * i);
+        e = smallEvens(p).fma(even, e);
+        f = smallOdds(p).fma(odd, f);
+        p = pairs(z + 2L * i);
+        g = smallEvens(p).fma(even, g);
+        h = smallOdds(p).fma(odd, h);
+      }
+      a.add(b).intoArray(sums, 32 * r);
+      c.add(d).intoArray(sums, 32 * r + 8);
+      e.add(f).intoArray(sums, 32 * r + 16);
+      g.add(h).intoArray(sums, 32 * r + 24);
     }
-    a.add(b).intoArray(sums, 0);
-    c.add(d).intoArray(sums, 8);
-    e.add(f).intoArray(sums, 16);
-    g.add(h).intoArray(sums, 24);
   }
 
-  static void sumsBf16(
-      long vAddress, long wAddress, long yAddress, long zAddress, float[] x, int xo, int n,
-      float[] sums) {
-    long v = NativeMemory.bounded(vAddress);
-    long w = NativeMemory.bounded(wAddress);
-    long y = NativeMemory.bounded(yAddress);
-    long z = NativeMemory.bounded(zAddress);
-    FloatVector a = FloatVector.zero(FLOATS);
-    FloatVector b = a;
-    FloatVector c = a;
-    FloatVector d = a;
-    FloatVector e = a;
-    FloatVector f = a;
-    FloatVector g = a;
-    FloatVector h = a;
-    for (int i = 0; i < n; i += 16) {
-      FloatVector even = FloatVector.fromArray(FLOATS, x, xo + i);
-      FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + i + 8);
-      IntVector p = pairs(v + 2L * i);
-      a = evensBf16(p).fma(even, a);
-      b = oddsBf16(p).fma(odd, b);
-      p = pairs(w + 2L * i);
-      c = evensBf16(p).fma(even, c);
-      d = oddsBf16(p).fma(odd, d);
-      p = pairs(y + 2L * i);
-      e = evensBf16(p).fma(even, e);
-      f = oddsBf16(p).fma(odd, f);
-      p = pairs(z + 2L * i);
-      g = evensBf16(p).fma(even, g);
-      h = oddsBf16(p).fma(odd, h);
+  static void bandBf16(
+      long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    for (int r = 0; r < rows; r++) {
+      long v = NativeMemory.bounded(address + r * stride);
+      long w = NativeMemory.bounded(address + r * stride + far);
+      long y = NativeMemory.bounded(address + r * stride + 2 * far);
+      long z = NativeMemory.bounded(address + r * stride + 3 * far);
+      FloatVector a = FloatVector.zero(FLOATS);
+      FloatVector b = a;
+      FloatVector c = a;
+      FloatVector d = a;
+      FloatVector e = a;
+      FloatVector f = a;
+      FloatVector g = a;
+      FloatVector h = a;
+      for (int i = 0; i < n; i += 16) {
+        FloatVector even = FloatVector.fromArray(FLOATS, x, xo + i);
+        FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + i + 8);
+        IntVector p = pairs(v + 2L * i);
+        a = evensBf16(p).fma(even, a);
+        b = oddsBf16(p).fma(odd, b);
+        p = pairs(w + 2L * i);
+        c = evensBf16(p).fma(even, c);
+        d = oddsBf16(p).fma(odd, d);
+        p = pairs(y + 2L * i);
+        e = evensBf16(p).fma(even, e);
+        f = oddsBf16(p).fma(odd, f);
+        p = pairs(z + 2L * i);
+        g = evensBf16(p).fma(even, g);
+        h = oddsBf16(p).fma(odd, h);
+      }
+      a.add(b).intoArray(sums, 32 * r);
+      c.add(d).intoArray(sums, 32 * r + 8);
+      e.add(f).intoArray(sums, 32 * r + 16);
+      g.add(h).intoArray(sums, 32 * r + 24);
     }
-    a.add(b).intoArray(sums, 0);
-    c.add(d).intoArray(sums, 8);
-    e.add(f).intoArray(sums, 16);
-    g.add(h).intoArray(sums, 24);
   }
 
-  static void sums32(
-      long vAddress, long wAddress, long yAddress, long zAddress, float[] x, int xo, int n,
-      float[] sums) {
-    long v = NativeMemory.bounded(vAddress);
-    long w = NativeMemory.bounded(wAddress);
-    long y = NativeMemory.bounded(yAddress);
-    long z = NativeMemory.bounded(zAddress);
-    FloatVector a = FloatVector.zero(FLOATS);
-    FloatVector b = a;
-    FloatVector c = a;
-    FloatVector d = a;
-    FloatVector e = a;
-    FloatVector f = a;
-    FloatVector g = a;
-    FloatVector h = a;
-    for (int i = 0; i < n; i += 16) {
-      long at = 4L * i;
-      FloatVector low = FloatVector.fromArray(FLOATS, x, xo + i);
-      FloatVector high = FloatVector.fromArray(FLOATS, x, xo + i + 8);
-      a = floats(v + at).fma(low, a);
-      b = floats(v + at + 32).fma(high, b);
-      c = floats(w + at).fma(low, c);
-      d = floats(w + at + 32).fma(high, d);
-      e = floats(y + at).fma(low, e);
-      f = floats(y + at + 32).fma(high, f);
-      g = floats(z + at).fma(low, g);
-      h = floats(z + at + 32).fma(high, h);
+  static void band32(
+      long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    for (int r = 0; r < rows; r++) {
+      long v = NativeMemory.bounded(address + r * stride);
+      long w = NativeMemory.bounded(address + r * stride + far);
+      long y = NativeMemory.bounded(address + r * stride + 2 * far);
+      long z = NativeMemory.bounded(address + r * stride + 3 * far);
+      FloatVector a = FloatVector.zero(FLOATS);
+      FloatVector b = a;
+      FloatVector c = a;
+      FloatVector d = a;
+      FloatVector e = a;
+      FloatVector f = a;
+      FloatVector g = a;
+      FloatVector h = a;
+      for (int i = 0; i < n; i += 16) {
+        long at = 4L * i;
+        FloatVector low = FloatVector.fromArray(FLOATS, x, xo + i);
+        FloatVector high = FloatVector.fromArray(FLOATS, x, xo + i + 8);
+        a = floats(v + at).fma(low, a);
+        b = floats(v + at + 32).fma(high, b);
+        c = floats(w + at).fma(low, c);
+        d = floats(w + at + 32).fma(high, d);
+        e = floats(y + at).fma(low, e);
+        f = floats(y + at + 32).fma(high, f);
+        g = floats(z + at).fma(low, g);
+        h = floats(z + at + 32).fma(high, h);
+      }
+      a.add(b).intoArray(sums, 32 * r);
+      c.add(d).intoArray(sums, 32 * r + 8);
+      e.add(f).intoArray(sums, 32 * r + 16);
+      g.add(h).intoArray(sums, 32 * r + 24);
     }
-    a.add(b).intoArray(sums, 0);
-    c.add(d).intoArray(sums, 8);
-    e.add(f).intoArray(sums, 16);
-    g.add(h).intoArray(sums, 24);
   }
 
   static void sum8(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
@@ -361,10 +369,12 @@ final class VectorRows {
     low.add(high).intoArray(sums, at);
   }
 
-  static void sums8(
-      long v, long w, long y, long z, float[] x, int xo, int n, float[] sums) {
-    for (int pair = 0; pair < 2; pair++) {
-      two8(pair == 0 ? v : y, pair == 0 ? w : z, x, xo, n, sums, 16 * pair);
+  static void band8(
+      long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    for (int r = 0; r < rows; r++) {
+      long v = address + r * stride;
+      two8(v, v + far, x, xo, n, sums, 32 * r);
+      two8(v + 2 * far, v + 3 * far, x, xo, n, sums, 32 * r + 16);
     }
   }
 
