@@ -16,14 +16,13 @@ final class LedgerText {
   static String line(Summary s, Session session, Engine engine, MemoryPlan plan) {
     if (s.tokens() == 0) {
       return String.format(
-          Locale.ROOT, "ledger: prompt read %.2f MB; no token was decoded after it",
-          session.promptBytesRead() / 1e6);
+          Locale.ROOT, "ledger: %s; no token was decoded after it", prompt(session));
     }
     return String.format(
         Locale.ROOT,
         "ledger: %d tokens decoded, %.1f ms each; per token %.1f KB read in %.1f requests (%.1f KB each, %.0f MB/s raw, "
             + "%.0f MB/s effective), %.2f ms in I/O; hit rate %.1f %%; %.0f of %d neurons active; %s, CETT %.4g, %s; "
-            + "%d slots of %d bytes; prompt read %.2f MB; checksums %.2f ms%s",
+            + "%d slots of %d bytes; %s; checksums %.2f ms%s",
         s.tokens(),
         s.millisPerToken(),
         s.bytesReadPerToken() / 1e3,
@@ -40,9 +39,14 @@ final class LedgerText {
         "predictor " + engine.predictor(),
         plan.slots(),
         plan.slotBytes(),
-        session.promptBytesRead() / 1e6,
+        prompt(session),
         s.checkMillisPerToken(),
         repeats(s.repeats() + session.repeatsBesideTokens()));
+  }
+
+  private static String prompt(Session session) {
+    return String.format(Locale.ROOT, "prompt read %.2f MB and waited %.0f ms for them",
+        session.promptBytesRead() / 1e6, session.promptWaitNanos() / 1e6);
   }
 
   private static String repeats(long repeats) {

@@ -395,6 +395,7 @@ final class RunCommand implements Callable<Integer> {
     object.put("memory", LedgerText.memory(plan));
     object.put("prompt_ms", promptNanos / 1e6);
     object.put("prompt_bytes_read", session.promptBytesRead());
+    object.put("prompt_wait_ms", session.promptWaitNanos() / 1e6);
     object.put("reads_repeated_beside_tokens", session.repeatsBesideTokens());
     object.put("token_ms", tokenMillis(session.ledger()));
     object.put("ledger", LedgerText.object(summary));

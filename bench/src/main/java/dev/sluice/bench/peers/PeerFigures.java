@@ -22,6 +22,7 @@ final class PeerFigures {
         spread(runs, run -> run.decode().readBytes() / 1e6 / run.tokens()),
         spread(runs, run -> run.decode().cpuSeconds() / run.tokens()),
         spread(runs, run -> run.transcript().promptMillis()),
+        spread(runs, run -> run.transcript().promptWaitMillis()),
         spread(runs, PeerRun::startMillis),
         Latency.percentile(first, 0.50),
         Latency.percentile(first, 0.99),

@@ -11,13 +11,15 @@ import tools.jackson.databind.json.JsonMapper;
  * What an engine says of its own run: {@code prompt_ms} from the prompt's first token to the choice of the next, {@code
  * token_ms} for each token evaluated after it. The rest is optional.
  *
+ * @param promptWaitMillis of the prompt: weights had been asked for and had not come; NaN if not said
  * @param modelName {@code general.name} of a GGUF, with what its metadata say about its making; empty if not said
  * @param chosenIds the most likely next token at each place; empty if not said
  * @param timeline of one token, as printed; missing if not said
  * @param nats negative log likelihood of each given token after the first; empty if not asked for
  */
 record Transcript(
-    String engine, String modelName, double promptMillis, List<Double> tokenMillis,
+    String engine, String modelName, double promptMillis, double promptWaitMillis,
+    List<Double> tokenMillis,
     List<Integer> chosenIds, List<Double> nats, JsonNode timeline) {
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
@@ -41,7 +43,8 @@ record Transcript(
     List<Integer> chosen = new ArrayList<>();
     root.path("argmax_ids").forEach(id -> chosen.add(id.asInt()));
     return new Transcript(
-        root.path("engine").asString(""), name(root.path("general")), prompt.doubleValue(), tokens,
+        root.path("engine").asString(""), name(root.path("general")), prompt.doubleValue(),
+        root.path("prompt_wait_ms").asDouble(Double.NaN), tokens,
         List.copyOf(chosen), doubles(root.path("nats")), root.path("timeline"));
   }
 

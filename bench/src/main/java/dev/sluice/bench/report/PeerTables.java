@@ -52,6 +52,11 @@ final class PeerTables {
         "Time to first token: from the prompt's first token to the choice of the next; loading is not in it."
             + MEDIAN,
         Figures::timeToFirstTokenMillis, Digits::three));
+    columns.add(median("of it waiting for reads, ms", "of it\nreads", 3,
+        "Of the time to first token: nothing could be computed before more weights were read. Sluice says so of itself; "
+            + "llama.cpp, whose reads are page faults, does not."
+            + MEDIAN,
+        Figures::promptReadWaitMillis, Digits::three));
     columns.add(single("P50, first 32, ms", "P50 ms\nfirst 32", 3,
         "Half of the first 32 tokens of all runs took at most this long.",
         Figures::firstP50Millis));

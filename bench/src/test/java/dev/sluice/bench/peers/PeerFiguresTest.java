@@ -24,7 +24,8 @@ class PeerFiguresTest {
   /** 1 s of start, 2 s of prompt, 40 tokens of 100 ms: 8 of them after the first 32. */
   private static PeerRun run(double tokenMillis) {
     Transcript transcript =
-        new Transcript("engine", "model", 2000, Collections.nCopies(40, tokenMillis), List.of(),
+        new Transcript("engine", "model", 2000, 300, Collections.nCopies(40, tokenMillis),
+            List.of(),
             List.of(), MissingNode.getInstance());
     long decoded = Math.round(40 * tokenMillis) * MILLI;
     long start = 5_000 * MILLI;
@@ -55,6 +56,7 @@ class PeerFiguresTest {
     assertEquals(new Spread(10, 10, 10), figures.megabytesPerToken());
     assertEquals(0.2, figures.cpuSecondsPerToken().median(), 1e-9);
     assertEquals(2000, figures.timeToFirstTokenMillis().median());
+    assertEquals(300, figures.promptReadWaitMillis().median());
     assertEquals(200, figures.firstP50Millis());
     assertEquals(400, figures.laterP99Millis());
     assertEquals(1, figures.laterMajorFaultsPerToken(), 1e-9);
@@ -68,8 +70,8 @@ class PeerFiguresTest {
   void readsWhatEnginesPrint() {
     Transcript transcript = Transcript.parse("x",
         "{\"engine\":\"e 1\",\"general\":{\"name\":\"n\",\"description\":\"d\"},\"prompt_ms\":3.5,"
-            + "\"token_ms\":[1,2.5],\"argmax_ids\":[4,5,6]}");
-    assertEquals(new Transcript("e 1", "n (d)", 3.5, List.of(1.0, 2.5), List.of(4, 5, 6),
+            + "\"prompt_wait_ms\":0.5,\"token_ms\":[1,2.5],\"argmax_ids\":[4,5,6]}");
+    assertEquals(new Transcript("e 1", "n (d)", 3.5, 0.5, List.of(1.0, 2.5), List.of(4, 5, 6),
         List.of(), MissingNode.getInstance()), transcript);
   }
 

@@ -43,7 +43,7 @@ class PeerReportTest {
     Spread one = new Spread(1, 1, 1);
     return new Result(rival, family, "what it does", 4_900_000_000L, "",
         new Figures(3, 256, new Spread(tokensPerSecond, tokensPerSecond - 0.1, tokensPerSecond + 1),
-            new Spread(4321, 4321, 4321), one, one, one, 11, 12, 13, 14, one, one,
+            new Spread(4321, 4321, 4321), one, one, one, one, 11, 12, 13, 14, one, one,
             new Spread(0, 0, 0), one, Double.NaN, Double.NaN),
         family.equals("Sluice") ? tokenTime() : null);
   }

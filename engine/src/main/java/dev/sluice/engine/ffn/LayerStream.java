@@ -30,6 +30,7 @@ public final class LayerStream implements AutoCloseable {
   private final ReadBatch[] batches = new ReadBatch[2];
   private final int[][] positionOf;
   private int inFlight = -1; // layer whose read was started, or -1
+  private long waitNanos;
 
   /** Takes over {@code reader}, which is open on the store's FFN file; closes it if there is not the memory. */
   public LayerStream(Store store, BlockReader reader) {
@@ -91,6 +92,14 @@ public final class LayerStream implements AutoCloseable {
     return reader.counters().bytes();
   }
 
+  /**
+   * Time so far in which a layer had been asked for and its bytes had not come; checking them is not in it. With a reader that
+   * reads only when asked, all of the reading.
+   */
+  public long waitNanos() {
+    return waitNanos;
+  }
+
   /** Requests that were read again so far. */
   public long repeats() {
     return reader.repeats();
@@ -108,7 +117,7 @@ public final class LayerStream implements AutoCloseable {
     }
     inFlight = -1; // a read that fails below is started again by the next load
     int half = layer & 1;
-    for (int i = reader.next(); i >= 0; i = reader.next()) {
+    for (int i = await(); i >= 0; i = await()) {
       reader.check(i); // what is not right comes again
     }
     if (nextLayer >= 0 && (nextLayer & 1) != half) {
@@ -122,6 +131,15 @@ public final class LayerStream implements AutoCloseable {
       at += spanBytes(parts.get(k));
     }
     return new LayerWeights(spec, layer, buffers[half], parts, bases, positionOf[layer]);
+  }
+
+  private int await() {
+    long asked = System.nanoTime();
+    try {
+      return reader.next();
+    } finally {
+      waitNanos += System.nanoTime() - asked;
+    }
   }
 
   private void start(int layer) {

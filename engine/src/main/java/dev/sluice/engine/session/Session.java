@@ -43,6 +43,7 @@ public final class Session implements AutoCloseable {
   private final float[] logits;
   private int position;
   private long promptBytesRead;
+  private long promptWaitNanos;
   private long promptRepeats;
 
   /** Receives the logits of prompt positions in order. */
@@ -163,6 +164,11 @@ public final class Session implements AutoCloseable {
     return promptBytesRead;
   }
 
+  /** Time in which prompts had nothing to compute before the next layer's bytes came; their checks are not in it. */
+  public long promptWaitNanos() {
+    return promptWaitNanos;
+  }
+
   /**
    * Reads for prompts, for bundles pinned for good and for resident tensors that were done again; those for tokens are in the
    * ledger.
@@ -195,6 +201,7 @@ public final class Session implements AutoCloseable {
           .promptSweep(layers)
           .run(List.of(sequence), engine.activity(), engine.blockPredictor(), promptObserver());
       promptBytesRead += layers.bytesRead();
+      promptWaitNanos += layers.waitNanos();
       promptRepeats += layers.repeats();
       position += tokens.length;
       int from = sink == null ? tokens.length - 1 : 0;
