@@ -11,25 +11,25 @@ import java.util.Objects;
  * its scales to float16; these are not rounded): d = max |x| / 127, q = x · (1 / d) rounded half away from zero, so |q| ≤
  * 127. Reusable: {@link Kernels#quantise} overwrites it. One writer; other threads read once it is written.
  *
- * <p>Held as the products with weights want them, 128 bytes a block, in shorts: q_0 … q_15, q_16 … q_31, q_(k+16) − 16 q_k
- * (for nibbles whose high halves were not cut off), −8 (q_k + q_(k+16)) (what Q4_0's offset takes away). Scales follow
- * behind all blocks.
+ * <p>Held as the products with weights want them, 160 bytes a block: in shorts q_0 … q_15, q_16 … q_31, q_(k+16) − 16 q_k (for
+ * nibbles whose high halves were not cut off), −8 (q_k + q_(k+16)) (what Q4_0's offset takes away); in floats the scale, and
+ * the scale times the sum of the quants (the block's product with weights of 1); 24 bytes of nothing keep vectors whole.
  */
 public final class Int8Vector {
   /** Activations that share a scale. */
   public static final int BLOCK = 32;
 
-  static final int BLOCK_BYTES = 128;
+  static final int BLOCK_BYTES = 160;
   static final int HIGH_BYTES = 32;
   static final int UNCUT_BYTES = 64;
   static final int OFFSET_BYTES = 96;
+  static final int SCALE_BYTES = 128;
+  static final int SUM_BYTES = 132;
 
   private static final int LANES = 16;
 
   private final MemorySegment memory;
   private final int capacity;
-  private final float[] scales;
-  private final float[] sums;
   private int length;
 
   /** Room for {@code capacity} activations, a multiple of 32. */
@@ -38,10 +38,8 @@ public final class Int8Vector {
       throw new IllegalArgumentException(capacity + " activations are no whole number of blocks");
     }
     this.capacity = capacity;
-    int blocks = capacity / BLOCK;
-    memory = Arena.ofAuto().allocate(Math.max(1, (long) blocks * BLOCK_BYTES), 64);
-    scales = new float[blocks];
-    sums = new float[blocks];
+    long blocks = capacity / BLOCK;
+    memory = Arena.ofAuto().allocate(Math.max(1, blocks * BLOCK_BYTES), 64);
   }
 
   /** Whether rows of this type can be multiplied with quantised activations. */
@@ -68,7 +66,7 @@ public final class Int8Vector {
   /** What the quants of a block are multiples of. */
   public float scale(int block) {
     Objects.checkIndex(block, length / BLOCK);
-    return scales[block];
+    return memory.get(ValueLayout.JAVA_FLOAT, (long) block * BLOCK_BYTES + SCALE_BYTES);
   }
 
   /** Where the blocks begin. */
@@ -76,13 +74,9 @@ public final class Int8Vector {
     return memory.address();
   }
 
-  float[] scales() {
-    return scales;
-  }
-
-  /** Each block's scale times the sum of its quants: its product with weights of 1. */
-  float[] sums() {
-    return sums;
+  /** A block's scale times the sum of its quants: its product with weights of 1. */
+  float sum(int block) {
+    return memory.get(ValueLayout.JAVA_FLOAT, (long) block * BLOCK_BYTES + SUM_BYTES);
   }
 
   int blocks() {
@@ -149,8 +143,8 @@ public final class Int8Vector {
       set(at + OFFSET_BYTES + 2L * k, -8 * (low + high));
       sum += low + high;
     }
-    scales[block] = scale;
-    sums[block] = scale * sum;
+    memory.set(ValueLayout.JAVA_FLOAT, at + SCALE_BYTES, scale);
+    memory.set(ValueLayout.JAVA_FLOAT, at + SUM_BYTES, scale * sum);
   }
 
   private void set(long offsetBytes, int value) {

@@ -16,7 +16,7 @@ final class ScalarInt8 {
     float oddMinimums = 0;
     for (int block = 0; block < x.blocks(); block++) {
       long at = address + (long) block * type.blockBytes();
-      float factor = NativeMemory.float16(at) * x.scales()[block];
+      float factor = NativeMemory.float16(at) * x.scale(block);
       float[] sums = (block & 1) == 0 ? even : odd;
       for (int k = 0; k < 8; k++) {
         int sum = 0;
@@ -29,9 +29,9 @@ final class ScalarInt8 {
       if (type == TensorType.Q4_1) {
         float minimum = NativeMemory.float16(at + 2);
         if ((block & 1) == 0) {
-          evenMinimums = Math.fma(minimum, x.sums()[block], evenMinimums);
+          evenMinimums = Math.fma(minimum, x.sum(block), evenMinimums);
         } else {
-          oddMinimums = Math.fma(minimum, x.sums()[block], oddMinimums);
+          oddMinimums = Math.fma(minimum, x.sum(block), oddMinimums);
         }
       }
     }
