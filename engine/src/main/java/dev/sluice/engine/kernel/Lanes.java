@@ -16,6 +16,11 @@ final class Lanes {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_256;
   static final VectorSpecies<Integer> INTS = IntVector.SPECIES_256;
 
+  /** Whether the processor has vectors of 16 floats, which then halve the instructions of loops that are short of room for them. */
+  static final boolean WIDE =
+      FloatVector.SPECIES_PREFERRED.vectorBitSize() >= FloatVector.SPECIES_512.vectorBitSize();
+  static final VectorSpecies<Float> WIDE_FLOATS = FloatVector.SPECIES_512;
+
   private static final VectorShuffle<Float> BY_4 =
       VectorShuffle.fromValues(FLOATS, 4, 5, 6, 7, 0, 1, 2, 3);
   private static final VectorShuffle<Float> BY_2 =

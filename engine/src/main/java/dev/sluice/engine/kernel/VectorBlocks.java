@@ -17,16 +17,14 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class VectorBlocks {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final boolean WIDE =
-      FloatVector.SPECIES_PREFERRED.vectorBitSize() >= FloatVector.SPECIES_512.vectorBitSize();
   private static final VectorSpecies<Float> FLOATS =
-      WIDE ? FloatVector.SPECIES_512 : FloatVector.SPECIES_256;
+      Lanes.WIDE ? FloatVector.SPECIES_512 : FloatVector.SPECIES_256;
   private static final VectorSpecies<Integer> INTS =
-      WIDE ? IntVector.SPECIES_512 : IntVector.SPECIES_256;
+      Lanes.WIDE ? IntVector.SPECIES_512 : IntVector.SPECIES_256;
   private static final VectorSpecies<Short> SHORTS =
-      WIDE ? ShortVector.SPECIES_256 : ShortVector.SPECIES_128;
+      Lanes.WIDE ? ShortVector.SPECIES_256 : ShortVector.SPECIES_128;
   private static final VectorSpecies<Byte> BYTES =
-      WIDE ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
+      Lanes.WIDE ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
   private static final int LANES = FLOATS.length();
 
   /** Outputs that are summed at a time, at most: what ranges must be multiples of. */

@@ -78,4 +78,16 @@ final class VectorQuants {
   static FloatVector scale(long address) {
     return FloatVector.broadcast(FLOATS, NativeMemory.float16(address));
   }
+
+  /** Sixteen signed bytes as floats; for {@link Lanes#WIDE} machines. */
+  static FloatVector wideBytes(long address) {
+    return toFloats((IntVector) ByteVector
+        .fromMemorySegment(ByteVector.SPECIES_128, NativeMemory.ALL, address, ORDER)
+        .convertShape(VectorOperators.B2I, IntVector.SPECIES_512, 0));
+  }
+
+  /** As {@link #scale}, in sixteen lanes. */
+  static FloatVector wideScale(long address) {
+    return FloatVector.broadcast(Lanes.WIDE_FLOATS, NativeMemory.float16(address));
+  }
 }

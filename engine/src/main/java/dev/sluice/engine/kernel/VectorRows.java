@@ -47,11 +47,11 @@ final class VectorRows {
           .with(TensorType.F32, "band32")
           .with(TensorType.F16, "bandEnlargedF16")
           .with(TensorType.BF16, "bandBf16")
-          .with(TensorType.Q8_0, "band8");
+          .with(TensorType.Q8_0, Lanes.WIDE ? "bandWide8" : "band8");
 
-  /** One thread's partial sums of a band. */
+  /** One thread's partial sums of a band, and room for the halves of four more vectors. */
   private static final ThreadLocal<float[]> BAND_SUMS =
-      ThreadLocal.withInitial(() -> new float[BAND * 8]);
+      ThreadLocal.withInitial(() -> new float[BAND * 8 + 32]);
 
   private static final Loops WIDEN =
       new Loops(MethodHandles.lookup(), long.class, float[].class, int.class, int.class)
@@ -375,6 +375,48 @@ final class VectorRows {
       long v = address + r * stride;
       two8(v, v + far, x, xo, n, sums, 32 * r);
       two8(v + 2 * far, v + 3 * far, x, xo, n, sums, 32 * r + 16);
+    }
+  }
+
+  /** The same sums as {@link #band8}: a vector of 16 lanes holds what are two of 8 there. */
+  static void bandWide8(
+      long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    for (int r = 0; r < rows; r++) {
+      long row = address + r * stride;
+      FloatVector a = FloatVector.zero(Lanes.WIDE_FLOATS);
+      FloatVector b = a;
+      FloatVector c = a;
+      FloatVector d = a;
+      for (int i = 0; i < n; i += 32) {
+        long v = NativeMemory.bounded(row + 34L * (i >> 5));
+        long w = NativeMemory.bounded(v + far);
+        long y = NativeMemory.bounded(w + far);
+        long z = NativeMemory.bounded(y + far);
+        FloatVector ofV = VectorQuants.wideScale(v);
+        FloatVector ofW = VectorQuants.wideScale(w);
+        FloatVector ofY = VectorQuants.wideScale(y);
+        FloatVector ofZ = VectorQuants.wideScale(z);
+        for (int k = 0; k < 32; k += 16) {
+          FloatVector factors = FloatVector.fromArray(Lanes.WIDE_FLOATS, x, xo + i + k);
+          a = VectorQuants.wideBytes(v + 2 + k).mul(ofV).fma(factors, a);
+          b = VectorQuants.wideBytes(w + 2 + k).mul(ofW).fma(factors, b);
+          c = VectorQuants.wideBytes(y + 2 + k).mul(ofY).fma(factors, c);
+          d = VectorQuants.wideBytes(z + 2 + k).mul(ofZ).fma(factors, d);
+        }
+      }
+      a.intoArray(sums, 32 * r);
+      b.intoArray(sums, 32 * r + 16);
+      c.intoArray(sums, 32 * r + 32);
+      d.intoArray(sums, 32 * r + 48);
+      halve4(sums, 32 * r);
+    }
+  }
+
+  /** Of four vectors of 16 partial sums that lie one after another, leaves four of 8, at the same place. */
+  private static void halve4(float[] sums, int at) {
+    for (int k = 0; k < 4; k++) {
+      FloatVector.fromArray(FLOATS, sums, at + 16 * k)
+          .add(FloatVector.fromArray(FLOATS, sums, at + 16 * k + 8)).intoArray(sums, at + 8 * k);
     }
   }
 
