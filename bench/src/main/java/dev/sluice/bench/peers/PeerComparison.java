@@ -58,7 +58,7 @@ public record PeerComparison(Setting setting, List<Point> points) {
    * @param decodedTokens of the run with the fewest
    * @param megabytesPerToken fetched from devices, in millions of bytes
    * @param timeToFirstTokenMillis from the prompt's first token to the choice of the next; loading is in {@code startMillis}
-   * @param promptReadWaitMillis of that, nothing could be computed before more weights were read; NaN where the engine does not say
+   * @param promptReadWaitMillis of that, waiting for weights to be read; NaN where the engine does not say
    * @param peakGroupBytes highest use that counts towards the limit, page cache included
    * @param peakHeldBytes most anonymous and mapped memory among samples
    * @param limitHits how often the group ran into its limit (failcnt), loading included

@@ -11,7 +11,7 @@ import tools.jackson.databind.json.JsonMapper;
  * What an engine says of its own run: {@code prompt_ms} from the prompt's first token to the choice of the next, {@code
  * token_ms} for each token evaluated after it. The rest is optional.
  *
- * @param promptWaitMillis of the prompt: weights had been asked for and had not come; NaN if not said
+ * @param promptWaitMillis the part of {@code promptMillis} that went by waiting for weights to be read; NaN if not said
  * @param modelName {@code general.name} of a GGUF, with what its metadata say about its making; empty if not said
  * @param chosenIds the most likely next token at each place; empty if not said
  * @param timeline of one token, as printed; missing if not said

@@ -52,9 +52,8 @@ final class PeerTables {
         "Time to first token: from the prompt's first token to the choice of the next; loading is not in it."
             + MEDIAN,
         Figures::timeToFirstTokenMillis, Digits::three));
-    columns.add(median("of it waiting for reads, ms", "of it\nreads", 3,
-        "Of the time to first token: nothing could be computed before more weights were read. Sluice says so of itself; "
-            + "llama.cpp, whose reads are page faults, does not."
+    columns.add(median("TTFT: waiting for reads, ms", "read\nwait", 3,
+        "The part of TTFT that went by waiting for weights to be read. Sluice reports it; llama.cpp, which reads by page faults, cannot."
             + MEDIAN,
         Figures::promptReadWaitMillis, Digits::three));
     columns.add(single("P50, first 32, ms", "P50 ms\nfirst 32", 3,

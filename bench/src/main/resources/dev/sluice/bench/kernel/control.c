@@ -4,7 +4,8 @@
  * finds it), as a good C runtime would. Elsewhere plain loops, for the compiler to make of them what it can. Sums are taken
  * in whatever order is fastest, so results are close to the kernels', not equal.
  *
- * Quantised rows keep one accumulator, as common C runtimes do; float rows four.
+ * Quantised rows keep one accumulator, as common C runtimes do; float rows four. Q8_0 with floats takes four rows at once in
+ * vectors of 512 bits where there are such, as Java's kernels do.
  */
 #include <stdint.h>
 #include <stddef.h>
@@ -237,6 +238,53 @@ static float dot_q4_int8(
     }                                                                                                   \
   }
 
+#if defined(WIDE) && defined(__AVX512F__)
+#define FOUR_ROWS 1
+
+/* Sixteen weights times sixteen activations, added to sum. */
+static __m512 sixteen(const uint8_t *p, __m512 d, const float *x, __m512 sum) {
+  __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+#ifdef JAVAS_STEPS
+  return _mm512_fmadd_ps(_mm512_mul_ps(v, d), _mm512_loadu_ps(x), sum); /* weights are exact first */
+#else
+  (void)d;
+  return _mm512_fmadd_ps(v, _mm512_loadu_ps(x), sum);
+#endif
+}
+
+/* A block of 32 of Q8_0. */
+static __m512 block_q8_0(const uint8_t *p, const float *x, __m512 sum) {
+  __m512 d = _mm512_set1_ps(half_to_float(p));
+#ifdef JAVAS_STEPS
+  return sixteen(p + 18, d, x + 16, sixteen(p + 2, d, x, sum));
+#else
+  return _mm512_fmadd_ps(sixteen(p + 18, d, x + 16, sixteen(p + 2, d, x, _mm512_setzero_ps())), d, sum);
+#endif
+}
+
+void rows_q8_0(ARGUMENTS) {
+  (void)bytes, (void)scales, (void)sums;
+  int64_t apart = count / 4;
+  for (int64_t r = 0; r < apart; r++) {
+    const uint8_t *p = w + r * stride, *q = p + apart * stride, *u = q + apart * stride, *v = u + apart * stride;
+    __m512 a = _mm512_setzero_ps(), b = a, c = a, d = a;
+    for (int64_t i = 0; i < n; i += 32, p += 34, q += 34, u += 34, v += 34) {
+      a = block_q8_0(p, x + i, a);
+      b = block_q8_0(q, x + i, b);
+      c = block_q8_0(u, x + i, c);
+      d = block_q8_0(v, x + i, d);
+    }
+    out[r] = _mm512_reduce_add_ps(a);
+    out[r + apart] = _mm512_reduce_add_ps(b);
+    out[r + 2 * apart] = _mm512_reduce_add_ps(c);
+    out[r + 3 * apart] = _mm512_reduce_add_ps(d);
+  }
+  for (int64_t r = 4 * apart; r < count; r++) {
+    out[r] = dot_q8_0(w + r * stride, x, n);
+  }
+}
+#endif
+
 ROWS(rows_f32, dot_f32(w, x, n))
 ROWS(rows_bf16, dot_bf16(w, x, n))
 ROWS(rows_q4_0, dot_q4(w, 18, x, sums, n))
@@ -291,6 +339,7 @@ void rows_f16(ARGUMENTS) {
   }
 }
 
+#ifndef FOUR_ROWS
 static float dot_q8_0_steps(const uint8_t *w, const float *x, int64_t n) {
   __m256 s0 = _mm256_setzero_ps(), s1 = s0;
   for (int64_t i = 0; i < n; i += 32, w += 34) {
@@ -303,6 +352,7 @@ static float dot_q8_0_steps(const uint8_t *w, const float *x, int64_t n) {
   return total(_mm256_add_ps(s0, s1));
 }
 ROWS(rows_q8_0, dot_q8_0_steps(w, x, n))
+#endif
 
 /* Activations as 16-bit numbers: of each block of 32 the first half, the second, the second less 16 times the first, and −8 times both. */
 typedef struct {
@@ -369,7 +419,9 @@ INT8_ROWS(int8_q4_0, STEP40, 18, )
 INT8_ROWS(int8_q4_1, STEP41, 20, least += half_to_float(p + 2) * sums[b] + half_to_float(q + 2) * sums[b + 1];)
 #else
 ROWS(rows_f16, dot_f16(w, x, n))
+#ifndef FOUR_ROWS
 ROWS(rows_q8_0, dot_q8_0(w, x, n))
+#endif
 ROWS(int8_q8_0, dot_q8_0_int8(w, bytes, scales, n))
 ROWS(int8_q4_0, dot_q4_int8(w, 18, bytes, scales, sums, n))
 ROWS(int8_q4_1, dot_q4_int8(w, 20, bytes, scales, sums, n))

@@ -73,6 +73,8 @@ class PeerFiguresTest {
             + "\"prompt_wait_ms\":0.5,\"token_ms\":[1,2.5],\"argmax_ids\":[4,5,6]}");
     assertEquals(new Transcript("e 1", "n (d)", 3.5, 0.5, List.of(1.0, 2.5), List.of(4, 5, 6),
         List.of(), MissingNode.getInstance()), transcript);
+    assertTrue(Double.isNaN(
+        Transcript.parse("x", "{\"prompt_ms\":3.5,\"token_ms\":[1]}").promptWaitMillis()));
   }
 
   @Test

@@ -43,7 +43,9 @@ class PeerReportTest {
     Spread one = new Spread(1, 1, 1);
     return new Result(rival, family, "what it does", 4_900_000_000L, "",
         new Figures(3, 256, new Spread(tokensPerSecond, tokensPerSecond - 0.1, tokensPerSecond + 1),
-            new Spread(4321, 4321, 4321), one, one, one, one, 11, 12, 13, 14, one, one,
+            new Spread(4321, 4321, 4321), one, new Spread(12700, 12000, 13000),
+            new Spread(family.equals("Sluice") ? 321 : Double.NaN, 300, 340), one, 11, 12, 13, 14,
+            one, one,
             new Spread(0, 0, 0), one, Double.NaN, Double.NaN),
         family.equals("Sluice") ? tokenTime() : null);
   }
@@ -89,6 +91,10 @@ class PeerReportTest {
     assertTrue(row.contains("7.50 (7.40–8.50)"), row);
     assertTrue(row.contains("25.0"), row);
     assertTrue(row.contains("4,321"), row);
+    assertTrue(row.matches(".*12,700 +321 +11\\.0 .*"), row);
+    String other = text.lines().filter(line -> line.startsWith("llama.cpp, mapped")).findFirst()
+        .orElseThrow();
+    assertTrue(other.matches(".*12,700 +– +11\\.0 .*"), other);
     assertTrue(text.contains("llama.cpp, k-quant: none fits"), text);
     assertTrue(text.contains("Synthetic weights (a model"), text);
   }
@@ -106,6 +112,7 @@ class PeerReportTest {
     assertEquals(7.5, figures.at("/tokens_per_second/median").asDouble());
     assertEquals(4321, figures.at("/megabytes_per_token/median").asDouble());
     assertTrue(figures.has("time_to_first_token_ms") && figures.has("first_p50_ms"));
+    assertEquals(321, figures.at("/prompt_read_wait_ms/median").asDouble());
     assertEquals(2_450_000_000L, data.at("/points/1/limit_bytes").asLong());
   }
 

@@ -93,8 +93,8 @@ public final class LayerStream implements AutoCloseable {
   }
 
   /**
-   * Time so far in which a layer had been asked for and its bytes had not come; checking them is not in it. With a reader that
-   * reads only when asked, all of the reading.
+   * Time so far that {@link #load} spent in its reader's {@code next}: until a layer's bytes had come, and again those that were
+   * wrong. Checking them is not in it. Of a reader that reads only when asked it is all of the reading.
    */
   public long waitNanos() {
     return waitNanos;

@@ -18,7 +18,7 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorBlocks {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorSpecies<Float> FLOATS =
-      Lanes.WIDE ? FloatVector.SPECIES_512 : FloatVector.SPECIES_256;
+      Lanes.WIDE ? Lanes.WIDE_FLOATS : Lanes.FLOATS;
   private static final VectorSpecies<Integer> INTS =
       Lanes.WIDE ? IntVector.SPECIES_512 : IntVector.SPECIES_256;
   private static final VectorSpecies<Short> SHORTS =

@@ -40,7 +40,7 @@ final class VectorRows {
           .with(TensorType.Q4_0, "sum40")
           .with(TensorType.Q4_1, "sum41");
 
-  /** (address, distance of the four streams, stride, rows of each, x, its offset, n, sums): leaves rows · 4 · 8 partial sums. */
+  /** (address, distance of the four streams, stride, rows of each, x, its offset, n, sums): leaves rows · 4 · 8 partial sums, and whatever in the 32 floats behind. */
   private static final Loops FOUR =
       new Loops(MethodHandles.lookup(), long.class, long.class, long.class, int.class,
           float[].class, int.class, int.class, float[].class)

@@ -164,7 +164,7 @@ public final class Session implements AutoCloseable {
     return promptBytesRead;
   }
 
-  /** Time in which prompts had nothing to compute before the next layer's bytes came; their checks are not in it. */
+  /** Of the time that prompts took, {@link LayerStream#waitNanos}: nothing was computed meanwhile. */
   public long promptWaitNanos() {
     return promptWaitNanos;
   }

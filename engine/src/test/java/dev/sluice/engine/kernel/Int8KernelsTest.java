@@ -83,7 +83,7 @@ final class Int8KernelsTest {
     Random random = new Random(2);
     Int8Vector x = new Int8Vector(2560);
     for (int n : LENGTHS) {
-      for (int rows = 0; rows <= 9; rows++) {
+      for (int rows : new int[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33}) {
         try (Arena arena = Arena.ofConfined()) {
           int stride = n + 32;
           MemorySegment weights = Samples.weights(arena, type, random, 32 + rows * stride);

@@ -166,7 +166,7 @@ final class QuantisedKernelsTest {
     int n = 96;
     for (TensorType type : List.of(TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0,
         TensorType.Q4_0, TensorType.Q4_1)) {
-      for (int rows : new int[] {7, 8, 9, 12, 15, 33}) {
+      for (int rows : new int[] {7, 8, 9, 12, 15, 33, 127, 128, 261}) {
         for (float largest : new float[] {1, 0x1p14f, 0x1p16f, 0x1p100f, Float.NaN}) {
           try (Arena arena = Arena.ofConfined()) {
             MemorySegment weights = Samples.weights(arena, type, random, rows * n);
