@@ -74,7 +74,8 @@ public final class FfnStream implements AutoCloseable {
   private final LayerRound round;
   private final Runnable asking = this::ask;
   private boolean begun; // the layer's first part is looked up and asked for
-  private long askingNanos;
+  private long askedFromNanos;
+  private long askedToNanos;
   private int next; // first neuron of the part after the one looked up
   private final int spillPlaces;
   private int spilled; // places taken
@@ -283,9 +284,9 @@ public final class FfnStream implements AutoCloseable {
   }
 
   private void ask() {
-    long started = System.nanoTime();
+    askedFromNanos = System.nanoTime();
     demand.start();
-    askingNanos = System.nanoTime() - started;
+    askedToNanos = System.nanoTime();
   }
 
   /**
@@ -298,9 +299,10 @@ public final class FfnStream implements AutoCloseable {
   public void apply(int layer, float[] normed, float[] x) {
     if (begun) {
       begun = false;
+      long attendedToNanos = System.nanoTime();
       workers.awaitBeside();
-      // Attention was booked as the whole team's, of which one thread did this.
-      ledger.add(layer, Quantity.ATTENTION_NANOS, -askingNanos / workers.threads());
+      ledger.oneDidOtherwise(layer, Quantity.ATTENTION_NANOS, askedFromNanos, askedToNanos,
+          attendedToNanos);
     } else {
       requireWhole();
       whole = false;

@@ -51,6 +51,19 @@ public final class Ledger {
     timeline.addOfAll(layer, quantity, startNanos, endNanos);
   }
 
+  /**
+   * Takes back from what {@link #spentByAll} was told: from start to end, one thread of the team did something else.
+   * Thread-safe.
+   *
+   * @param untilNanos when what was booked ended; the thread may have taken longer
+   */
+  public synchronized void oneDidOtherwise(int layer, Quantity quantity, long startNanos,
+      long endNanos,
+      long untilNanos) {
+    long bookedNanos = Math.min(endNanos, untilNanos) - startNanos;
+    add(layer, quantity, -Math.max(0, bookedNanos) / threads);
+  }
+
   /** Where each thread's time went at a token that took about as long as most. */
   public Timeline timeline() {
     return timeline;

@@ -61,6 +61,24 @@ class LedgerTest {
   }
 
   @Test
+  void whatOneThreadDidOtherwiseIsTakenOffNoFurtherThanItWasBooked() {
+    Ledger ledger = new Ledger(1, 2);
+    long until = 100;
+    ledger.spentByAll(0, Quantity.ATTENTION_NANOS, 0, until);
+    ledger.oneDidOtherwise(0, Quantity.ATTENTION_NANOS, 10, 50, until);
+    ledger.endToken(100);
+    assertEquals(80, ledger.total(Quantity.ATTENTION_NANOS));
+    ledger.spentByAll(0, Quantity.ATTENTION_NANOS, 0, until);
+    ledger.oneDidOtherwise(0, Quantity.ATTENTION_NANOS, 10, 400, until);
+    ledger.endToken(400);
+    assertEquals(80 + 55, ledger.total(Quantity.ATTENTION_NANOS));
+    ledger.spentByAll(0, Quantity.ATTENTION_NANOS, 0, until);
+    ledger.oneDidOtherwise(0, Quantity.ATTENTION_NANOS, 110, 400, until);
+    ledger.endToken(400);
+    assertEquals(80 + 55 + 100, ledger.total(Quantity.ATTENTION_NANOS));
+  }
+
+  @Test
   void summaryOfAHandMadeRun() {
     Ledger ledger = new Ledger(2);
     for (int token = 0; token < 200; token++) {
