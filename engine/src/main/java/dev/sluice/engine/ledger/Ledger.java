@@ -57,9 +57,8 @@ public final class Ledger {
    *
    * @param untilNanos when what was booked ended; the thread may have taken longer
    */
-  public synchronized void oneDidOtherwise(int layer, Quantity quantity, long startNanos,
-      long endNanos,
-      long untilNanos) {
+  public synchronized void oneDidOtherwise(
+      int layer, Quantity quantity, long startNanos, long endNanos, long untilNanos) {
     long bookedNanos = Math.min(endNanos, untilNanos) - startNanos;
     add(layer, quantity, -Math.max(0, bookedNanos) / threads);
   }
