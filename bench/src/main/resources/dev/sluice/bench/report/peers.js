@@ -29,6 +29,7 @@
   }
 
   if (limited.length > 1) {
+    document.getElementById('shares').parentElement.hidden = false;
     const percent = (point) => 100 * point.ram_share;
     const shares = limited.map(percent).sort((a, b) => a - b);
     const [name, unit, of] = metrics[0];
