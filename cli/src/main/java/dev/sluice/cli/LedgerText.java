@@ -45,7 +45,7 @@ final class LedgerText {
   }
 
   private static String prompt(Session session) {
-    return String.format(Locale.ROOT, "prompt read %.2f MB, of which waiting %.0f ms",
+    return String.format(Locale.ROOT, "prompt read %.2f MB, waiting for it %.0f ms",
         session.promptBytesRead() / 1e6, session.promptWaitNanos() / 1e6);
   }
 

@@ -40,7 +40,10 @@ final class VectorRows {
           .with(TensorType.Q4_0, "sum40")
           .with(TensorType.Q4_1, "sum41");
 
-  /** (address, distance of the four streams, stride, rows of each, x, its offset, n, sums): leaves rows · 4 · 8 partial sums, and whatever in the 32 floats behind. */
+  /**
+   * (address, distance of the four streams, stride, rows of each, x, its offset, n, sums): leaves rows · 4 · 8 partial sums, and
+   * whatever in the 32 floats behind. A loop for each type, since C2 has to compile it on its own ({@link Loops}).
+   */
   private static final Loops FOUR =
       new Loops(MethodHandles.lookup(), long.class, long.class, long.class, int.class,
           float[].class, int.class, int.class, float[].class)

@@ -3,6 +3,7 @@ package dev.sluice.engine.kernel;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,6 +15,7 @@ import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Quantised activations, and products of quantised rows with them. */
@@ -108,6 +110,14 @@ final class Int8KernelsTest {
         }
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = TensorType.class, names = {"Q8_0", "Q4_0", "Q4_1"})
+  void addressesStayAddedTo(TensorType type) {
+    // What a counter's step divides, C2 multiplies out: right, and a twentieth slower.
+    assertNotEquals(0, 2 * type.blockBytes() % VectorInt8.STEP);
+    assertNotEquals(0, 2 * Int8Vector.BLOCK_BYTES % VectorInt8.STEP);
   }
 
   /** The package description's sum, written down as plainly as it is stated there. */

@@ -1,14 +1,12 @@
 package dev.sluice.engine.kernel;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -33,16 +31,5 @@ class VectorRowsTest {
             n + " weights a row");
       }
     }
-  }
-
-  @Test
-  void addressesOfInt8LoopsStayAddedTo() {
-    // What a counter's step divides, C2 multiplies out: right, and a twentieth slower.
-    for (TensorType type : new TensorType[] {TensorType.Q8_0, TensorType.Q4_0, TensorType.Q4_1}) {
-      assertNotEquals(0,
-          2 * type.blockBytes() % VectorInt8.STEP, type::toString);
-    }
-    assertNotEquals(0,
-        2 * Int8Vector.BLOCK_BYTES % VectorInt8.STEP);
   }
 }
