@@ -37,10 +37,9 @@ final class ImportCommand implements Callable<Integer> {
     ImportReport report;
     try (Checkpoint opened = Checkpoint.open(checkpoint);
         ProgressBar bar = new ProgressBar()) {
-      checkTokenizer(opened);
       report =
           Importer.importCheckpoint(
-              opened, output.target(), output.options(),
+              opened, output.target(), output.options(), this::checkTokenizer,
               (done, total) -> bar.report("importing", done, total),
               notice -> spec.commandLine().getErr().println(notice));
     }
@@ -65,9 +64,9 @@ final class ImportCommand implements Callable<Integer> {
   }
 
   /** A tokenizer that no run could use is refused now and not when the store is there. */
-  private void checkTokenizer(Checkpoint opened) {
+  private void checkTokenizer(byte[] json) {
     Path file =
         Files.isDirectory(checkpoint) ? checkpoint.resolve("tokenizer.json") : checkpoint;
-    opened.tokenizerJson().ifPresent(json -> Tokenizer.parse(json, file.toString()));
+    Tokenizer.parse(json, file.toString());
   }
 }

@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A model as someone published it, checked whole when opened: configuration, tokenizer, and that every tensor the graph
- * needs is there with the shape the configuration gives it. Weights themselves are checked (finite) as they are read.
- * Reads may run on several threads at once.
+ * A model as someone published it, checked when opened: configuration, and that every tensor the graph needs is there with
+ * the shape the configuration gives it. Weights (finite) and the tokenizer are checked as they are read. Reads may run on
+ * several threads at once.
  */
 public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, GgufCheckpoint {
 
@@ -41,7 +41,12 @@ public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, G
 
   ModelSpec spec();
 
-  /** A tokenizer.json that fits the model; empty if the checkpoint has no tokenizer. */
+  /**
+   * Reads the tokenizer and checks that it fits the model; some tenths of a second for 128,000 tokens, at each call.
+   *
+   * @return a tokenizer.json; empty if the checkpoint has no tokenizer
+   * @throws BadInputException naming the file, and the key or token, at fault
+   */
   Optional<byte[]> tokenizerJson();
 
   /** SHA-256 of what describes the model beside its weights, in hexadecimal. */

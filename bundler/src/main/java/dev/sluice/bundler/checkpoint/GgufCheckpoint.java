@@ -38,7 +38,6 @@ final class GgufCheckpoint implements Checkpoint {
   private final List<String> ignored = new ArrayList<>();
   private final FfnEncoding encoding;
   private final ModelSpec spec;
-  private final Optional<byte[]> tokenizerJson;
   private final String digest;
 
   private GgufCheckpoint(GgufFile file) {
@@ -61,8 +60,6 @@ final class GgufCheckpoint implements Checkpoint {
             types(TensorRule.FFN_DOWN),
             model.hidden());
     this.spec = model.spec(encoding.format());
-    this.tokenizerJson = GgufTokenizer.json(file.metadata(), model.vocabulary());
-    tokenizerJson.ifPresent(json -> TokenizerFile.check(file.file(), json, model.vocabulary()));
     this.digest = file.headerDigest();
   }
 
@@ -94,7 +91,9 @@ final class GgufCheckpoint implements Checkpoint {
 
   @Override
   public Optional<byte[]> tokenizerJson() {
-    return tokenizerJson.map(byte[]::clone);
+    Optional<byte[]> json = GgufTokenizer.json(file.metadata(), model.vocabulary());
+    json.ifPresent(bytes -> TokenizerFile.check(file.file(), bytes, model.vocabulary()));
+    return json;
   }
 
   /** SHA-256 of metadata and tensor list. */

@@ -24,9 +24,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A Hugging Face checkpoint folder, checked whole when opened: configuration, tokenizer, and that
- * every tensor the graph needs is there with the shape the configuration gives it. Weights
- * themselves are checked (finite) as they are read. Reads may run on several threads at once.
+ * A Hugging Face checkpoint folder. The bytes of its tokenizer.json are read when it is opened, since they are part of
+ * what tells one state of it from another.
  */
 final class HfCheckpoint implements Checkpoint {
   private static final int CONFIG_LIMIT_BYTES = 4 << 20;
@@ -52,7 +51,7 @@ final class HfCheckpoint implements Checkpoint {
     this.ignored = map.ignored();
     this.spec = config.spec(BundleFormat.of(ffnType(config)));
     this.dense = denseWeights(config);
-    this.tokenizerJson = TokenizerFile.read(folder, spec.vocabulary());
+    this.tokenizerJson = TokenizerFile.read(folder);
     this.configDigest = sha256(configJson);
     requireTiedHead(config);
   }
@@ -92,6 +91,8 @@ final class HfCheckpoint implements Checkpoint {
 
   @Override
   public Optional<byte[]> tokenizerJson() {
+    tokenizerJson.ifPresent(
+        json -> TokenizerFile.check(folder.resolve(TokenizerFile.NAME), json, spec.vocabulary()));
     return tokenizerJson.map(byte[]::clone);
   }
 
@@ -103,7 +104,7 @@ final class HfCheckpoint implements Checkpoint {
   @Override
   public String identity() {
     SourceIdentity identity = new SourceIdentity().add(folder.resolve("config.json"), configDigest);
-    tokenizerJson.ifPresent(json -> identity.add(folder.resolve("tokenizer.json"), sha256(json)));
+    tokenizerJson.ifPresent(json -> identity.add(folder.resolve(TokenizerFile.NAME), sha256(json)));
     weights.files().forEach(file -> identity.add(file.file(), file.headerDigest()));
     return identity.digest();
   }

@@ -18,7 +18,7 @@ import tools.jackson.core.JsonToken;
  * vocabulary size, each standing for one token. What the tokenizer does with text is not looked at.
  */
 final class TokenizerFile {
-  private static final String NAME = "tokenizer.json";
+  static final String NAME = "tokenizer.json";
   private static final int LIMIT_BYTES = 256 << 20;
 
   private final Path file;
@@ -33,19 +33,16 @@ final class TokenizerFile {
   }
 
   /**
-   * The bytes of the folder's tokenizer.json, empty if it has none.
+   * The bytes of the folder's tokenizer.json, unchecked; empty if it has none.
    *
-   * @param vocabulary rows of the embedding
-   * @throws BadInputException if it is malformed or does not fit
+   * @throws BadInputException if it is longer than any tokenizer's
    */
-  static Optional<byte[]> read(Path folder, int vocabulary) {
+  static Optional<byte[]> read(Path folder) {
     Path file = folder.resolve(NAME);
     if (!Files.exists(file)) {
       return Optional.empty();
     }
-    byte[] bytes = InputFiles.readSmall(file, LIMIT_BYTES);
-    check(file, bytes, vocabulary);
-    return Optional.of(bytes);
+    return Optional.of(InputFiles.readSmall(file, LIMIT_BYTES));
   }
 
   /**

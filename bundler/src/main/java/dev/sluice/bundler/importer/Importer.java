@@ -17,7 +17,11 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -44,8 +48,8 @@ public final class Importer {
 
   /**
    * Imports a checkpoint, a folder or a GGUF file. All of it is checked before anything is written, except
-   * that weights are finite, which shows as they are read; a failure at any point leaves the target
-   * as it was and nothing beside it. A kill leaves what was written to the next import of the same checkpoint, in the same
+   * that weights are finite, which shows as they are read, and the tokenizer, which another thread looks at meanwhile; a
+   * failure at any point leaves the target as it was and nothing beside it. A kill leaves what was written to the next import of the same checkpoint, in the same
    * state, to the same target with the same options: it goes on with the next layer.
    *
    * <p>Takes native memory for the FFN of three layers with their down matrices once more, or the largest resident tensor
@@ -64,24 +68,42 @@ public final class Importer {
       ProgressListener progress,
       Consumer<String> notices) {
     try (Checkpoint checkpoint = Checkpoint.open(checkpointPath)) {
-      return importCheckpoint(checkpoint, storeTarget, options, progress, notices);
+      return importCheckpoint(checkpoint, storeTarget, options, json -> {}, progress, notices);
     }
   }
 
-  /** As the other one, of a checkpoint that is open, and stays so. */
+  /**
+   * As the other one, of a checkpoint that is open, and stays so.
+   *
+   * @param tokenizerCheck looks at the tokenizer.json, if there is one, on another thread while weights are written; what
+   *     it throws ends the import
+   */
   public static ImportReport importCheckpoint(
       Checkpoint checkpoint,
       Path storeTarget,
       StoreWriter.Options options,
+      Consumer<byte[]> tokenizerCheck,
       ProgressListener progress,
       Consumer<String> notices) {
     requireApart(checkpoint.path(), storeTarget);
-    try (StoreWriter writer =
-        StoreWriter.resumable(
-            storeTarget, checkpoint.spec(), options, checkpoint.identity(), notices)) {
-      checkpoint.tokenizerJson().ifPresent(writer::tokenizerJson);
+    try (ExecutorService beside =
+        Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().name("sluice-tokenizer").daemon().factory());
+        StoreWriter writer =
+            StoreWriter.resumable(
+                storeTarget, checkpoint.spec(), options, checkpoint.identity(), notices)) {
+      Future<Optional<byte[]>> tokenizer =
+          beside.submit(() -> tokenizer(checkpoint, tokenizerCheck));
       writer.provenance(provenance(checkpoint));
-      Resident resident = new Work(checkpoint, writer, progress).all();
+      Resident resident =
+          new Work(
+              checkpoint, writer,
+              (done, total) -> {
+                FutureResult.requireNotFailed(tokenizer);
+                progress.progress(done, total);
+              })
+              .all();
+      FutureResult.of(tokenizer).ifPresent(writer::tokenizerJson);
       writer.publish();
       return new ImportReport(
           storeTarget,
@@ -92,6 +114,12 @@ public final class Importer {
           checkpoint.ignoredTensors(),
           checkpoint.notes());
     }
+  }
+
+  private static Optional<byte[]> tokenizer(Checkpoint checkpoint, Consumer<byte[]> check) {
+    Optional<byte[]> json = checkpoint.tokenizerJson();
+    json.ifPresent(check);
+    return json;
   }
 
   /** Resident tensors in the store, those of columns among them. */

@@ -6,7 +6,6 @@ import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -57,32 +56,9 @@ final class ReadAhead<T> implements AutoCloseable {
 
   /** The next one; the one before is gone then. */
   T next() {
-    T read = await(ahead.remove());
+    T read = FutureResult.of(ahead.remove());
     beginNext();
     return read;
-  }
-
-  private static <T> T await(Future<T> future) {
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return future.get();
-        } catch (InterruptedException e) {
-          interrupted = true; // the read ends by itself, and its memory must not be lost
-        } catch (ExecutionException e) {
-          switch (e.getCause()) {
-            case RuntimeException failure -> throw failure;
-            case Error error -> throw error;
-            default -> throw new IllegalStateException(e.getCause());
-          }
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
   }
 
   /** Waits for reads that are still going on; what they bring, or how they fail, no longer matters. */

@@ -1,6 +1,7 @@
 package dev.sluice.bundler.input;
 
 import dev.sluice.storage.FaultException;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.posix.DirectFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -47,7 +48,7 @@ public final class WeightData implements AutoCloseable {
   public void read(long offsetBytes, MemorySegment target, String place) {
     MemorySegment piece = idle.poll();
     if (piece == null) {
-      piece = arena.allocate(PIECE_BYTES, PAGE);
+      piece = AnonymousMemory.map(PIECE_BYTES, arena); // in one piece, else the kernel makes many requests of one
     }
     long end = offsetBytes + target.byteSize();
     for (long at = offsetBytes; at < end;) {

@@ -290,7 +290,7 @@ class CheckpointTest {
   void aTokenizerThatDoesNotFitIsRefused(String json) throws IOException {
     CheckpointFolder.llama().write(folder);
     Files.writeString(folder.resolve("tokenizer.json"), json);
-    String message = openRefusal();
+    String message = tokenizerRefusal();
     assertTrue(message.contains("tokenizer.json"), message);
   }
 
@@ -306,7 +306,7 @@ class CheckpointTest {
           json, new String(checkpoint.tokenizerJson().orElseThrow(), StandardCharsets.UTF_8));
     }
     Files.writeString(folder.resolve("tokenizer.json"), "{\"model\":" + "[".repeat(100_000));
-    assertTrue(openRefusal().contains("tokenizer.json"));
+    assertTrue(tokenizerRefusal().contains("tokenizer.json"));
   }
 
   @Test
@@ -375,6 +375,15 @@ class CheckpointTest {
   private String refusal(CheckpointFolder source) throws IOException {
     source.write(folder);
     return openRefusal();
+  }
+
+  private String tokenizerRefusal() {
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      String message =
+          assertThrows(BadInputException.class, checkpoint::tokenizerJson).getMessage();
+      assertFalse(message.contains("\n"), message);
+      return message;
+    }
   }
 
   private String openRefusal() {

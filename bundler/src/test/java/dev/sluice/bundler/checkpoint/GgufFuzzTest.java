@@ -123,6 +123,7 @@ class GgufFuzzTest {
 
   private static void readWhole(Path file, Metered weights) {
     try (Checkpoint checkpoint = Checkpoint.open(file)) {
+      checkpoint.tokenizerJson();
       for (DenseWeight weight : checkpoint.dense()) {
         try (Arena arena = Arena.ofConfined()) {
           checkpoint.readDense(weight, weights.in(arena));

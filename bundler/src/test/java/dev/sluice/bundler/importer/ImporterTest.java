@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.sluice.bundler.checkpoint.Checkpoint;
 import dev.sluice.bundler.checkpoint.CheckpointFolder;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.Arrangement;
@@ -26,6 +27,7 @@ import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -246,6 +248,42 @@ class ImporterTest {
     String message = refusal(broken, Existing.REFUSE);
     assertTrue(message.contains("model.layers.1.mlp.down_proj.weight"), message);
     assertEquals(List.of("broken"), entries());
+  }
+
+  @Test
+  void aTokenizerThatDoesNotFitLeavesNothingBehind() throws IOException {
+    Path broken = CheckpointFolder.llama().write(folder.resolve("broken"));
+    Files.writeString(broken.resolve("tokenizer.json"), "{\"model\":{\"type\":\"Unigram\"}}");
+    String message = refusal(broken, Existing.REFUSE);
+    assertTrue(message.contains("tokenizer.json"), message);
+    assertEquals(List.of("broken"), entries());
+  }
+
+  @Test
+  void whoeverChecksTheTokenizerCanEndTheImport() throws IOException {
+    Path sound = CheckpointFolder.llama().write(folder.resolve("sound"));
+    String json = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1}}}";
+    Files.writeString(sound.resolve("tokenizer.json"), json);
+    BadInputException useless = new BadInputException(sound, "its tokenizer is useless", "stop");
+    List<String> seen = new ArrayList<>();
+    try (Checkpoint checkpoint = Checkpoint.open(sound)) {
+      assertEquals(
+          useless,
+          assertThrows(
+              BadInputException.class,
+              () -> Importer.importCheckpoint(
+                  checkpoint,
+                  folder.resolve("a.sluice"),
+                  options(Existing.REFUSE),
+                  bytes -> {
+                    seen.add(new String(bytes, StandardCharsets.UTF_8));
+                    throw useless;
+                  },
+                  ProgressListener.SILENT,
+                  notice -> {})));
+    }
+    assertEquals(List.of(json), seen);
+    assertEquals(List.of("sound"), entries());
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.sluice.storage.store;
 
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.posix.DirectFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -65,7 +66,11 @@ final class SequentialFile implements AutoCloseable {
   private SequentialFile(FileChannel channel) {
     this.channel = channel;
     this.pieces = new Piece[BUFFERS];
-    Arrays.setAll(pieces, i -> new Piece(arena.allocate(BUFFER_BYTES, PAGE_BYTES)));
+    // Memory in small pages that lie apart makes the kernel split a write into up to eight.
+    MemorySegment buffers = AnonymousMemory.map((long) BUFFERS * BUFFER_BYTES, arena);
+    Arrays.setAll(
+        pieces,
+        i -> new Piece(buffers.asSlice((long) i * BUFFER_BYTES, BUFFER_BYTES, PAGE_BYTES)));
   }
 
   private static ExecutorService threads(int count, String name) {
