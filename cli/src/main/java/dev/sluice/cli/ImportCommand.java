@@ -63,7 +63,7 @@ final class ImportCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** A tokenizer that no run could use is refused now and not when the store is there. */
+  /** A tokenizer that no run could use is refused while weights are written, so no store appears that none could use. */
   private void checkTokenizer(byte[] json) {
     Path file =
         Files.isDirectory(checkpoint) ? checkpoint.resolve("tokenizer.json") : checkpoint;

@@ -203,6 +203,7 @@ final class ParserFuzzTest {
       WEIGHTS_PER_FILE_BYTE * checkpoint.resolve(TinyCheckpoint.WEIGHTS).toFile().length()
     };
     try (Checkpoint opened = Checkpoint.open(checkpoint); Arena arena = Arena.ofConfined()) {
+      opened.tokenizerJson();
       SegmentAllocator metered =
           (bytes, alignment) -> {
             if (bytes > leftBytes[0]) {

@@ -35,7 +35,7 @@ final class TokenizerFile {
   /**
    * The bytes of the folder's tokenizer.json, unchecked; empty if it has none.
    *
-   * @throws BadInputException if it is longer than any tokenizer's
+   * @throws BadInputException if it cannot be read or is longer than any tokenizer's
    */
   static Optional<byte[]> read(Path folder) {
     Path file = folder.resolve(NAME);

@@ -7,7 +7,7 @@ import java.util.concurrent.Future;
 final class FutureResult {
   private FutureResult() {}
 
-  /** Waits for the result or throws what was thrown; an interrupt waits too, and is set again. */
+  /** Waits for the result or throws what was thrown; goes on waiting when interrupted, and sets the interrupt again. */
   static <T> T of(Future<T> future) {
     boolean interrupted = false;
     try {
@@ -15,9 +15,9 @@ final class FutureResult {
         try {
           return future.get();
         } catch (InterruptedException e) {
-          interrupted = true; // the work ends by itself, and what it holds must not be lost
+          interrupted = true; // the work ends by itself, and its memory must not go before
         } catch (ExecutionException e) {
-          throw unchecked(e.getCause());
+          throw rethrown(e.getCause());
         }
       }
     } finally {
@@ -30,15 +30,15 @@ final class FutureResult {
   /** Throws what was thrown, if the work has failed by now. */
   static void requireNotFailed(Future<?> future) {
     if (future.state() == Future.State.FAILED) {
-      throw unchecked(future.exceptionNow());
+      throw rethrown(future.exceptionNow());
     }
   }
 
-  private static RuntimeException unchecked(Throwable cause) {
-    switch (cause) {
-      case RuntimeException failure -> throw failure;
+  private static RuntimeException rethrown(Throwable cause) {
+    return switch (cause) {
+      case RuntimeException failure -> failure;
       case Error error -> throw error;
-      default -> throw new IllegalStateException(cause);
-    }
+      default -> new IllegalStateException(cause);
+    };
   }
 }

@@ -49,8 +49,8 @@ public final class Importer {
   /**
    * Imports a checkpoint, a folder or a GGUF file. All of it is checked before anything is written, except
    * that weights are finite, which shows as they are read, and the tokenizer, which another thread looks at meanwhile; a
-   * failure at any point leaves the target as it was and nothing beside it. A kill leaves what was written to the next import of the same checkpoint, in the same
-   * state, to the same target with the same options: it goes on with the next layer.
+   * failure at any point leaves the target as it was and nothing beside it. A kill leaves what was written to the next import
+   * of the same checkpoint, in the same state, to the same target with the same options: it goes on with the next layer.
    *
    * <p>Takes native memory for the FFN of three layers with their down matrices once more, or the largest resident tensor
    * whose rows must change places: the next two layers are read and turned while one is written.
@@ -76,7 +76,7 @@ public final class Importer {
    * As the other one, of a checkpoint that is open, and stays so.
    *
    * @param tokenizerCheck looks at the tokenizer.json, if there is one, on another thread while weights are written; what
-   *     it throws ends the import
+   *     it throws ends the import; must not change it
    */
   public static ImportReport importCheckpoint(
       Checkpoint checkpoint,

@@ -48,7 +48,7 @@ public final class WeightData implements AutoCloseable {
   public void read(long offsetBytes, MemorySegment target, String place) {
     MemorySegment piece = idle.poll();
     if (piece == null) {
-      piece = AnonymousMemory.map(PIECE_BYTES, arena); // in one piece, else the kernel makes many requests of one
+      piece = AnonymousMemory.map(PIECE_BYTES, arena); // small pages that lie apart would split a read
     }
     long end = offsetBytes + target.byteSize();
     for (long at = offsetBytes; at < end;) {

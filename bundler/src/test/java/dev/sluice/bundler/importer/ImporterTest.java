@@ -2,6 +2,7 @@ package dev.sluice.bundler.importer;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -264,17 +265,20 @@ class ImporterTest {
     Path sound = CheckpointFolder.llama().write(folder.resolve("sound"));
     String json = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1}}}";
     Files.writeString(sound.resolve("tokenizer.json"), json);
+    Path target = folder.resolve("a.sluice");
+    Importer.importCheckpoint(sound, target, options(Existing.REFUSE), ProgressListener.SILENT);
+    String digest = digest(target);
     BadInputException useless = new BadInputException(sound, "its tokenizer is useless", "stop");
     List<String> seen = new ArrayList<>();
     try (Checkpoint checkpoint = Checkpoint.open(sound)) {
-      assertEquals(
+      assertSame(
           useless,
           assertThrows(
               BadInputException.class,
               () -> Importer.importCheckpoint(
                   checkpoint,
-                  folder.resolve("a.sluice"),
-                  options(Existing.REFUSE),
+                  target,
+                  options(Existing.REPLACE),
                   bytes -> {
                     seen.add(new String(bytes, StandardCharsets.UTF_8));
                     throw useless;
@@ -283,7 +287,8 @@ class ImporterTest {
                   notice -> {})));
     }
     assertEquals(List.of(json), seen);
-    assertEquals(List.of("sound"), entries());
+    assertEquals(digest, digest(target));
+    assertEquals(List.of("a.sluice", "sound"), entries());
   }
 
   @Test

@@ -9,7 +9,8 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * Measures a {@link DeviceModel} by random reads of four sizes from a file that is written; takes about a second. A line through
+ * Measures a {@link DeviceModel} by random reads of four sizes from a file that is written; takes about a second, or
+ * five batches of each size where they take longer. A line through
  * the smallest and the largest alone passes up to a tenth below what is between, where a token's reads are.
  */
 public final class DeviceProbe {
@@ -17,7 +18,7 @@ public final class DeviceProbe {
   private static final List<Integer> SIZES_BYTES = List.of(4 << 10, 16 << 10, 64 << 10, 256 << 10);
   private static final int BATCH_BYTES = 8 << 20;
   private static final int MOST_REQUESTS = 512;
-  private static final long NANOS = 1_000_000_000;
+  private static final long TOTAL_NANOS = 1_000_000_000;
   private static final int ROUNDS = 4;
   private static final long SEED = 1;
 
@@ -25,8 +26,8 @@ public final class DeviceProbe {
 
   /** @param fileBytes of the file that {@code reader} is open on */
   public static DeviceModel measure(BlockReader reader, long fileBytes) {
-    long most = Math.max(2L * PAGE_BYTES, Long.highestOneBit(fileBytes) / 4);
-    List<Integer> sizes = SIZES_BYTES.stream().map(size -> (int) Math.min(size, most)).distinct()
+    long largest = Math.max(2L * PAGE_BYTES, Long.highestOneBit(fileBytes) / 4);
+    List<Integer> sizes = SIZES_BYTES.stream().map(size -> (int) Math.min(size, largest)).distinct()
         .toList();
     SplittableRandom random = new SplittableRandom(SEED);
     try (Arena arena = Arena.ofShared()) {
@@ -35,9 +36,9 @@ public final class DeviceProbe {
       // In turns, so that a device that slows down does so for all; the first of each only warms up.
       for (int round = 0; round <= ROUNDS; round++) {
         for (int i = 0; i < micros.length; i++) {
-          double some = microsPerRequest(reader, batch, fileBytes, sizes.get(i),
-              NANOS / micros.length / (ROUNDS + 1), random);
-          micros[i] += round == 0 ? 0 : some / ROUNDS;
+          double measured = microsPerRequest(reader, batch, fileBytes, sizes.get(i),
+              TOTAL_NANOS / micros.length / (ROUNDS + 1), random);
+          micros[i] += round == 0 ? 0 : measured / ROUNDS;
         }
       }
       return DeviceModel.fit(

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Large native memory that takes RAM only where it is touched, in 2 MiB pages where the system gives them: fewer
- * translations to miss, and direct reads pin far fewer pages. Zeroed, unlike {@link Arena#allocate} without touching it.
+ * translations to miss, and the kernel pins far fewer pages for a direct read or write and need not split it. Zeroed, unlike {@link Arena#allocate} without touching it.
  */
 public final class AnonymousMemory {
   private static final long HUGE_PAGE_BYTES = 2L << 20;
@@ -52,7 +52,7 @@ public final class AnonymousMemory {
       throw new FaultException(
           "memory", "the system has no " + bytes + " bytes ("
               + new SystemCallException("mmap", (int) -base).getMessage() + ")",
-          "close other programs or give a smaller --ram");
+          "close other programs");
     }
     long aligned = Math.ceilDiv(base, HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
     Libc.madvise(aligned, size, Libc.MADV_HUGEPAGE); // a wish; small pages do as well

@@ -1,5 +1,6 @@
 package dev.sluice.storage.store;
 
+import dev.sluice.storage.FaultException;
 import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.posix.DirectFile;
 import java.io.IOException;
@@ -66,11 +67,22 @@ final class SequentialFile implements AutoCloseable {
   private SequentialFile(FileChannel channel) {
     this.channel = channel;
     this.pieces = new Piece[BUFFERS];
-    // Memory in small pages that lie apart makes the kernel split a write into up to eight.
-    MemorySegment buffers = AnonymousMemory.map((long) BUFFERS * BUFFER_BYTES, arena);
+    MemorySegment buffers = buffers(arena);
     Arrays.setAll(
         pieces,
         i -> new Piece(buffers.asSlice((long) i * BUFFER_BYTES, BUFFER_BYTES, PAGE_BYTES)));
+  }
+
+  /** In huge pages if there are any: small ones that lie apart make the kernel split a write into up to eight. */
+  private static MemorySegment buffers(Arena arena) {
+    try {
+      return AnonymousMemory.map((long) BUFFERS * BUFFER_BYTES, arena);
+    } catch (FaultException e) {
+      // As the JVM's own allocation says it: no fault of the file, which may be one to go on with.
+      OutOfMemoryError none = new OutOfMemoryError(e.getMessage());
+      none.initCause(e);
+      throw none;
+    }
   }
 
   private static ExecutorService threads(int count, String name) {
