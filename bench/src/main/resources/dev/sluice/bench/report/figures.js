@@ -143,7 +143,7 @@ const Figures = (() => {
       options: {
         ...common(palette),
         indexAxis: 'y',
-        layout: { padding: { right: 34 } },
+        layout: { padding: { right: 48 } }, // a figure such as 29,759
         scales: {
           x: axis(palette, unit),
           y: { ticks: { color: palette.ink, autoSkip: false }, grid: { display: false }, border: { color: palette.line } },

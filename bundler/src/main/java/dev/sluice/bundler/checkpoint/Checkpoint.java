@@ -12,8 +12,8 @@ import java.util.Optional;
 
 /**
  * A model as someone published it, checked when opened: configuration, and that every tensor the graph needs is there with
- * the shape the configuration gives it. Weights are checked (finite) as they are read, the tokenizer by {@link #tokenizerJson}. Reads may
- * run on several threads at once.
+ * the shape the configuration gives it. Weights are checked (finite) as they are read, the tokenizer by {@link
+ * #tokenizerJson}. Reads may run on several threads at once.
  */
 public sealed interface Checkpoint extends AutoCloseable permits HfCheckpoint, GgufCheckpoint {
 

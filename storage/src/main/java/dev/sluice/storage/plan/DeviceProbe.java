@@ -9,9 +9,9 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * Measures a {@link DeviceModel} by random reads of four sizes from a file that is written; takes about a second, or
- * five batches of each size where they take longer. A line through
- * the smallest and the largest alone passes up to a tenth below what is between, where a token's reads are.
+ * Measures a {@link DeviceModel} by random reads of four sizes from a file that is written; takes about a second, or five
+ * batches of each size where they take longer. A line through the smallest and the largest alone passes up to a tenth below
+ * what is between, where a token's reads are.
  */
 public final class DeviceProbe {
   private static final int PAGE_BYTES = 4 << 10;
