@@ -25,7 +25,7 @@ final class ImposeOptions implements AutoCloseable {
       names = "--impose-alarms",
       paramLabel = "SHARE",
       defaultValue = "7%",
-      description = "False alarms of --impose, as a share of the active neurons; an early predictor has more. Default: "
+      description = "False alarms of --impose, as a share of the active neurons; an early predictor has more, one that looks ahead more still. Default: "
           + "${DEFAULT-VALUE}.")
   private String falseAlarms;
 

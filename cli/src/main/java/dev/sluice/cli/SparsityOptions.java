@@ -44,7 +44,7 @@ final class SparsityOptions {
       description = {
         "Who says what to read: all, oracle (computes everything from a copy in memory; a bound, not charged to any "
             + "budget), gate (where `bundle --resident-gate` keeps it; with the gate rule), quantised or quantised-{1,2,3,4,8} (a resident low-bit copy), or what `bundle --predictors` fitted: "
-            + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK (each also with early- before it), cascade-RANK-BITS, "
+            + "low-rank-RANK, trained-RANK, trained-RANK-top, trained-relu-RANK (each also with early- or ahead- before it), cascade-RANK-BITS, "
             + "certified-BITS (see --exact), moefication (experts chosen by a router; moefication-PERCENT of them), "
             + "dip-ca-PERCENT (the 4-bit copy, less what is not resident and small: an error budget in per cent of the FFN's output). "
             + "Or the prompt, for all that follows: tda (neurons whose root mean square magnitude over it reaches the threshold; "

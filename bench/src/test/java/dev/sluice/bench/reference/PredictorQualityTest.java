@@ -89,7 +89,7 @@ class PredictorQualityTest {
 
   /** What bundling counted on the calibration text is what is named on another: `plan` and the default rely on it. */
   @ParameterizedTest
-  @ValueSource(strings = {"quantised-4", Twin.EARLY})
+  @ValueSource(strings = {"quantised-4", Twin.EARLY, Twin.AHEAD})
   void theStoreKnowsWhatItsPredictorsName(String predictor) {
     Twin twin = Twin.of("relu2");
     int[] tokens = Arrays.copyOf(twin.tokens("held-out"), 2048);

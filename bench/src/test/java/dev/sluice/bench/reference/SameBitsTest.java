@@ -56,13 +56,13 @@ class SameBitsTest {
 
   private static final List<PredictorChoice> PREDICTORS =
       List.of(PredictorChoice.ORACLE, PredictorChoice.quantised(4), PredictorChoice.ALL,
-          PredictorChoice.parse(Twin.EARLY));
+          PredictorChoice.parse(Twin.EARLY), PredictorChoice.parse(Twin.AHEAD));
   private static final List<Backend> BACKENDS =
       List.of(Backend.IO_URING, Backend.PREAD, Backend.MMAP);
   private static final List<String> ORDERS = List.of("identity", "ripple", "random");
   private static final List<Window> WINDOWS =
       List.of(Window.fixed(0), Window.fixed(2), Window.auto());
-  private static final int[] LEVELS = {4, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 2, 5};
+  private static final int[] LEVELS = {5, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 2, 5};
 
   @TempDir
   static Path folder;
@@ -135,6 +135,7 @@ class SameBitsTest {
         Arrays.deepEquals(expected.get(0), expected.get(1)),
         "a predictor that misses nothing at all would make this test weaker than it looks");
     assertFalse(Arrays.deepEquals(expected.get(0), expected.get(3)), "and so would one early");
+    assertFalse(Arrays.deepEquals(expected.get(3), expected.get(4)), "and one ahead is not early");
     List<int[]> rows = Pairwise.rows(LEVELS, COMBINATIONS, SEED);
     assertTrue(rows.size() >= COMBINATIONS);
     for (int[] row : rows) {
@@ -146,7 +147,7 @@ class SameBitsTest {
   /** Prompts are swept layer by layer in blocks, tokens go one by one: the same bits. */
   @ParameterizedTest
   @CsvSource({"relu2,oracle", "relu2,quantised-4", "swiglu,all", "swiglu,quantised-4",
-    "relu2," + Twin.EARLY, "swiglu," + Twin.EARLY})
+    "relu2," + Twin.EARLY, "swiglu," + Twin.EARLY, "relu2," + Twin.AHEAD, "swiglu," + Twin.AHEAD})
   void whetherSweptOrSteppedAndHoweverThePromptIsCut(String name, String predictor) {
     int[] tokens = prompt(name);
     PredictorChoice choice = PredictorChoice.parse(predictor);

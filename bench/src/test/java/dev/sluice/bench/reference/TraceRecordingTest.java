@@ -18,6 +18,7 @@ import dev.sluice.engine.session.Engine;
 import dev.sluice.engine.session.PredictorChoice;
 import dev.sluice.engine.trace.Tracer;
 import dev.sluice.storage.block.Backend;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.store.Store;
@@ -52,11 +53,46 @@ class TraceRecordingTest {
     private static final long serialVersionUID = 1;
   }
 
-  /** All neurons, until the call of a given number, which throws. */
-  private record Fuse(AllNeurons all, AtomicInteger calls) implements ActivePredictor {
+  /** Names neurons by the signs of what the FFN before got. */
+  private record Signs(int hidden, int neurons) implements ActivePredictor {
+    @Override
+    public String name() {
+      return "signs";
+    }
+
+    @Override
+    public PredictorInput input() {
+      return PredictorInput.PREVIOUS_FFN;
+    }
+
+    @Override
+    public long residentBytes() {
+      return 0;
+    }
+
+    @Override
+    public void predict(
+        int layer, float[] normed, int offset, int count, byte[] predicted,
+        PredictorScratch scratch) {
+      for (int i = 0; i < neurons; i++) {
+        for (int t = 0; t < count; t++) {
+          predicted[i * count + t] =
+              (byte) (normed[offset + t * hidden + i % hidden] > 0 ? 1 : 0);
+        }
+      }
+    }
+  }
+
+  /** Another predictor, until the call of a given number, which throws. */
+  private record Fuse(ActivePredictor all, AtomicInteger calls) implements ActivePredictor {
     @Override
     public String name() {
       return all.name();
+    }
+
+    @Override
+    public PredictorInput input() {
+      return all.input();
     }
 
     @Override
@@ -82,10 +118,16 @@ class TraceRecordingTest {
   private static void trace(
       Store store, Path target, int threads, Activity activity, int callsUntilKilled, int[] search,
       ProgressListener progress) {
+    trace(store, target, threads, activity, new AllNeurons(store.spec().feedForward()),
+        callsUntilKilled, search, progress);
+  }
+
+  private static void trace(
+      Store store, Path target, int threads, Activity activity, ActivePredictor predictor,
+      int callsUntilKilled, int[] search, ProgressListener progress) {
     try (Workers workers = new Workers(threads);
         Engine engine = new Engine(store, workers, Backend.AUTO, activity, PredictorChoice.ALL);
         LayerStream layers = engine.openLayers()) {
-      AllNeurons all = new AllNeurons(store.spec().feedForward());
       Tracer.Request request =
           new Tracer.Request(
               target,
@@ -96,7 +138,7 @@ class TraceRecordingTest {
               WINDOW,
               ActiveRule.OUTPUT,
               activity,
-              new Fuse(all, new AtomicInteger(callsUntilKilled)));
+              new Fuse(predictor, new AtomicInteger(callsUntilKilled)));
       new Tracer(engine.model(), engine.sweep(layers, WINDOW), workers).trace(request, progress);
     }
   }
@@ -148,6 +190,29 @@ class TraceRecordingTest {
 
       assertEquals(List.of(0L, 1L, 1L), firsts, "layers that were taken up again");
       assertEquals(layers - 1L, progress.getFirst(), "only the last layer was left");
+      assertSameContent(whole, cut);
+    }
+  }
+
+  /** What a predictor looks at of the layer before is not lost with the run. */
+  @Test
+  void soDoesOneWhosePredictorLooksBack() {
+    try (Store store = Store.open(Checkpoints.imported("arcee-relu2"))) {
+      ModelSpec spec = store.spec();
+      assertTrue(spec.layers() > 2, "the first two layers do not look back");
+      Activity exact = Activity.exact(spec.layers());
+      Signs signs = new Signs(spec.hidden(), spec.feedForward());
+      Path whole = folder.resolve("whole.trace");
+      trace(store, whole, 2, exact, signs, -1, new int[0], (done, total) -> {});
+      Path cut = folder.resolve("cut.trace");
+      for (int layer = 1; layer < spec.layers(); layer++) {
+        // Each run ends the layer that it begins with, and is killed in the next.
+        assertKilled(() -> trace(store, cut, 2, exact, signs, WINDOWS + 2, new int[0],
+            (done, total) -> {}));
+      }
+      List<Long> progress = new ArrayList<>();
+      trace(store, cut, 2, exact, signs, -1, new int[0], (done, total) -> progress.add(done));
+      assertEquals(spec.layers() - 1L, progress.getFirst(), "only the last layer was left");
       assertSameContent(whole, cut);
     }
   }

@@ -35,6 +35,9 @@ final class Twin {
   /** A predictor that looks at the block's input, as stores for tests have it. */
   static final String EARLY = "early-low-rank-16";
 
+  /** One that looks at the FFN before. */
+  static final String AHEAD = "ahead-low-rank-16";
+
   static final int WINDOW_TOKENS = 256;
   static final int CALIBRATION_TOKENS = 8_192;
   static final int SEARCH_TOKENS = 16_384;
@@ -85,7 +88,8 @@ final class Twin {
   /** Writes a bundled store in some order, with a 4-bit predictor. */
   void bundle(Path target, String order) {
     bundle(target, order,
-        List.of(PredictorRecipe.parse("quantised-4"), PredictorRecipe.parse(EARLY)),
+        List.of(PredictorRecipe.parse("quantised-4"), PredictorRecipe.parse(EARLY),
+            PredictorRecipe.parse(AHEAD)),
         QuantisedFit.DEFAULT_RECALL);
   }
 

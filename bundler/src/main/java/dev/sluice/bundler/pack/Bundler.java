@@ -12,6 +12,7 @@ import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.plan.DeviceModel;
 import dev.sluice.storage.predictor.NamedShares;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
@@ -229,7 +230,8 @@ public final class Bundler {
   private static void requireInputs(TraceReader trace, Path traceFile,
       List<PredictorRecipe> predictors) {
     boolean recorded = trace.blob(TraceKeys.blockInputs(0)).isPresent();
-    predictors.stream().filter(recipe -> recipe.needsBlockInputs() && !recorded).findFirst()
+    predictors.stream()
+        .filter(recipe -> recipe.looksAt(PredictorInput.BLOCK, 0) && !recorded).findFirst()
         .ifPresent(recipe -> {
           throw new BadInputException(traceFile,
               "it has no block inputs, which " + recipe + " is fitted to",
@@ -298,9 +300,17 @@ public final class Bundler {
         gated ? upBias : new float[0],
         Floats.fromBytes(trace.blob(TraceKeys.columnNorms(layer)).orElseThrow()),
         inputs(trace, layer),
-        predictors.stream().anyMatch(PredictorRecipe::needsBlockInputs)
+        look(predictors, PredictorInput.BLOCK, layer)
             ? Floats.fromBytes(trace.blob(TraceKeys.blockInputs(layer)).orElseThrow())
+            : new float[0],
+        look(predictors, PredictorInput.PREVIOUS_FFN, layer)
+            ? inputs(trace, layer - 1)
             : new float[0]);
+  }
+
+  private static boolean look(List<PredictorRecipe> predictors, PredictorInput inputs,
+      int layer) {
+    return predictors.stream().anyMatch(recipe -> recipe.looksAt(inputs, layer));
   }
 
   private static float[] inputs(TraceReader trace, int layer) {

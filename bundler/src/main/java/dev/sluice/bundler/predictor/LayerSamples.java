@@ -57,6 +57,7 @@ final class LayerSamples {
     inputs = switch (input) {
       case FFN -> ffnInputs;
       case BLOCK -> Standardised.of(data.blockInputs(), hidden, fitted);
+      case PREVIOUS_FFN -> Standardised.of(data.previousInputs(), hidden, fitted);
     };
     int known = positions - first;
     float[] columns = Products.transpose(

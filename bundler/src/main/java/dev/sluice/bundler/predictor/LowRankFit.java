@@ -65,7 +65,7 @@ public final class LowRankFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    addLayer(LayerSamples.heldOut(spec, data, input));
+    addLayer(LayerSamples.heldOut(spec, data, input.at(layers.size())));
   }
 
   private void addLayer(LayerSamples samples) {

@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 
 /**
  * A predictor to be fitted, as a user names it: {@code quantised-BITS}, {@code certified-BITS}, {@code low-rank-RANK}, {@code trained-RANK}, {@code
- * trained-relu-RANK} or {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} before them; or {@code
- * moefication}.
+ * trained-relu-RANK} or {@code cascade-RANK-BITS}; those with thin matrices alone also with {@code early-} or {@code ahead-} before them;
+ * or {@code moefication}.
  *
  * @param input what it sees
  * @param rank mean rank over layers; 0 where there are no thin matrices
@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
 public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bits) {
   private static final Pattern FORM =
       Pattern.compile(
-          "(?:early-)?(quantised|certified|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?");
+          "(?:early-|ahead-)?(quantised|certified|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?");
   private static final int MIN_RANK = 4;
   private static final int MAX_RANK = 4096;
 
@@ -71,7 +71,7 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
     throw new BadInputException(
         "predictor " + name, "cannot be fitted",
         "use quantised-BITS, low-rank-RANK, trained-RANK, trained-relu-RANK or cascade-RANK-BITS, the "
-            + "middle three also with early- before, with 1, 2, "
+            + "middle three also with early- or ahead- before, with 1, 2, "
             + "3, 4 or 8 bits and ranks from " + MIN_RANK + " to " + MAX_RANK
             + ", or certified-BITS with 4, 5, 6 or 8, or moefication");
   }
@@ -88,9 +88,9 @@ public record PredictorRecipe(Kind kind, PredictorInput input, int rank, int bit
     return ranked && copied && seen;
   }
 
-  /** Whether it looks at the trace's block inputs. */
-  public boolean needsBlockInputs() {
-    return input == PredictorInput.BLOCK;
+  /** Whether what it sees of a layer is such inputs. */
+  public boolean looksAt(PredictorInput inputs, int layer) {
+    return input.at(layer) == inputs;
   }
 
   /**

@@ -58,10 +58,11 @@ public final class QuantisedFit implements PredictorFit {
    * @param columnNorms one per neuron
    * @param inputs sampled FFN inputs, positions × hidden
    * @param blockInputs hidden states before attention at the same positions, normed likewise, or empty if nobody looks at them
+   * @param previousInputs FFN inputs of the layer before at the same positions, or empty likewise
    */
   public record LayerData(
       float[] inner, float[] up, float[] innerBias, float[] upBias, float[] columnNorms,
-      float[] inputs, float[] blockInputs) {}
+      float[] inputs, float[] blockInputs, float[] previousInputs) {}
 
   /**
    * @param targets at least one
@@ -158,7 +159,7 @@ public final class QuantisedFit implements PredictorFit {
       System.arraycopy(data.inputs, t * stride * hidden, inputs, t * hidden, hidden);
     }
     return new LayerData(data.inner, data.up, data.innerBias, data.upBias, data.columnNorms,
-        inputs, new float[0]);
+        inputs, new float[0], new float[0]);
   }
 
   private double[][] calibrateNeuron(

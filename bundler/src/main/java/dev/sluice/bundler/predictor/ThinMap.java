@@ -10,13 +10,13 @@ import java.util.stream.IntStream;
  * @param outward neurons × rank, by falling deviation
  */
 record ThinMap(float[] inward, float[] outward) {
-  // Directions of the FFN's input that are looked at for one that the block's input is to foretell.
+  // Directions of the FFN's input that are looked at for one that an earlier state is to foretell.
   private static final int CANDIDATES_PER_RANK = 2;
 
   static ThinMap of(LayerSamples samples, int rank, long seed) {
     return switch (samples.input()) {
       case FFN -> ofFfnInput(samples, rank, seed);
-      case BLOCK -> ofBlockInput(samples, rank, seed);
+      case BLOCK, PREVIOUS_FFN -> ofEarlierState(samples, rank, seed);
     };
   }
 
@@ -31,10 +31,10 @@ record ThinMap(float[] inward, float[] outward) {
   }
 
   /**
-   * Reduced-rank regression: the directions in which pre-activations vary most, foretold from the block's input, and of the
-   * foretellings the part that varies most.
+   * Reduced-rank regression: the directions in which pre-activations vary most, foretold from an earlier
+   * state, and of the foretellings the part that varies most.
    */
-  private static ThinMap ofBlockInput(LayerSamples samples, int rank, long seed) {
+  private static ThinMap ofEarlierState(LayerSamples samples, int rank, long seed) {
     int hidden = samples.hidden();
     int neurons = samples.neurons();
     int width = Math.min(CANDIDATES_PER_RANK * rank, Math.min(hidden, neurons));
@@ -43,7 +43,8 @@ record ThinMap(float[] inward, float[] outward) {
     float[] basis = subspace(samples, own, rows, width, seed).vectors();
     float[] known = Products.of(Products.transpose(basis, neurons, width), width, neurons, rows,
         hidden);
-    float[] foretold = BlockRegression.of(samples, Products.transpose(known, width, hidden), width);
+    float[] foretold =
+        EarlierStateRegression.of(samples, Products.transpose(known, width, hidden), width);
     float[] covariance =
         OutputSubspace.covariance(samples.inputs().values(), samples.fitted(), hidden);
     float[] small = Products.of(Products.transpose(foretold, hidden, width), width, hidden,

@@ -54,7 +54,7 @@ public final class TrainedFit implements PredictorFit {
 
   @Override
   public void addLayer(QuantisedFit.LayerData data) {
-    LayerSamples samples = LayerSamples.whole(spec, data, input);
+    LayerSamples samples = LayerSamples.whole(spec, data, input.at(layer));
     QuantisedFit.Target chosen = targets.get(chosenTarget);
     Network network = NetworkTraining.train(
         samples, chosen, chosen.thresholds()[layer], rank, middle, seed + layer);

@@ -99,7 +99,7 @@ class ExpertFitTest {
     float[] norms = new float[NEURONS];
     Arrays.fill(norms, 1);
     return new QuantisedFit.LayerData(rows, new float[0], biases, new float[0], norms, inputs,
-        new float[0]);
+        new float[0], new float[0]);
   }
 
   @Test

@@ -80,36 +80,38 @@ class FitRecallTest {
         gated ? normal(random, NEURONS * HIDDEN, 0.2) : new float[0],
         normal(random, NEURONS, 0.3),
         gated ? normal(random, NEURONS, 0.2) : new float[0],
-        norms, inputs, blockInputs(inputs));
+        norms, inputs, earlierState(inputs, 77, -1), earlierState(inputs, 78, 1));
   }
 
-  /** The FFN's inputs before attention added to them: neighbouring channels mixed, and some noise. */
-  private static float[] blockInputs(float[] inputs) {
-    float[] noise = normal(new Random(77), inputs.length, 0.01);
+  /** The FFN's inputs before something added to them: channels mixed with one beside them, and some noise. */
+  private static float[] earlierState(float[] inputs, int seed, int step) {
+    float[] noise = normal(new Random(seed), inputs.length, 0.01);
     float[] before = noise.clone();
     for (int at = 0; at < inputs.length; at++) {
-      int neighbour = at % HIDDEN == 0 ? at + HIDDEN - 1 : at - 1;
+      int channel = at % HIDDEN;
+      int neighbour = at - channel + Math.floorMod(channel + step, HIDDEN);
       before[at] += inputs[at] - 0.8f * inputs[neighbour];
     }
     return before;
   }
 
-  private static float[] seen(String name, QuantisedFit.LayerData data) {
-    return switch (PredictorInput.of(name)) {
+  private static float[] seen(String name, int layer, QuantisedFit.LayerData data) {
+    return switch (PredictorInput.of(name).at(layer)) {
       case FFN -> data.inputs();
       case BLOCK -> data.blockInputs();
+      case PREVIOUS_FFN -> data.previousInputs();
     };
   }
 
   private static List<QuantisedFit.Target> targets(FfnForm form, Activation activation) {
     List<QuantisedFit.Target> targets = new ArrayList<>();
-    targets.add(new QuantisedFit.Target(ActiveRule.OUTPUT, 0.1, new float[] {0.5f, 0.5f}));
-    targets.add(new QuantisedFit.Target(ActiveRule.OUTPUT, 0.2, new float[] {1.5f, 1.5f}));
+    targets.add(new QuantisedFit.Target(ActiveRule.OUTPUT, 0.1, new float[] {0.5f, 0.5f, 0.5f}));
+    targets.add(new QuantisedFit.Target(ActiveRule.OUTPUT, 0.2, new float[] {1.5f, 1.5f, 1.5f}));
     if (form == FfnForm.GATED) {
-      targets.add(new QuantisedFit.Target(ActiveRule.GATE, 0.1, new float[] {0.2f, 0.2f}));
+      targets.add(new QuantisedFit.Target(ActiveRule.GATE, 0.1, new float[] {0.2f, 0.2f, 0.2f}));
     }
     if (activation == Activation.RELU || activation == Activation.RELU2) {
-      targets.add(new QuantisedFit.Target(ActiveRule.EXACT, 0, new float[2]));
+      targets.add(new QuantisedFit.Target(ActiveRule.EXACT, 0, new float[3]));
     }
     return targets;
   }
@@ -220,11 +222,33 @@ class FitRecallTest {
       LowRankLayer layer = LowRankLayer.decode(
           blobs.get(StoreKeys.predictorLayer(name, 0)), arena);
       for (QuantisedFit.Target target : targets(form, activation)) {
-        Kept kept = kept(layer, spec, data, seen(name, data), target);
+        Kept kept = kept(layer, spec, data, seen(name, 0, data), target);
         String where = target.rule() + " at " + target.cett() + ": " + kept;
         // Middle values are rounded to 8 bits where the cuts were found, and not here.
         assertTrue(kept.recall >= recall - 0.01, where);
         assertTrue(kept.share < 0.95, where);
+      }
+    }
+  }
+
+  /** The first two layers look at the block's input, those behind them at the FFN before; neither knows the other's state. */
+  @ParameterizedTest
+  @ValueSource(strings = {"ahead-low-rank-12", "ahead-trained-12", "ahead-trained-relu-16"})
+  void eachLayerAheadIsFittedToWhatItWillSee(String name) {
+    ModelSpec spec = spec(FfnForm.UNGATED, Activation.RELU2, 3);
+    QuantisedFit.LayerData data = data(new Random(12), false);
+    QuantisedFit.Target target = targets(spec.form(), spec.activation()).getFirst();
+    SortedMap<String, byte[]> blobs = fit(name, spec, 0.97, List.of(data, data, data));
+    try (Arena arena = Arena.ofConfined()) {
+      for (int layer = 0; layer < 3; layer++) {
+        LowRankLayer map =
+            LowRankLayer.decode(blobs.get(StoreKeys.predictorLayer(name, layer)), arena);
+        Kept right = kept(map, spec, data, seen(name, layer, data), target);
+        float[] others = layer < 2 ? data.previousInputs() : data.blockInputs();
+        Kept wrong = kept(map, spec, data, others, target);
+        String where = "layer " + layer + ": " + right + ", not " + wrong;
+        assertTrue(right.recall >= 0.96 && right.share < 0.95, where);
+        assertTrue(wrong.recall < 0.95, where);
       }
     }
   }
@@ -291,7 +315,8 @@ class FitRecallTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"low-rank-8", "trained-8", "cascade-8-2", "early-low-rank-8"})
+  @ValueSource(
+      strings = {"low-rank-8", "trained-8", "cascade-8-2", "early-low-rank-8", "ahead-low-rank-8"})
   void theSameSeedGivesTheSameBytes(String name) {
     ModelSpec spec = spec(FfnForm.GATED, Activation.SILU, 1);
     QuantisedFit.LayerData data = data(new Random(3), true);
@@ -358,7 +383,8 @@ class FitRecallTest {
   @ValueSource(strings = {"", "low-rank", "low-rank-3", "low-rank-99999", "quantised-5",
     "quantised-4-2", "trained-8-2", "cascade-8", "cascade-8-5", "low-rank-08", "oracle",
     "moefication-20", "early-moefication", "dip-ca-5",
-    "early-quantised-4", "early-cascade-8-2", "early-", "early-early-low-rank-8"})
+    "early-quantised-4", "early-cascade-8-2", "early-", "early-early-low-rank-8",
+    "ahead-quantised-4", "ahead-certified-4", "ahead-early-low-rank-8", "early-ahead-low-rank-8"})
   void whatCannotBeFittedIsRefused(String name) {
     assertThrows(BadInputException.class, () -> PredictorRecipe.parse(name));
   }

@@ -62,7 +62,7 @@ class QuantisedFitTest {
               values(random, NEURONS, 0.2),
               gated ? values(random, NEURONS, 0.2) : new float[0],
               columnNorms(random),
-              values(random, SAMPLES * HIDDEN, 1), new float[0]));
+              values(random, SAMPLES * HIDDEN, 1), new float[0], new float[0]));
     }
     List<QuantisedFit.Target> targets = new ArrayList<>();
     targets.add(new QuantisedFit.Target(ActiveRule.OUTPUT, 0.1, new float[] {1, 1.5f}));

@@ -148,7 +148,7 @@ final class BundleFetch {
   private synchronized Lane fillOne() {
     Lane lane = failed || isAllPlanned() ? null : lanes.acquire();
     if (lane != null) {
-      lane.fill(planner);
+      lane.fill(planner, Lanes.MOST_REQUESTS);
       starting++;
       requests += lane.requests();
       bytes += lane.bytes();

@@ -32,7 +32,8 @@ import java.util.function.Supplier;
  * <p>A predictor that looks at the block's input is asked before the layer's attention ({@link #begin}), and what it names and
  * is not resident is read while attention is computed. Any other is asked when attention is done.
  *
- * <p>A predictor that names every neuron leaves nothing to foresee: reads of the next layer follow those of this one at once.
+ * <p>A predictor that looks at the FFN before is asked for the next layer when this one begins, and one that names every neuron
+ * leaves nothing to foresee: with both, reads of the next layer follow those of this one at once.
  *
  * <p>A bundle's home is a slot (it stays) or a spill place (it is forgotten with the layer). One thread calls, and
  * the team helps it; owns its readers and its memory until closed; a read in flight is drained before memory goes.
@@ -55,7 +56,7 @@ public final class FfnStream implements AutoCloseable {
 
   private final Arena arena = Arena.ofShared();
   private final Lanes lanes;
-  private final ReadAhead readAhead; // null unless every neuron is named
+  private final ReadAhead readAhead; // null if no layer's neurons are named before the layer begins
   private BundleFetch demand;
   private BundleFetch spare; // takes turns with demand while slots are filled
   private final NeuronPass pass;
@@ -65,7 +66,9 @@ public final class FfnStream implements AutoCloseable {
   private final byte[] predicted;
   private final byte[] resident; // for a predictor that asks
   private final long[] everywhere;
-  private final long[] named; // bitmaps in disk order
+  private long[] named; // bitmaps in disk order
+  private long[] namedNext; // of the layer after; takes turns with named where they are not always all
+  private boolean foreseen; // the layer to come is named
   private final long[] wanted;
   private final long[] hits;
   private final long[] misses;
@@ -113,6 +116,7 @@ public final class FfnStream implements AutoCloseable {
     everywhere = order.everywhere();
     resident = new byte[predictor instanceof CacheAwarePredictor ? neurons : 0];
     named = order.bitmap();
+    namedNext = predictor.namesAll() ? everywhere : order.bitmap();
     wanted = order.bitmap();
     hits = order.bitmap();
     misses = order.bitmap();
@@ -128,7 +132,7 @@ public final class FfnStream implements AutoCloseable {
       lanes = opened;
       demand = new BundleFetch(store, lanes, limits, homes, ledger);
       spare = new BundleFetch(store, lanes, limits, homes, ledger);
-      readAhead = predictor.namesAll()
+      readAhead = predictor.namesAll() || predictor.input() == PredictorInput.PREVIOUS_FFN
           ? new ReadAhead(order, cache,
               new BundleFetch(store, lanes, limits, homes, ledger), spillPlaces)
           : null;
@@ -273,7 +277,7 @@ public final class FfnStream implements AutoCloseable {
    */
   public void begin(int layer, float[] x) {
     requireWhole();
-    if (predictor.input() != PredictorInput.BLOCK) {
+    if (predictor.input().at(layer) != PredictorInput.BLOCK) {
       return;
     }
     whole = false;
@@ -308,6 +312,7 @@ public final class FfnStream implements AutoCloseable {
       whole = false;
       name(layer, normed);
     }
+    foresee(layer + 1, normed);
     pass.begin(layer, normed);
     applyPart(layer);
     while (next < spec.feedForward()) {
@@ -319,11 +324,27 @@ public final class FfnStream implements AutoCloseable {
     whole = true;
   }
 
-  /** Asks the predictor and looks up the first part of what it names. */
+  /** Asks the predictor, unless it has been, and looks up the first part of what it names. */
   private void name(int layer, float[] seen) {
-    predict(layer, seen);
+    if (foreseen) {
+      foreseen = false;
+      long[] before = named;
+      named = namedNext;
+      namedNext = before;
+    } else {
+      predict(layer, seen, named);
+    }
     next = takePart(layer, 0);
     lookUp(layer);
+  }
+
+  /** Names the neurons of a layer by the input of the FFN before, if that is what the predictor looks at. */
+  private void foresee(int layer, float[] previous) {
+    if (layer < spec.layers()
+        && predictor.input().at(layer) == PredictorInput.PREVIOUS_FFN) {
+      predict(layer, previous, namedNext);
+      foreseen = true;
+    }
   }
 
   private void requireWhole() {
@@ -334,7 +355,7 @@ public final class FfnStream implements AutoCloseable {
     }
   }
 
-  private void predict(int layer, float[] seen) {
+  private void predict(int layer, float[] seen, long[] names) {
     long start = System.nanoTime();
     if (predictor instanceof CacheAwarePredictor aware) {
       cache.absent(layer, everywhere, misses);
@@ -343,7 +364,7 @@ public final class FfnStream implements AutoCloseable {
     } else {
       predictor.predict(layer, seen, 0, 1, predicted, predictorScratch);
     }
-    int count = order.mark(layer, predicted, named);
+    int count = order.mark(layer, predicted, names);
     ledger.spentByAll(layer, Quantity.PREDICT_NANOS, start, System.nanoTime());
     ledger.add(layer, Quantity.PREDICTED, count);
   }
@@ -392,9 +413,9 @@ public final class FfnStream implements AutoCloseable {
       pass.add(order.neuronAt(layer, demand.position(m)), demand.home(m));
     }
     // What the next layer lacks is known when the last part of this one has its slots.
-    boolean readsOn =
-        readAhead != null && layer + 1 < spec.layers() && next == spec.feedForward();
-    round.begin(resident, demand, readsOn ? readAhead : null);
+    boolean readsOn = (foreseen || predictor.namesAll()) && layer + 1 < spec.layers()
+        && next == spec.feedForward();
+    round.begin(resident, demand, readsOn ? readAhead : null, namedNext);
     round.run();
     ledger.add(layer, Quantity.BYTES_USED_OF_READ,
         pass.fired(resident, pass.queued()) * widthOf(layout.layers().get(layer)));
@@ -443,9 +464,9 @@ public final class FfnStream implements AutoCloseable {
   public void endToken() {
     long started = System.nanoTime();
     cache.endToken();
-    if (readAhead != null) {
+    if (predictor.namesAll()) {
       whole = false;
-      readAhead.first();
+      readAhead.first(namedNext);
       whole = true;
     }
     // The boundary belongs to no layer; it is booked under the last.

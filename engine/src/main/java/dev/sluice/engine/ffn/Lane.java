@@ -25,10 +25,10 @@ final class Lane implements AutoCloseable {
     reader.prepare(staging);
   }
 
-  /** Takes as many of the planner's ranges as fit, of which there is at least one left. */
-  void fill(ReadPlanner planner) {
+  /** Takes as many of the planner's ranges as fit into so many requests, of which there is at least one left. */
+  void fill(ReadPlanner planner, int mostRequests) {
     firstRange = planner.planned();
-    planner.fill(batch);
+    planner.fill(batch, mostRequests);
     endRange = planner.planned();
     taken.set(0);
     home.set(0);

@@ -19,6 +19,9 @@ final class Lanes implements AutoCloseable {
   /** So many batches at once. Two would do, were not threads late now and then. */
   static final int COUNT = 4;
 
+  /** Requests of one batch: what a reader has in flight, so that none waits for others of its batch to be taken. */
+  static final int MOST_REQUESTS = 128;
+
   private static final int PAGE = PageChecksums.PAGE_BYTES;
 
   private final List<Lane> all = new ArrayList<>();

@@ -18,6 +18,7 @@ final class LayerRound implements IntConsumer {
   private final BundleFetch.Landing landing = this::landed;
   private BundleFetch demand;
   private ReadAhead after; // null if what comes next is not known
+  private long[] namedNext; // of the next layer
   private int resident; // places in the queue before this are; those from here on are read
   private int chunks;
 
@@ -32,10 +33,12 @@ final class LayerRound implements IntConsumer {
    * demand}, of which some or all may have been started.
    *
    * @param after reads the next layer ahead when this one's reads have been started; null if it does not
+   * @param namedNext bitmap in disk order of what that layer needs
    */
-  void begin(int resident, BundleFetch demand, ReadAhead after) {
+  void begin(int resident, BundleFetch demand, ReadAhead after, long[] namedNext) {
     this.demand = demand;
     this.after = after;
+    this.namedNext = namedNext;
     this.resident = resident;
     chunks = Math.ceilDiv(resident, CHUNK_NEURONS);
   }
@@ -68,7 +71,7 @@ final class LayerRound implements IntConsumer {
   private void ask() {
     demand.start();
     if (after != null) {
-      after.after(demand, demand.layer() + 1);
+      after.after(demand, demand.layer() + 1, namedNext);
     }
   }
 

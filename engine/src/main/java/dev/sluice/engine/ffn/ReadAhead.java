@@ -4,15 +4,15 @@ import dev.sluice.storage.cache.BundleCache;
 import java.util.Arrays;
 
 /**
- * Reads on where every neuron is named anyway: what a layer lacks is known before its input, so its reads follow those of
- * the layer before without a pause, through its sums, attention and head. One caller at a time; owns nothing.
+ * Reads on where a layer's neurons are named before its input is known: because all are, or by a predictor that looks at the
+ * FFN before. Its reads then follow those of the layer before without a pause, through its sums and attention (and the head,
+ * where all are named). One caller at a time; owns nothing.
  */
 final class ReadAhead {
   private static final int NONE = -1;
 
   private final BundleCache cache;
   private final int mostBundles;
-  private final long[] all;
   private final long[] absent;
   private BundleFetch fetch;
   private int layer = NONE; // that fetch is about
@@ -26,28 +26,27 @@ final class ReadAhead {
     this.fetch = fetch;
     this.mostBundles = mostBundles;
     absent = order.bitmap();
-    all = order.everywhere();
   }
 
   /**
-   * Reads what a layer lacks when all of {@code current} has been started. From here to {@link #take} of that layer its
-   * residents must not change.
+   * Reads what a layer lacks of the bundles named when all of {@code current} has been started. From here to {@link #take} of that
+   * layer its residents must not change.
    */
-  void after(BundleFetch current, int layer) {
-    if (plan(layer)) {
+  void after(BundleFetch current, int layer, long[] named) {
+    if (plan(layer, named)) {
       current.follow(fetch);
     }
   }
 
   /** Reads what the first layer of a token lacks. */
-  void first() {
-    if (plan(0)) {
+  void first(long[] named) {
+    if (plan(0, named)) {
       fetch.start();
     }
   }
 
-  private boolean plan(int layer) {
-    cache.absent(layer, all, absent);
+  private boolean plan(int layer, long[] named) {
+    cache.absent(layer, named, absent);
     if (DiskOrder.count(absent) > mostBundles) {
       return false;
     }

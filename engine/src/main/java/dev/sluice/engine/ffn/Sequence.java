@@ -2,6 +2,7 @@ package dev.sluice.engine.ffn;
 
 import dev.sluice.engine.model.KvCache;
 import dev.sluice.storage.store.ModelSpec;
+import java.util.List;
 
 /**
  * Positions of one text that go through the model together: a prompt, or one window of an evaluation text. Mutable while a
@@ -12,6 +13,7 @@ public final class Sequence {
   final int firstPosition;
   final float[] hidden;
   final float[] queries;
+  private float[] ffnInputs = {}; // of the layer before; kept only for a predictor that looks at them
   private final KvCache cache; // null: each layer's keys and values are forgotten with the layer
   private KvCache.Layer scratchLayer;
 
@@ -37,6 +39,33 @@ public final class Sequence {
   /** Hidden states, tokens × hidden. */
   public float[] hidden() {
     return hidden;
+  }
+
+  /**
+   * What a sweep goes on from at the next layer: hidden states and, if kept, the FFN inputs of the layer before; each
+   * tokens × hidden, the sequence's own arrays.
+   */
+  public List<float[]> states() {
+    return ffnInputs.length == 0 ? List.of(hidden) : List.of(hidden, ffnInputs);
+  }
+
+  /** Keeps each layer's FFN inputs for the next, from now on. */
+  public void keepFfnInputs() {
+    if (ffnInputs.length == 0) {
+      ffnInputs = new float[hidden.length];
+    }
+  }
+
+  /** FFN inputs of the layer before, tokens × hidden; only if they are kept. */
+  float[] ffnInputs() {
+    return ffnInputs;
+  }
+
+  /** Some positions' FFN inputs of a layer; forgotten unless they are kept. */
+  void keepFfnInputs(float[] normed, int at, int count) {
+    if (ffnInputs.length > 0) {
+      System.arraycopy(normed, 0, ffnInputs, at, count);
+    }
   }
 
   public int[] tokens() {

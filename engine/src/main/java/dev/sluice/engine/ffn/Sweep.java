@@ -86,7 +86,7 @@ public final class Sweep {
   }
 
   /**
-   * Runs layers {@code firstLayer} and on; a sweep that is taken up again brings its hidden states in the sequences,
+   * Runs layers {@code firstLayer} and on; a sweep that is taken up again brings its {@link Sequence#states} in the sequences,
    * otherwise (first layer 0) they are set from the embedding.
    */
   public void run(
@@ -99,6 +99,9 @@ public final class Sweep {
         tasks.add(
             new Task(s, sequence, from, Math.min(blockPositions, sequence.tokens.length - from)));
       }
+    }
+    if (predictor.input() == PredictorInput.PREVIOUS_FFN) {
+      sequences.forEach(Sequence::keepFfnInputs);
     }
     if (firstLayer == 0) {
       forEach(tasks, this::embed);
@@ -189,8 +192,13 @@ public final class Sweep {
     BlockFfn ffn = buffers.ffn;
     ffn.activate(weights, normed, 0, count);
     byte[] verdicts = buffers.verdicts(spec.feedForward() * count);
-    float[] seen = predictor.input() == PredictorInput.BLOCK ? blockNormed : normed;
-    predictor.predict(layer, seen, 0, count, verdicts, buffers.predictor);
+    switch (predictor.input().at(layer)) {
+      case FFN -> predictor.predict(layer, normed, 0, count, verdicts, buffers.predictor);
+      case BLOCK -> predictor.predict(layer, blockNormed, 0, count, verdicts, buffers.predictor);
+      case PREVIOUS_FFN -> predictor.predict(layer, sequence.ffnInputs(), at, count, verdicts,
+          buffers.predictor);
+    }
+    sequence.keepFfnInputs(normed, at, count * spec.hidden());
     judge(layer, ffn, ruleNorms, activity, verdicts);
     observer.observe(
         new LayerObserver.Block(

@@ -10,6 +10,7 @@ import dev.sluice.engine.sequence.SequencePredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.BundleCache;
 import dev.sluice.storage.posix.AnonymousMemory;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.PageChecksums;
@@ -64,6 +65,9 @@ public record MemoryNeeds(
     long keyValues = KvCache.bytes(spec, shape.context(), shape.keyValues());
     long promptHeap = Sweep.heapBytes(spec, shape.context(), shape.promptTokens(),
         Engine.PROMPT_BLOCK_POSITIONS, shape.threads());
+    if (predictor.input() == PredictorInput.PREVIOUS_FFN) {
+      promptHeap += (long) Float.BYTES * shape.promptTokens() * spec.hidden();
+    }
     long masks = 0; // part of the predictor's bytes, but in the heap
     if (predictor.sequenceMethod().isPresent()) {
       masks = predictorBytes(store, predictor);

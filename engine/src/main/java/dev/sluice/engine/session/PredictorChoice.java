@@ -36,7 +36,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
 
   private static final Pattern NUMBERED = Pattern
       .compile(
-          "(?:early-)?(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
+          "(?:early-|ahead-)?(quantised|low-rank|trained|trained-relu|cascade)-(\\d{1,4})(?:-(\\d))?(-top)?");
 
   private static final Pattern PERCENT =
       Pattern.compile("(griffin|moefication|dip-ca)-([1-9]\\d{0,2})");
@@ -121,7 +121,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
    * Reads {@code all}, {@code oracle}, {@code gate}, {@code quantised} (4 bits), {@code quantised-BITS}, {@code low-rank-RANK}, {@code
    * trained-RANK}, {@code trained-RANK-top} (which names equally many at each position), {@code trained-relu-RANK} or
    * {@code cascade-RANK-BITS}, {@code certified-BITS} (a bound that always holds) or {@code certified-BITS@DELTA} (one that fails with
-   * that probability); those with thin matrices alone also with {@code early-} before them; {@code tda} and its kin, {@code
+   * that probability); those with thin matrices alone also with {@code early-} or {@code ahead-} before them; {@code tda} and its kin, {@code
    * griffin-PERCENT}, {@code moefication}, {@code moefication-PERCENT} and {@code dip-ca-PERCENT}.
    *
    * @throws BadInputException if it is none of these
@@ -185,7 +185,7 @@ public record PredictorChoice(Kind kind, PredictorInput input, int rank, int bit
         "--predictor " + text,
         "there is no such predictor",
         "use all, oracle, gate, quantised-{1,2,3,4,8}, low-rank-RANK, trained-RANK, trained-RANK-top, "
-            + "trained-relu-RANK or cascade-RANK-BITS (the four before the last also with early- before them), "
+            + "trained-relu-RANK or cascade-RANK-BITS (the four before the last also with early- or ahead- before them), "
             + "certified-{4,5,6,8}, tda, tda-union, tda-mean, griffin-PERCENT, moefication, moefication-PERCENT "
             + "or dip-ca-PERCENT");
   }

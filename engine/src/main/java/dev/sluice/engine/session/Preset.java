@@ -5,6 +5,7 @@ import dev.sluice.storage.cache.CachePolicy;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.cache.WindowCache;
 import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
@@ -170,7 +171,7 @@ public enum Preset {
         StoreKeys.predictors(store).stream().map(PredictorChoice::parse).toList();
     return Stream.of(PredictorChoice.Kind.TRAINED, PredictorChoice.Kind.LOW_RANK)
         .flatMap(kind -> all.stream()
-            .filter(choice -> choice.kind() == kind && !choice.toString().startsWith("early-"))
+            .filter(choice -> choice.kind() == kind && choice.input() == PredictorInput.FFN)
             .sorted((a, b) -> Integer.compare(a.rank(), b.rank())))
         .findFirst();
   }

@@ -2,12 +2,12 @@ package dev.sluice.engine.session;
 
 import dev.sluice.storage.plan.DeviceModel;
 import dev.sluice.storage.plan.ReadPlanner;
-import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import java.util.Comparator;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * What a single token is expected to take with a predictor under a RAM ceiling, known before anything large is loaded.
@@ -17,11 +17,12 @@ import java.util.Optional;
  * @param reads with that many slots; empty like it
  * @param denseBytes resident weights that each token passes over
  * @param beforeFfnBytes of them, those of attention
+ * @param layers of the model
  * @param bundleBytes of one bundle
  */
 public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
     Optional<MemoryPlan> plan, Optional<ReadForecast> reads, long denseBytes, long beforeFfnBytes,
-    int bundleBytes) {
+    int layers, int bundleBytes) {
 
   /**
    * Speeds of a machine.
@@ -45,7 +46,8 @@ public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
     long dense = needs.denseBytes() + needs.scaleBytes() + needs.predictorBytes();
     return new TokenForecast(predictor, needs, plan,
         plan.map(split -> ReadForecast.of(store, predictor, split.slots(), limits)),
-        dense, Math.max(0, needs.denseBytes() - head), store.spec().bundleBytes());
+        dense, Math.max(0, needs.denseBytes() - head), store.spec().layers(),
+        store.spec().bundleBytes());
   }
 
   /**
@@ -75,12 +77,21 @@ public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
     return millis(denseBytes + reads.orElseThrow().namedBundles() * bundleBytes, speeds);
   }
 
-  /** All together: reads hide behind resident bundles, and those that a predictor asks for early behind attention too. */
+  /**
+   * All together: reads hide behind resident bundles, those that a predictor asks for early behind attention too, and those asked
+   * for an FFN ahead behind all other work of the layers.
+   */
   public double millis(Speeds speeds) {
     ReadForecast all = reads.orElseThrow();
     double resident = Math.max(0, all.namedBundles() - all.reads().misses()) * bundleBytes;
-    double meanwhile =
-        resident + (predictor.input() == PredictorInput.BLOCK ? beforeFfnBytes : 0);
+    double layerWork = beforeFfnBytes + all.namedBundles() * bundleBytes;
+    double meanwhile = IntStream.range(0, layers)
+        .mapToDouble(layer -> switch (predictor.input().at(layer)) {
+          case FFN -> resident;
+          case BLOCK -> resident + beforeFfnBytes;
+          case PREVIOUS_FFN -> layerWork;
+        })
+        .sum() / layers;
     return workMillis(speeds) + Math.max(0, ioMillis(speeds) - millis(meanwhile, speeds));
   }
 

@@ -8,6 +8,7 @@ import dev.sluice.engine.ffn.Sweep;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.Model;
 import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
 import dev.sluice.storage.tensor.Floats;
@@ -148,13 +149,15 @@ public final class Tracer {
     for (int w = 0; w < windows; w++) {
       int[] window = new int[request.windowTokens];
       System.arraycopy(request.tokens, w * request.windowTokens, window, 0, request.windowTokens);
-      sequences.add(sweep.window(window));
+      Sequence sequence = sweep.window(window);
+      if (request.predictor.input() == PredictorInput.PREVIOUS_FFN) {
+        sequence.keepFfnInputs();
+      }
+      sequences.add(sequence);
     }
     if (state.length > 0) {
       var floats = ByteBuffer.wrap(state).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
-      for (Sequence sequence : sequences) {
-        floats.get(sequence.hidden());
-      }
+      sequences.forEach(sequence -> sequence.states().forEach(floats::get));
     }
     return sequences;
   }
@@ -184,17 +187,19 @@ public final class Tracer {
     return new OnePercentTargets(targets);
   }
 
-  /** Hidden states of all sequences, the state from which the next layer can go on. */
+  /** The states of all sequences, from which the next layer can go on. */
   static byte[] state(List<Sequence> sequences) {
+    List<float[]> states =
+        sequences.stream().flatMap(sequence -> sequence.states().stream()).toList();
     int size = 0;
-    for (Sequence sequence : sequences) {
-      size = Math.addExact(size, sequence.hidden().length);
+    for (float[] one : states) {
+      size = Math.addExact(size, one.length);
     }
     float[] all = new float[size];
     int at = 0;
-    for (Sequence sequence : sequences) {
-      System.arraycopy(sequence.hidden(), 0, all, at, sequence.hidden().length);
-      at += sequence.hidden().length;
+    for (float[] one : states) {
+      System.arraycopy(one, 0, all, at, one.length);
+      at += one.length;
     }
     return Floats.toBytes(all);
   }

@@ -12,12 +12,15 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.ledger.Quantity;
 import dev.sluice.engine.ledger.Summary;
 import dev.sluice.engine.model.ActivationPrecision;
+import dev.sluice.engine.predict.ActivePredictor;
+import dev.sluice.engine.predict.PredictorScratch;
 import dev.sluice.storage.FaultException;
 import dev.sluice.storage.block.BlockReader;
 import dev.sluice.storage.block.FaultyBlockReader;
 import dev.sluice.storage.block.FaultyBlockReader.Fault;
 import dev.sluice.storage.cache.Window;
 import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.Checking;
 import dev.sluice.storage.store.Container;
@@ -81,6 +84,30 @@ class FailingDiskTest {
     workers.close();
   }
 
+  /** Another's names by what the FFN before gets: others than are right, but reads are asked for a layer ahead. */
+  private record Ahead(ActivePredictor other) implements ActivePredictor {
+    @Override
+    public String name() {
+      return "ahead-" + other.name();
+    }
+
+    @Override
+    public PredictorInput input() {
+      return PredictorInput.PREVIOUS_FFN;
+    }
+
+    @Override
+    public long residentBytes() {
+      return other.residentBytes();
+    }
+
+    @Override
+    public void predict(int layer, float[] normed, int offset, int count, byte[] predicted,
+        PredictorScratch scratch) {
+      other.predict(layer, normed, offset, count, predicted, scratch);
+    }
+  }
+
   /** What one run came to. */
   private record Run(List<float[]> logits, long repeats, List<FaultyBlockReader> readers) {
     long injected() {
@@ -112,7 +139,8 @@ class FailingDiskTest {
               store.spec().form() == FfnForm.GATED ? PredictorChoice.ALL : choice,
               ActivationPrecision.FLOAT32, Checking.EVERY_PAGE);
           Session session =
-              new Session(engine, 32, residency, LIMITS, engine.tokenPredictor())) {
+              new Session(engine, 32, residency, LIMITS, seed % 2 == 0 ? engine.tokenPredictor()
+                  : new Ahead(engine.tokenPredictor()))) {
         List<float[]> logits = new ArrayList<>();
         logits.add(session.prompt(new int[] {3, 1, 4, 1, 5}, null).clone());
         int token = likeliest(logits.getLast());

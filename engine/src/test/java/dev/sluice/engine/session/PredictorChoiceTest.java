@@ -26,7 +26,9 @@ class PredictorChoiceTest {
   @ParameterizedTest
   @ValueSource(strings = {"certified-3", "certified-4@0", "certified-4@1", "certified-4@2e3",
     "certified-4@1e-999",
-    "certified-4@", "certified-4@.", "certified-4@1.2.3", "quantised-4@1e-9", "early-certified-4"})
+    "certified-4@", "certified-4@.", "certified-4@1.2.3", "quantised-4@1e-9", "early-certified-4",
+    "ahead-certified-4",
+    "ahead-quantised-4", "early-ahead-low-rank-8"})
   void whatIsNoneIsRefused(String name) {
     assertThrows(BadInputException.class, () -> PredictorChoice.parse(name));
   }

@@ -104,13 +104,22 @@ public final class ReadPlanner {
    * @throws IllegalArgumentException if the target cannot hold even one range
    */
   public boolean fill(ReadBatch batch) {
+    return fill(batch, Integer.MAX_VALUE);
+  }
+
+  /**
+   * The same with no more than so many requests.
+   *
+   * @param mostRequests at least 1
+   */
+  public boolean fill(ReadBatch batch, int mostRequests) {
     batch.clear();
     if (planned == size) {
       return false;
     }
     long room = batch.target().byteSize();
     long at = 0;
-    while (planned < size) {
+    while (planned < size && batch.size() < mostRequests) {
       long from = down(offsets[planned]);
       int first = planned;
       planned = unitEnd(first);

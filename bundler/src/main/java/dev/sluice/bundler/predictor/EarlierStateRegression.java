@@ -3,19 +3,19 @@ package dev.sluice.bundler.predictor;
 import java.util.Arrays;
 
 /**
- * Foretells linear functions of the FFN's input from the block's input. Each channel of the block's input first stands for the
- * same channel of the FFN's, as the residual connection has it; what is left is found by ridge regression, solved by conjugate
+ * Foretells linear functions of the FFN's input from an earlier hidden state: the block's input, or the input of the FFN before.
+ * Each channel of that first stands for the same channel of the FFN's input, as the residual connection has it; what is left is found by ridge regression, solved by conjugate
  * gradients, all functions at once. The ridge is the one that does best on held-out positions.
  */
-final class BlockRegression {
+final class EarlierStateRegression {
   private static final float[] RIDGES = {1e-3f, 1e-2f, 1e-1f, 1f}; // of the inputs' variance
   private static final int STEPS = 24;
 
-  private BlockRegression() {}
+  private EarlierStateRegression() {}
 
   /**
    * @param functions of the standardised FFN input, hidden × count
-   * @return functions of the standardised block input, hidden × count
+   * @return functions of the standardised earlier state, hidden × count
    */
   static float[] of(LayerSamples samples, float[] functions, int count) {
     int hidden = samples.hidden();
@@ -49,16 +49,16 @@ final class BlockRegression {
     return best;
   }
 
-  /** Functions in which each channel of the FFN's input is replaced by the same channel of the block's, by its correlation. */
+  /** Functions in which each channel of the FFN's input is replaced by the same channel of the earlier state, by its correlation. */
   private static float[] throughResidual(LayerSamples samples, float[] functions, int count) {
     int hidden = samples.hidden();
-    float[] block = samples.inputs().values();
+    float[] earlier = samples.inputs().values();
     float[] own = samples.ffnInputs().values();
     float[] result = functions.clone();
     for (int j = 0; j < hidden; j++) {
       double product = 0;
       for (int t = 0; t < samples.fitted(); t++) {
-        product += block[t * hidden + j] * own[t * hidden + j];
+        product += earlier[t * hidden + j] * own[t * hidden + j];
       }
       float correlation = (float) (product / samples.fitted());
       for (int c = 0; c < count; c++) {
