@@ -92,7 +92,7 @@ final class BundleCommand implements Callable<Integer> {
           + "trained-RANK (the same shape, trained), trained-relu-RANK, cascade-RANK-BITS (a low-bit copy looks again "
           + "at what a low rank names), certified-BITS (4, 5, 6 or 8; for --exact, ReLU and ReLU² only); early- before the three middle ones: they look at the block's input, so that what "
           + "they name is read while attention is computed; ahead- before them: from the third layer on they look at the input of the "
-          + "FFN before, so that reads never pause; moefication (balanced experts and a router). Ranks are means over layers.")
+          + "FFN before, so that reads go on through that FFN and attention; moefication (balanced experts and a router). Ranks are means over layers.")
   private List<String> predictors = List.of();
 
   @Option(

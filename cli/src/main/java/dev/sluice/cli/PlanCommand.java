@@ -208,8 +208,8 @@ final class PlanCommand implements Callable<Integer> {
     }
     out.printf("active and named: %% of the FFN's neurons (%s)%n",
         lines.getFirst().reads().orElseThrow().source());
-    out.println(
-        "token: work, and of I/O what does not pass behind resident bundles, or behind attention where asked early");
+    out.println("token: work, and of I/O what does not pass behind resident bundles");
+    out.println("(early: behind attention too; ahead: behind all but the head; all: behind all)");
   }
 
   private static void split(PrintWriter out, String what, long bytes) {

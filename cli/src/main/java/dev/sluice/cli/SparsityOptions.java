@@ -6,12 +6,14 @@ import dev.sluice.engine.session.RunShape;
 import dev.sluice.engine.session.SparsityChoice;
 import dev.sluice.engine.session.TokenForecast;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.predictor.ErrorBound;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.util.Comparator;
+import java.util.List;
 import java.util.OptionalDouble;
 import picocli.CommandLine.Option;
 
@@ -135,7 +137,10 @@ final class SparsityOptions {
     if (store.blobKeys().contains(StoreKeys.quantised(4))) {
       return PredictorChoice.quantised(4);
     }
-    return StoreKeys.predictors(store).stream().findFirst().map(PredictorChoice::parse)
+    List<PredictorChoice> fitted =
+        StoreKeys.predictors(store).stream().map(PredictorChoice::parse).toList();
+    return fitted.stream().filter(choice -> choice.input() == PredictorInput.FFN).findFirst()
+        .or(() -> fitted.stream().findFirst())
         .orElse(PredictorChoice.ALL);
   }
 

@@ -84,15 +84,15 @@ class TraceRecordingTest {
   }
 
   /** Another predictor, until the call of a given number, which throws. */
-  private record Fuse(ActivePredictor all, AtomicInteger calls) implements ActivePredictor {
+  private record Fuse(ActivePredictor other, AtomicInteger calls) implements ActivePredictor {
     @Override
     public String name() {
-      return all.name();
+      return other.name();
     }
 
     @Override
     public PredictorInput input() {
-      return all.input();
+      return other.input();
     }
 
     @Override
@@ -107,7 +107,7 @@ class TraceRecordingTest {
       if (calls.decrementAndGet() == 0) {
         throw new Killed();
       }
-      all.predict(layer, normed, offset, count, predicted, scratch);
+      other.predict(layer, normed, offset, count, predicted, scratch);
     }
   }
 
@@ -196,7 +196,7 @@ class TraceRecordingTest {
 
   /** What a predictor looks at of the layer before is not lost with the run. */
   @Test
-  void soDoesOneWhosePredictorLooksBack() {
+  void aKilledRunWhosePredictorLooksBackEndsTheSame() {
     try (Store store = Store.open(Checkpoints.imported("arcee-relu2"))) {
       ModelSpec spec = store.spec();
       assertTrue(spec.layers() > 2, "the first two layers do not look back");

@@ -85,7 +85,7 @@ final class Twin {
     return TWINS.computeIfAbsent(name, Twin::new);
   }
 
-  /** Writes a bundled store in some order, with a 4-bit predictor. */
+  /** Writes a bundled store in some order, with a 4-bit copy and two predictors that look at earlier states. */
   void bundle(Path target, String order) {
     bundle(target, order,
         List.of(PredictorRecipe.parse("quantised-4"), PredictorRecipe.parse(EARLY),

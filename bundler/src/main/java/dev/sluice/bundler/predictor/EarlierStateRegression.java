@@ -3,9 +3,9 @@ package dev.sluice.bundler.predictor;
 import java.util.Arrays;
 
 /**
- * Foretells linear functions of the FFN's input from an earlier hidden state: the block's input, or the input of the FFN before.
- * Each channel of that first stands for the same channel of the FFN's input, as the residual connection has it; what is left is found by ridge regression, solved by conjugate
- * gradients, all functions at once. The ridge is the one that does best on held-out positions.
+ * Foretells linear functions of the FFN's input from an earlier normed state: the block's input, or the input of the FFN before.
+ * At first each channel of the earlier state stands for the same channel of the FFN's input, as the residual connection has it;
+ * what is left is found by ridge regression, solved by conjugate gradients, all functions at once. The ridge is the one that does best on held-out positions.
  */
 final class EarlierStateRegression {
   private static final float[] RIDGES = {1e-3f, 1e-2f, 1e-1f, 1f}; // of the inputs' variance

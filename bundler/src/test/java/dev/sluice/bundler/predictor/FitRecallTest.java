@@ -318,10 +318,10 @@ class FitRecallTest {
   @ValueSource(
       strings = {"low-rank-8", "trained-8", "cascade-8-2", "early-low-rank-8", "ahead-low-rank-8"})
   void theSameSeedGivesTheSameBytes(String name) {
-    ModelSpec spec = spec(FfnForm.GATED, Activation.SILU, 1);
+    ModelSpec spec = spec(FfnForm.GATED, Activation.SILU, 3);
     QuantisedFit.LayerData data = data(new Random(3), true);
-    SortedMap<String, byte[]> once = fit(name, spec, 0.95, List.of(data));
-    SortedMap<String, byte[]> again = fit(name, spec, 0.95, List.of(data));
+    SortedMap<String, byte[]> once = fit(name, spec, 0.95, List.of(data, data, data));
+    SortedMap<String, byte[]> again = fit(name, spec, 0.95, List.of(data, data, data));
     assertEquals(once.keySet(), again.keySet());
     once.forEach((key, bytes) -> assertArrayEquals(bytes, again.get(key), key));
   }

@@ -30,7 +30,7 @@ import java.util.function.Supplier;
  * predictor looks at what is resident, and with it the active set depends on the cache: {@link CacheAwarePredictor}.)
  *
  * <p>A predictor that looks at the block's input is asked before the layer's attention ({@link #begin}), and what it names and
- * is not resident is read while attention is computed. Any other is asked when attention is done.
+ * is not resident is read while attention is computed. One that looks at the FFN's own input is asked when attention is done.
  *
  * <p>A predictor that looks at the FFN before is asked for the next layer when this one begins, and one that names every neuron
  * leaves nothing to foresee: with both, reads of the next layer follow those of this one at once.
@@ -41,6 +41,8 @@ import java.util.function.Supplier;
 public final class FfnStream implements AutoCloseable {
   /** Memory in which reads land before their bundles are moved home. */
   public static final int STAGING_BYTES = 16 << 20;
+
+  private static final int NONE = -1;
 
   // Memory is given to the homes in such slices: whole huge pages.
   private static final long POPULATED_BYTES = 8 << 20;
@@ -68,7 +70,7 @@ public final class FfnStream implements AutoCloseable {
   private final long[] everywhere;
   private long[] named; // bitmaps in disk order
   private long[] namedNext; // of the layer after; takes turns with named where they are not always all
-  private boolean foreseen; // the layer to come is named
+  private int foreseenLayer = NONE; // which namedNext is about, where a predictor foresees
   private final long[] wanted;
   private final long[] hits;
   private final long[] misses;
@@ -191,7 +193,7 @@ public final class FfnStream implements AutoCloseable {
     if (hasPinned) {
       return;
     }
-    requireWhole();
+    requireWhole(0);
     whole = false;
     int[] all = hotBundles.get();
     int[] hot = Arrays.copyOf(all, Math.min(pinned, all.length));
@@ -269,19 +271,23 @@ public final class FfnStream implements AutoCloseable {
   private static final BundleFetch.Landing PINNED = (_, _) -> {};
 
   /**
-   * Names what a layer needs and begins to read what is missing, if the predictor looks at the block's input; does nothing
-   * otherwise. To be followed by {@link #apply} of that layer.
+   * Names what a layer needs and begins to read what is missing, if the predictor looks at this layer's block input or has named
+   * more than could be read ahead; does nothing otherwise. To be followed by {@link #apply} of that layer.
    *
    * @param x the hidden state before the layer's attention; may change when this returns
    * @throws FaultException if a read failed before
    */
   public void begin(int layer, float[] x) {
-    requireWhole();
-    if (predictor.input().at(layer) != PredictorInput.BLOCK) {
+    requireWhole(layer);
+    boolean looks = predictor.input().at(layer) == PredictorInput.BLOCK;
+    boolean waits = foreseenLayer == layer && !readAhead.isAbout(layer);
+    if (!looks && !waits) {
       return;
     }
     whole = false;
-    model.normFfn(layer, x, 0, 1, blockNormed, 0);
+    if (looks) {
+      model.normFfn(layer, x, 0, 1, blockNormed, 0);
+    }
     name(layer, blockNormed);
     begun = true;
     workers.beside(asking);
@@ -308,7 +314,7 @@ public final class FfnStream implements AutoCloseable {
       ledger.oneDidOtherwise(layer, Quantity.ATTENTION_NANOS, askedFromNanos, askedToNanos,
           attendedToNanos);
     } else {
-      requireWhole();
+      requireWhole(layer);
       whole = false;
       name(layer, normed);
     }
@@ -326,8 +332,8 @@ public final class FfnStream implements AutoCloseable {
 
   /** Asks the predictor, unless it has been, and looks up the first part of what it names. */
   private void name(int layer, float[] seen) {
-    if (foreseen) {
-      foreseen = false;
+    if (foreseenLayer == layer) {
+      foreseenLayer = NONE;
       long[] before = named;
       named = namedNext;
       namedNext = before;
@@ -343,12 +349,15 @@ public final class FfnStream implements AutoCloseable {
     if (layer < spec.layers()
         && predictor.input().at(layer) == PredictorInput.PREVIOUS_FFN) {
       predict(layer, previous, namedNext);
-      foreseen = true;
+      foreseenLayer = layer;
     }
   }
 
-  private void requireWhole() {
-    if (!whole) {
+  /** Nothing has failed, and what has been named and asked for ahead is of this layer: the token before came to its end. */
+  private void requireWhole(int layer) {
+    boolean follows = (foreseenLayer == NONE || foreseenLayer == layer)
+        && (readAhead == null || readAhead.isAbout(layer) || readAhead.isIdle());
+    if (!whole || !follows) {
       throw new FaultException(
           layout.file(), "an earlier read of it failed, so what is cached is not whole",
           "start again");
@@ -413,8 +422,9 @@ public final class FfnStream implements AutoCloseable {
       pass.add(order.neuronAt(layer, demand.position(m)), demand.home(m));
     }
     // What the next layer lacks is known when the last part of this one has its slots.
-    boolean readsOn = (foreseen || predictor.namesAll()) && layer + 1 < spec.layers()
-        && next == spec.feedForward();
+    boolean readsOn =
+        (foreseenLayer == layer + 1 || predictor.namesAll()) && layer + 1 < spec.layers()
+            && next == spec.feedForward();
     round.begin(resident, demand, readsOn ? readAhead : null, namedNext);
     round.run();
     ledger.add(layer, Quantity.BYTES_USED_OF_READ,

@@ -25,7 +25,7 @@ final class Lane implements AutoCloseable {
     reader.prepare(staging);
   }
 
-  /** Takes as many of the planner's ranges as fit into so many requests, of which there is at least one left. */
+  /** Takes as many of the planner's ranges, of which one at least is left, as fit into so many requests. */
   void fill(ReadPlanner planner, int mostRequests) {
     firstRange = planner.planned();
     planner.fill(batch, mostRequests);

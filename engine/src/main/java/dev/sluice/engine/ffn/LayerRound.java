@@ -33,7 +33,7 @@ final class LayerRound implements IntConsumer {
    * demand}, of which some or all may have been started.
    *
    * @param after reads the next layer ahead when this one's reads have been started; null if it does not
-   * @param namedNext bitmap in disk order of what that layer needs
+   * @param namedNext bitmap in disk order of what that layer needs; not looked at if {@code after} is null
    */
   void begin(int resident, BundleFetch demand, ReadAhead after, long[] namedNext) {
     this.demand = demand;

@@ -29,8 +29,8 @@ final class ReadAhead {
   }
 
   /**
-   * Reads what a layer lacks of the bundles named when all of {@code current} has been started. From here to {@link #take} of that
-   * layer its residents must not change.
+   * When all of {@code current} has been started, reads what a layer lacks of the bundles named; nothing if that is more than can
+   * be read ahead. From here to {@link #take} of that layer its residents must not change.
    */
   void after(BundleFetch current, int layer, long[] named) {
     if (plan(layer, named)) {
@@ -53,6 +53,11 @@ final class ReadAhead {
     fetch.plan(layer, absent);
     this.layer = layer;
     return true;
+  }
+
+  /** Whether nothing is under way. */
+  boolean isIdle() {
+    return layer == NONE;
   }
 
   /** Whether reads of a layer are under way. */

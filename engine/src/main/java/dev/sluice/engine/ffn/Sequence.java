@@ -61,10 +61,10 @@ public final class Sequence {
     return ffnInputs;
   }
 
-  /** Some positions' FFN inputs of a layer; forgotten unless they are kept. */
-  void keepFfnInputs(float[] normed, int at, int count) {
+  /** Some positions' FFN inputs of a layer, so many elements from element {@code at}; forgotten unless they are kept. */
+  void rememberFfnInputs(float[] normed, int at, int elements) {
     if (ffnInputs.length > 0) {
-      System.arraycopy(normed, 0, ffnInputs, at, count);
+      System.arraycopy(normed, 0, ffnInputs, at, elements);
     }
   }
 

@@ -53,16 +53,18 @@ public final class Sweep {
   }
 
   /**
-   * Heap that a sweep takes at most beside keys and values: hidden states and queries of all positions, and each thread's
-   * buffers. Bytes.
+   * Heap that a sweep takes at most beside keys and values: hidden states and queries of all positions, what the predictor looks
+   * back at, and each thread's buffers. Bytes.
    *
+   * @param seen what the predictor looks at
    * @param context positions that attention may look back on
    * @param tokens positions taken together
    */
-  public static long heapBytes(ModelSpec spec, int context, int tokens, int blockPositions,
-      int threads) {
+  public static long heapBytes(ModelSpec spec, PredictorInput seen, int context, int tokens,
+      int blockPositions, int threads) {
     long querySize = (long) spec.heads() * spec.headSize();
-    long positions = (long) tokens * (spec.hidden() + querySize);
+    long states = seen == PredictorInput.PREVIOUS_FFN ? 2 : 1;
+    long positions = (long) tokens * (states * spec.hidden() + querySize);
     int block = Math.min(Math.max(tokens, 1), blockPositions);
     long perThread =
         BlockFfn.heapElements(spec, block)
@@ -101,6 +103,9 @@ public final class Sweep {
       }
     }
     if (predictor.input() == PredictorInput.PREVIOUS_FFN) {
+      if (firstLayer > 0 && sequences.stream().anyMatch(each -> each.states().size() == 1)) {
+        throw new IllegalArgumentException("FFN inputs of layer " + (firstLayer - 1) + " are lost");
+      }
       sequences.forEach(Sequence::keepFfnInputs);
     }
     if (firstLayer == 0) {
@@ -198,7 +203,7 @@ public final class Sweep {
       case PREVIOUS_FFN -> predictor.predict(layer, sequence.ffnInputs(), at, count, verdicts,
           buffers.predictor);
     }
-    sequence.keepFfnInputs(normed, at, count * spec.hidden());
+    sequence.rememberFfnInputs(normed, at, count * spec.hidden());
     judge(layer, ffn, ruleNorms, activity, verdicts);
     observer.observe(
         new LayerObserver.Block(

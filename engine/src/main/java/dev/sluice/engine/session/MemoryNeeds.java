@@ -10,7 +10,6 @@ import dev.sluice.engine.sequence.SequencePredictor;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.cache.BundleCache;
 import dev.sluice.storage.posix.AnonymousMemory;
-import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.PageChecksums;
@@ -63,11 +62,9 @@ public record MemoryNeeds(
     // The tensor that is not read leaves a hole, of which huge pages may take both ends.
     dense = AnonymousMemory.residentBytes(dense + scales) - scales + (tied ? 0 : 4L << 20);
     long keyValues = KvCache.bytes(spec, shape.context(), shape.keyValues());
-    long promptHeap = Sweep.heapBytes(spec, shape.context(), shape.promptTokens(),
-        Engine.PROMPT_BLOCK_POSITIONS, shape.threads());
-    if (predictor.input() == PredictorInput.PREVIOUS_FFN) {
-      promptHeap += (long) Float.BYTES * shape.promptTokens() * spec.hidden();
-    }
+    long promptHeap =
+        Sweep.heapBytes(spec, predictor.input(), shape.context(), shape.promptTokens(),
+            Engine.PROMPT_BLOCK_POSITIONS, shape.threads());
     long masks = 0; // part of the predictor's bytes, but in the heap
     if (predictor.sequenceMethod().isPresent()) {
       masks = predictorBytes(store, predictor);

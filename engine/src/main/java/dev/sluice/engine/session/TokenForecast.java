@@ -17,11 +17,13 @@ import java.util.stream.IntStream;
  * @param reads with that many slots; empty like it
  * @param denseBytes resident weights that each token passes over
  * @param beforeFfnBytes of them, those of attention
+ * @param headBytes of them, those of the head
  * @param layers of the model
  * @param bundleBytes of one bundle
  */
 public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
     Optional<MemoryPlan> plan, Optional<ReadForecast> reads, long denseBytes, long beforeFfnBytes,
+    long headBytes,
     int layers, int bundleBytes) {
 
   /**
@@ -46,7 +48,7 @@ public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
     long dense = needs.denseBytes() + needs.scaleBytes() + needs.predictorBytes();
     return new TokenForecast(predictor, needs, plan,
         plan.map(split -> ReadForecast.of(store, predictor, split.slots(), limits)),
-        dense, Math.max(0, needs.denseBytes() - head), store.spec().layers(),
+        dense, Math.max(0, needs.denseBytes() - head), head, store.spec().layers(),
         store.spec().bundleBytes());
   }
 
@@ -78,20 +80,21 @@ public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
   }
 
   /**
-   * All together: reads hide behind resident bundles, those that a predictor asks for early behind attention too, and those asked
-   * for an FFN ahead behind all other work of the layers.
+   * All together: reads hide behind resident bundles, those that a predictor asks for early behind attention too, those asked for
+   * an FFN ahead behind all work of the layers, and where all neurons are named behind the head too.
    */
   public double millis(Speeds speeds) {
     ReadForecast all = reads.orElseThrow();
     double resident = Math.max(0, all.namedBundles() - all.reads().misses()) * bundleBytes;
-    double layerWork = beforeFfnBytes + all.namedBundles() * bundleBytes;
-    double meanwhile = IntStream.range(0, layers)
-        .mapToDouble(layer -> switch (predictor.input().at(layer)) {
-          case FFN -> resident;
-          case BLOCK -> resident + beforeFfnBytes;
-          case PREVIOUS_FFN -> layerWork;
-        })
-        .sum() / layers;
+    double work = denseBytes + all.namedBundles() * bundleBytes;
+    double meanwhile =
+        predictor.kind() == PredictorChoice.Kind.ALL ? work : IntStream.range(0, layers)
+            .mapToDouble(layer -> switch (predictor.input().at(layer)) {
+              case FFN -> resident;
+              case BLOCK -> resident + beforeFfnBytes;
+              case PREVIOUS_FFN -> work - headBytes;
+            })
+            .sum() / layers;
     return workMillis(speeds) + Math.max(0, ioMillis(speeds) - millis(meanwhile, speeds));
   }
 

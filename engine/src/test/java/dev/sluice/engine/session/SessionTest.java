@@ -168,7 +168,7 @@ class SessionTest {
   void thresholdsComeFromTheStore() {
     Activity activity = SparsityChoice.resolve(store, ActiveRule.OUTPUT, OptionalDouble.empty());
     assertEquals(0.125, activity.cett(), "the searched target");
-    assertArrayEquals(new float[] {1, 1, 1}, activity.thresholds());
+    assertArrayEquals(new float[] {1, 1, 1, 1}, activity.thresholds());
     assertEquals(OptionalDouble.empty(),
         SparsityChoice.findOnePercentTarget(store, ActiveRule.GATE));
     assertThrows(

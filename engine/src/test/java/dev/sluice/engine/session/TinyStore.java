@@ -36,7 +36,7 @@ import java.util.TreeMap;
  */
 public final class TinyStore {
   /** Layers of the model. */
-  public static final int LAYERS = 3;
+  public static final int LAYERS = 4;
 
   /** Width of the residual stream. */
   public static final int HIDDEN = 64;

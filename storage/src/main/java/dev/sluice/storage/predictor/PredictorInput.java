@@ -15,8 +15,8 @@ public enum PredictorInput {
    */
   PREVIOUS_FFN("ahead-");
 
-  // Layer 0 has no FFN before it. What the first FFN and the attention behind it add is most of the second layer's input: on
-  // the twins it took three quarters more names to foresee than BLOCK (docs/predictors.md).
+  // Layer 0 has no FFN before it. What the first FFN and the attention behind it add is most of layer 1's input: in the ReLU²
+  // twin it took three quarters more names to foresee than BLOCK (docs/predictors.md). Stores with such predictors rely on it.
   private static final int FIRST_LAYER_AHEAD = 2;
 
   private final String prefix;
