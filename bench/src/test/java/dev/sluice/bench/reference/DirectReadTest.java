@@ -96,7 +96,8 @@ class DirectReadTest {
   @ParameterizedTest
   @CsvSource({
     "quantised-4,BUNDLED,16384,1500,200", "quantised-4,SPLIT,16384,1500,200",
-    "oracle,BUNDLED,-1,700,0", "oracle,SPLIT,-1,0,0", "all,BUNDLED,0,4000,100", "ahead-low-rank-16,BUNDLED,16384,1500,200",
+    "oracle,BUNDLED,-1,700,0", "oracle,SPLIT,-1,0,0", "all,BUNDLED,0,4000,100",
+    "ahead-low-rank-16,BUNDLED,16384,1500,200",
     "ahead-low-rank-16,SPLIT,0,300,0"
   })
   void figuresOfEveryTokenAndLayerAddUp(

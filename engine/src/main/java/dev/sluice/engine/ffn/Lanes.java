@@ -16,11 +16,14 @@ import java.util.function.Supplier;
  * verified and computed. Thread-safe; owns its readers.
  */
 final class Lanes implements AutoCloseable {
-  /** So many batches at once. Two would do, were not threads late now and then. */
+  /** So many batches at once. */
   static final int COUNT = 4;
 
-  /** Requests of one batch: what a reader has in flight, so that none waits for others of its batch to be taken. */
-  static final int MOST_REQUESTS = 128;
+  /**
+   * Requests of one batch. With {@link #COUNT} lanes as many as a Linux block device's queue usually takes (nr_requests, 256): asking
+   * for more blocks, and what a reader cannot have in flight at once (io_uring 128) would queue behind the next layer's.
+   */
+  static final int MOST_REQUESTS = 64;
 
   private static final int PAGE = PageChecksums.PAGE_BYTES;
 
