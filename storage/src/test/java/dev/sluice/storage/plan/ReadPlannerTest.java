@@ -77,6 +77,39 @@ class ReadPlannerTest {
     }
   }
 
+  /** Batches of few requests hold the same requests as one that has room for all. */
+  @Test
+  void aLimitOfRequestsCutsThePlanAndLeavesItAsItIs() {
+    Random random = new Random(31);
+    for (int round = 0; round < 100; round++) {
+      List<Range> ranges = randomRanges(random, 1 + random.nextInt(200));
+      Limits limits = new Limits(4096, 4096 * random.nextInt(5), 1 << 16);
+      List<Range> whole = requests(limits, ranges, Integer.MAX_VALUE);
+      for (int most : new int[] {1, 2, 7, whole.size(), whole.size() + 1}) {
+        assertEquals(whole, requests(limits, ranges, most), most + " at a time");
+      }
+    }
+  }
+
+  private static List<Range> requests(Limits limits, List<Range> ranges, int most) {
+    ReadPlanner planner = new ReadPlanner(limits);
+    ranges.forEach(range -> planner.want(range.offset, range.length));
+    List<Range> requests = new ArrayList<>();
+    try (Arena arena = Arena.ofConfined()) {
+      ReadBatch batch = new ReadBatch(arena.allocate(64L << 20, 4096));
+      int batches = 0;
+      while (planner.fill(batch, most)) {
+        assertTrue(batch.size() <= most);
+        for (int i = 0; i < batch.size(); i++) {
+          requests.add(new Range(batch.fileOffsetBytes(i), batch.lengthBytes(i)));
+        }
+        batches++;
+      }
+      assertEquals(Math.ceilDiv(requests.size(), Math.min(most, requests.size())), batches);
+    }
+    return requests;
+  }
+
   private static void checkRequests(
       Limits limits, ReadPlanner planner, ReadBatch batch, int taken, long staging) {
     long at = 0;
