@@ -206,8 +206,12 @@ final class PlanCommand implements Callable<Integer> {
           line.ioMillis(rates.speeds()), line.workMillis(rates.speeds()),
           line.millis(rates.speeds()));
     }
+    List<ReadForecast.Source> sources =
+        lines.stream().flatMap(line -> line.reads().stream()).map(ReadForecast::source).toList();
+    // Of the table's two sources, what `all` reads needs no telling.
     out.printf("active and named: %% of the FFN's neurons (%s)%n",
-        lines.getFirst().reads().orElseThrow().source());
+        sources.contains(ReadForecast.Source.TRACE) ? ReadForecast.Source.TRACE
+            : sources.getFirst());
     out.println("token: work, and of I/O what does not pass behind resident bundles");
     out.println("(early: behind attention too; ahead: behind all but the head; all: behind all)");
   }

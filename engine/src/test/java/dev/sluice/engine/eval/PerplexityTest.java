@@ -24,6 +24,7 @@ import dev.sluice.storage.threshold.ActiveRule;
 import dev.sluice.storage.threshold.CettCurve;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Random;
@@ -147,7 +148,7 @@ class PerplexityTest {
         LayerStream layers = engine.openLayers()) {
       // A curve so flat that perplexity passes the limit within the targets that are searched.
       CettCurve curve = new CettCurve(new float[] {1e-4f, 100}, new float[] {1e-6f, 0.2f}, 100);
-      List<CettCurve> curves = List.of(curve, curve, curve);
+      List<CettCurve> curves = Collections.nCopies(TinyStore.LAYERS, curve);
       Perplexity perplexity = engine.perplexity(layers, WINDOW);
       int[] tokens = ownText(engine);
       OnePercentSearch.Result search =
