@@ -212,8 +212,9 @@ final class PlanCommand implements Callable<Integer> {
     out.printf("active and named: %% of the FFN's neurons (%s)%n",
         sources.contains(ReadForecast.Source.TRACE) ? ReadForecast.Source.TRACE
             : sources.getFirst());
-    out.println("token: work, and of I/O what does not pass behind resident bundles");
-    out.println("(early: behind attention too; ahead: behind all but the head; all: behind all)");
+    out.println(
+        "token: work, and of I/O what does not pass behind resident bundles, or behind attention");
+    out.println("where asked early or ahead");
   }
 
   private static void split(PrintWriter out, String what, long bytes) {

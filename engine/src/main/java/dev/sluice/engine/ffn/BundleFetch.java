@@ -148,7 +148,7 @@ final class BundleFetch {
   private synchronized Lane fillOne() {
     Lane lane = failed || isAllPlanned() ? null : lanes.acquire();
     if (lane != null) {
-      lane.fill(planner, Lanes.MOST_REQUESTS);
+      lane.fill(planner);
       starting++;
       requests += lane.requests();
       bytes += lane.bytes();

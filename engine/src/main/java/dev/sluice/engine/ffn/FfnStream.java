@@ -275,20 +275,21 @@ public final class FfnStream implements AutoCloseable {
    * more than could be read ahead; does nothing otherwise. To be followed by {@link #apply} of that layer.
    *
    * @param x the hidden state before the layer's attention; may change when this returns
-   * @throws FaultException if a read failed before
+   * @throws FaultException if a read failed before, or a token was given up
    */
   public void begin(int layer, float[] x) {
     requireWhole(layer);
-    boolean looks = predictor.input().at(layer) == PredictorInput.BLOCK;
-    boolean waits = foreseenLayer == layer && !readAhead.isAbout(layer);
-    if (!looks && !waits) {
+    if (predictor.input().at(layer) == PredictorInput.BLOCK) {
+      whole = false;
+      model.normFfn(layer, x, 0, 1, blockNormed, 0);
+      predict(layer, blockNormed, named);
+    } else if (foreseenLayer == layer && !readAhead.isAbout(layer)) {
+      whole = false;
+      takeForeseen();
+    } else {
       return;
     }
-    whole = false;
-    if (looks) {
-      model.normFfn(layer, x, 0, 1, blockNormed, 0);
-    }
-    name(layer, blockNormed);
+    lookUpFirst(layer);
     begun = true;
     workers.beside(asking);
   }
@@ -316,7 +317,12 @@ public final class FfnStream implements AutoCloseable {
     } else {
       requireWhole(layer);
       whole = false;
-      name(layer, normed);
+      if (foreseenLayer == layer) {
+        takeForeseen();
+      } else {
+        predict(layer, normed, named);
+      }
+      lookUpFirst(layer);
     }
     foresee(layer + 1, normed);
     pass.begin(layer, normed);
@@ -330,18 +336,17 @@ public final class FfnStream implements AutoCloseable {
     whole = true;
   }
 
-  /** Asks the predictor, unless it has been, and looks up the first part of what it names. */
-  private void name(int layer, float[] seen) {
-    if (foreseenLayer == layer) {
-      foreseenLayer = NONE;
-      long[] before = named;
-      named = namedNext;
-      namedNext = before;
-    } else {
-      predict(layer, seen, named);
-    }
+  /** Looks up the first part of what is named. */
+  private void lookUpFirst(int layer) {
     next = takePart(layer, 0);
     lookUp(layer);
+  }
+
+  private void takeForeseen() {
+    foreseenLayer = NONE;
+    long[] before = named;
+    named = namedNext;
+    namedNext = before;
   }
 
   /** Names the neurons of a layer by the input of the FFN before, if that is what the predictor looks at. */
@@ -359,7 +364,7 @@ public final class FfnStream implements AutoCloseable {
         && (readAhead == null || readAhead.isAbout(layer) || readAhead.isIdle());
     if (!whole || !follows) {
       throw new FaultException(
-          layout.file(), "an earlier read of it failed, so what is cached is not whole",
+          layout.file(), "a token before did not come to its end, so what is cached is not whole",
           "start again");
     }
   }

@@ -25,10 +25,10 @@ final class Lane implements AutoCloseable {
     reader.prepare(staging);
   }
 
-  /** Takes as many of the planner's ranges, of which one at least is left, as fit into so many requests. */
-  void fill(ReadPlanner planner, int mostRequests) {
+  /** Takes as many of the planner's ranges, of which one at least is left, as fit into it. */
+  void fill(ReadPlanner planner) {
     firstRange = planner.planned();
-    planner.fill(batch, mostRequests);
+    planner.fill(batch, Lanes.MOST_REQUESTS);
     endRange = planner.planned();
     taken.set(0);
     home.set(0);

@@ -2,12 +2,12 @@ package dev.sluice.engine.session;
 
 import dev.sluice.storage.plan.DeviceModel;
 import dev.sluice.storage.plan.ReadPlanner;
+import dev.sluice.storage.predictor.PredictorInput;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import java.util.Comparator;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * What a single token is expected to take with a predictor under a RAM ceiling, known before anything large is loaded.
@@ -17,14 +17,11 @@ import java.util.stream.IntStream;
  * @param reads with that many slots; empty like it
  * @param denseBytes resident weights that each token passes over
  * @param beforeFfnBytes of them, those of attention
- * @param headBytes of them, those of the head
- * @param layers of the model
  * @param bundleBytes of one bundle
  */
 public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
     Optional<MemoryPlan> plan, Optional<ReadForecast> reads, long denseBytes, long beforeFfnBytes,
-    long headBytes,
-    int layers, int bundleBytes) {
+    int bundleBytes) {
 
   /**
    * Speeds of a machine.
@@ -48,8 +45,7 @@ public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
     long dense = needs.denseBytes() + needs.scaleBytes() + needs.predictorBytes();
     return new TokenForecast(predictor, needs, plan,
         plan.map(split -> ReadForecast.of(store, predictor, split.slots(), limits)),
-        dense, Math.max(0, needs.denseBytes() - head), head, store.spec().layers(),
-        store.spec().bundleBytes());
+        dense, Math.max(0, needs.denseBytes() - head), store.spec().bundleBytes());
   }
 
   /**
@@ -80,21 +76,14 @@ public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
   }
 
   /**
-   * All together: reads hide behind resident bundles, those that a predictor asks for early behind attention too, those asked for
-   * an FFN ahead behind all work of the layers, and where all neurons are named behind the head too.
+   * All together: reads hide behind resident bundles, and those that a predictor asks for early behind attention too. Asked for an
+   * FFN ahead they pass behind more, but what they pass behind takes as much longer (docs/large-models.md).
    */
   public double millis(Speeds speeds) {
     ReadForecast all = reads.orElseThrow();
     double resident = Math.max(0, all.namedBundles() - all.reads().misses()) * bundleBytes;
-    double work = denseBytes + all.namedBundles() * bundleBytes;
     double meanwhile =
-        predictor.kind() == PredictorChoice.Kind.ALL ? work : IntStream.range(0, layers)
-            .mapToDouble(layer -> switch (predictor.input().at(layer)) {
-              case FFN -> resident;
-              case BLOCK -> resident + beforeFfnBytes;
-              case PREVIOUS_FFN -> work - headBytes;
-            })
-            .sum() / layers;
+        resident + (predictor.input() == PredictorInput.FFN ? 0 : beforeFfnBytes);
     return workMillis(speeds) + Math.max(0, ioMillis(speeds) - millis(meanwhile, speeds));
   }
 
