@@ -77,7 +77,7 @@ public record TokenForecast(PredictorChoice predictor, MemoryNeeds needs,
 
   /**
    * All together: reads hide behind resident bundles, and those that a predictor asks for early behind attention too. Asked for an
-   * FFN ahead they pass behind more, but what they pass behind takes as much longer (docs/large-models.md).
+   * FFN ahead they pass behind more, but what they pass behind takes longer (docs/large-models.md).
    */
   public double millis(Speeds speeds) {
     ReadForecast all = reads.orElseThrow();
