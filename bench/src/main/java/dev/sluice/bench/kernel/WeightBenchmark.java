@@ -48,26 +48,32 @@ public class WeightBenchmark {
   static final String NONE = "none";
 
   private static final int N = 2560;
+  private static final double WEIGHT = 0.02;
   private static final int COLUMNS_AT_ONCE = 32;
   private static final int WARM_CALLS = 2_000;
   private static final int WARM_ROWS = 13; // four at once, and some singly
   private static final VectorSpecies<Long> LONGS = LongVector.SPECIES_256;
 
-  /** Where the weights come from: half an L2 cache, or far more than any cache holds. */
+  /** Where the weights come from: half of a processor's L2 cache, or far more than any cache holds. */
   public enum Source {
-    L2(512 << 10, 1, 8),
-    DRAM(16 << 20, 8, 1);
+    L2(L2Cache.bytes() / 2, 1),
+    DRAM(16 << 20, 8);
+
+    /** What a thread multiplies in one operation: about a millisecond. */
+    private static final int OPERATION_BYTES = 16 << 20;
 
     /** Bytes that one thread works on at a time. */
     private final int partBytes;
     /** Parts that take turns. */
     private final int parts;
-    private final int repeats;
 
-    Source(int partBytes, int parts, int repeats) {
+    Source(int partBytes, int parts) {
       this.partBytes = partBytes;
       this.parts = parts;
-      this.repeats = repeats;
+    }
+
+    private int repeats() {
+      return OPERATION_BYTES / partBytes;
     }
   }
 
@@ -158,32 +164,49 @@ public class WeightBenchmark {
       fill(random);
     }
 
-    /** A stretch drawn once and repeated: values hardly matter, page faults do. */
+    /**
+     * A stretch drawn once and repeated. Quants hardly matter, but the size of floats does: with numbers too small for a normal
+     * float a processor takes longer. So scales are those of blocks of weights of 0.02.
+     */
     private void fill(Random random) {
       TensorType type = product.type;
       byte[] drawn = new byte[(1 << 16) / type.blockBytes() * type.blockBytes()];
       random.nextBytes(drawn);
       MemorySegment blocks = MemorySegment.ofArray(drawn);
       for (int at = 0; at < drawn.length; at += type.blockBytes()) {
-        float w = (float) random.nextGaussian() * 0.02f;
         switch (type) {
-          case F16 ->
-              blocks.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16(w));
+          case F16 -> setHalf(blocks, at, WEIGHT * random.nextGaussian());
           case BF16 ->
               blocks.set(ValueLayout.JAVA_SHORT_UNALIGNED, at,
-                  (short) (Float.floatToRawIntBits(w) >>> 16));
-          case I8 -> {}
-          default -> blocks.set(ValueLayout.JAVA_SHORT_UNALIGNED, at,
-              Float.floatToFloat16(Math.abs(w) / 8));
-        }
-        if (type == TensorType.Q4_1) {
-          blocks.set(ValueLayout.JAVA_SHORT_UNALIGNED, at + 2, Float.floatToFloat16(-w));
+                  (short) (Float.floatToRawIntBits((float) (WEIGHT * random.nextGaussian()))
+                      >>> 16));
+          case Q8_0 -> setHalf(blocks, at, most(random) / 127);
+          case Q4_0 -> setHalf(blocks, at, most(random) / 8);
+          case Q4_1 -> {
+            double most = most(random);
+            setHalf(blocks, at, most / 7.5);
+            setHalf(blocks, at + 2, -most);
+          }
+          default -> {}
         }
       }
       for (long at = 0; at < weights.byteSize(); at += drawn.length) {
         MemorySegment.copy(blocks, 0, weights, at,
             Math.min(drawn.length, weights.byteSize() - at));
       }
+    }
+
+    private static void setHalf(MemorySegment blocks, long at, double value) {
+      blocks.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16((float) value));
+    }
+
+    /** The largest weight of a block of 32. */
+    private static double most(Random random) {
+      double most = 0;
+      for (int i = 0; i < 32; i++) {
+        most = Math.max(most, Math.abs(WEIGHT * random.nextGaussian()));
+      }
+      return most;
     }
 
     void java(long part, int rows) {
@@ -282,11 +305,11 @@ public class WeightBenchmark {
     workers.parallelFor(
         threads,
         t -> {
-          for (int i = 0; i < source.repeats; i++) {
+          for (int i = 0; i < source.repeats(); i++) {
             work.accept(t);
           }
         });
     long nanos = System.nanoTime() - start;
-    return (double) threads * source.repeats * lanes[0].rows * product.type.bytes(N) / nanos;
+    return (double) threads * source.repeats() * lanes[0].rows * product.type.bytes(N) / nanos;
   }
 }

@@ -354,69 +354,124 @@ static float dot_q8_0_steps(const uint8_t *w, const float *x, int64_t n) {
 ROWS(rows_q8_0, dot_q8_0_steps(w, x, n))
 #endif
 
-/* Activations as 16-bit numbers: of each block of 32 the first half, the second, the second less 16 times the first, and −8 times both. */
+/*
+ * Activations as 16-bit numbers. For bytes, a block of 32: even ones, and odd ones less 256 times the even one before. For nibbles, two
+ * blocks side by side: what the four nibbles of each 16 bits meet, less 16 times what the one before meets, and -8 times all four.
+ */
 typedef struct {
-  int16_t first[16], second[16], uncut[16], offset[16];
-} shorts;
+  int16_t even[16], odd[16];
+} bytes_block;
 
-static void spread(const int8_t *x, int64_t n, shorts *to) {
+typedef struct {
+  int16_t first[16], second[16], third[16], fourth[16], offset[16];
+} nibbles_pair;
+
+static void spread_bytes(const int8_t *x, int64_t n, bytes_block *to) {
   for (int64_t b = 0; b < n / 32; b++) {
     for (int k = 0; k < 16; k++) {
-      int l = x[32 * b + k], h = x[32 * b + 16 + k];
-      to[b].first[k] = (int16_t)l;
-      to[b].second[k] = (int16_t)h;
-      to[b].uncut[k] = (int16_t)(h - 16 * l);
-      to[b].offset[k] = (int16_t)(-8 * (l + h));
+      int even = x[32 * b + 2 * k], odd = x[32 * b + 2 * k + 1];
+      to[b].even[k] = (int16_t)even;
+      to[b].odd[k] = (int16_t)(odd - 256 * even);
+    }
+  }
+}
+
+static void spread_nibbles(const int8_t *x, int64_t n, nibbles_pair *to) {
+  for (int64_t b = 0; b < n / 32; b++) {
+    nibbles_pair *pair = to + b / 2;
+    for (int k = 0; k < 8; k++) {
+      const int8_t *v = x + 32 * b + 2 * k;
+      int at = (int)(b % 2) * 8 + k;
+      pair->first[at] = v[0];
+      pair->second[at] = (int16_t)(v[16] - 16 * v[0]);
+      pair->third[at] = (int16_t)(v[1] - 16 * v[16]);
+      pair->fourth[at] = (int16_t)(v[17] - 16 * v[1]);
+      pair->offset[at] = (int16_t)(-8 * (v[0] + v[16] + v[1] + v[17]));
     }
   }
 }
 
 #define S16(p) _mm256_loadu_si256((const __m256i *)(p))
-#define B128(p) _mm_loadu_si128((const __m128i *)(p))
 
-static __m256i step_q8_0(const uint8_t *w, const shorts *x) {
+static __m256 step_q8_0(const uint8_t *w, const bytes_block *x) {
+  __m256i z = S16(w + 2), sign = _mm256_set1_epi16(0x80);
   __m256i v = _mm256_add_epi16(
-      _mm256_mullo_epi16(_mm256_cvtepi8_epi16(B128(w + 2)), S16(x->first)),
-      _mm256_mullo_epi16(_mm256_cvtepi8_epi16(B128(w + 18)), S16(x->second)));
-  return _mm256_add_epi32(_mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16), _mm256_srai_epi32(v, 16));
-}
-
-static __m256i step_q4(const uint8_t *w, const shorts *x, int centred) {
-  __m256i z = _mm256_cvtepu8_epi16(B128(w));
-  __m256i v = _mm256_add_epi16(
-      _mm256_mullo_epi16(z, S16(x->first)), _mm256_mullo_epi16(_mm256_srli_epi16(z, 4), S16(x->uncut)));
-  if (centred) {
-    v = _mm256_add_epi16(v, S16(x->offset));
-  }
-  return _mm256_srai_epi32(_mm256_mullo_epi32(v, _mm256_set1_epi32(0x10001)), 16);
+      _mm256_mullo_epi16(_mm256_sub_epi16(_mm256_xor_si256(z, sign), sign), S16(x->even)),
+      _mm256_mullo_epi16(_mm256_srai_epi16(z, 8), S16(x->odd)));
+  return _mm256_cvtepi32_ps(
+      _mm256_add_epi32(_mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16), _mm256_srai_epi32(v, 16)));
 }
 
 /* Two blocks at a time, a sum each. */
-#define INT8_ROWS(NAME, STEP, STRIDE, MINIMUM)                                                          \
+void int8_q8_0(ARGUMENTS) {
+  (void)x, (void)sums;
+  bytes_block spread[MOST_ELEMENTS / 32];
+  spread_bytes(bytes, n, spread);
+  for (int64_t r = 0; r < count; r++) {
+    const uint8_t *p = w + r * stride;
+    __m256 even = _mm256_setzero_ps(), odd = even;
+    for (int64_t b = 0; b < n / 32; b += 2, p += 68) {
+      even = _mm256_fmadd_ps(step_q8_0(p, spread + b), _mm256_set1_ps(half_to_float(p) * scales[b]), even);
+      odd = _mm256_fmadd_ps(step_q8_0(p + 34, spread + b + 1), _mm256_set1_ps(half_to_float(p + 34) * scales[b + 1]), odd);
+    }
+    out[r] = total(_mm256_add_ps(even, odd));
+  }
+}
+
+static __m256i step_q4(const uint8_t *first, const uint8_t *second, const nibbles_pair *x) {
+  __m256i z = _mm256_blend_epi32(S16(first), S16(second - 16), 0xf0);
+  __m256i v = _mm256_add_epi16(_mm256_mullo_epi16(z, S16(x->first)), _mm256_mullo_epi16(_mm256_srli_epi16(z, 4), S16(x->second)));
+  v = _mm256_add_epi16(v, _mm256_mullo_epi16(_mm256_srli_epi16(z, 8), S16(x->third)));
+  return _mm256_add_epi16(v, _mm256_mullo_epi16(_mm256_srli_epi16(z, 12), S16(x->fourth)));
+}
+
+/* The scales of two blocks, four times each, in the upper halves of 32 bits, times 2^-112. */
+static __m256 small_halves(__m256i v) {
+  return _mm256_castsi256_ps(_mm256_and_si256(_mm256_srai_epi32(v, 3), _mm256_set1_epi32((int)0x8fffe000)));
+}
+
+static __m256i both(const uint8_t *p, const uint8_t *q) {
+  int32_t a, b;
+  memcpy(&a, p, 4);
+  memcpy(&b, q, 4);
+  return _mm256_blend_epi32(_mm256_set1_epi32(a), _mm256_set1_epi32(b), 0xf0);
+}
+
+static __m256 eight(const float *two, float times) {
+  return _mm256_mul_ps(_mm256_set_m128(_mm_set1_ps(two[1]), _mm_set1_ps(two[0])), _mm256_set1_ps(times));
+}
+
+#define NIBBLE_ROWS(NAME, STRIDE, CENTRED)                                                              \
   void NAME(ARGUMENTS) {                                                                                \
-    (void)x, (void)sums;                                                                                \
-    shorts spreads[MOST_ELEMENTS / 32];                                                                 \
-    spread(bytes, n, spreads);                                                                          \
+    (void)x;                                                                                            \
+    nibbles_pair spread[MOST_ELEMENTS / 64];                                                            \
+    __m256 factors[MOST_ELEMENTS / 64], totals[MOST_ELEMENTS / 64];                                     \
+    spread_nibbles(bytes, n, spread);                                                                   \
+    for (int64_t b = 0; b < n / 64; b++) {                                                              \
+      factors[b] = eight(scales + 2 * b, 0x1p112f);                                                     \
+      totals[b] = eight(sums + 2 * b, 1);                                                               \
+    }                                                                                                   \
     for (int64_t r = 0; r < count; r++) {                                                               \
       const uint8_t *p = w + r * stride;                                                                \
-      __m256 even = _mm256_setzero_ps(), odd = even;                                                    \
-      float least = 0;                                                                                  \
-      for (int64_t b = 0; b < n / 32; b += 2, p += 2 * STRIDE) {                                        \
-        const uint8_t *q = p + STRIDE;                                                                  \
-        even = _mm256_fmadd_ps(_mm256_cvtepi32_ps(STEP(p, spreads + b)),                                \
-                               _mm256_set1_ps(half_to_float(p) * scales[b]), even);                     \
-        odd = _mm256_fmadd_ps(_mm256_cvtepi32_ps(STEP(q, spreads + b + 1)),                             \
-                              _mm256_set1_ps(half_to_float(q) * scales[b + 1]), odd);                   \
-        MINIMUM                                                                                         \
+      __m256 even = _mm256_setzero_ps(), odd = even, least = even;                                      \
+      for (int64_t b = 0; b < n / 64; b++, p += 2 * STRIDE) {                                           \
+        __m256i v = step_q4(p + STRIDE - 16, p + 2 * STRIDE - 16, spread + b);                          \
+        __m256i heads = both(p, p + STRIDE);                                                            \
+        if (CENTRED) {                                                                                  \
+          v = _mm256_add_epi16(v, S16(spread[b].offset));                                               \
+        } else {                                                                                        \
+          least = _mm256_fmadd_ps(_mm256_mul_ps(small_halves(heads), _mm256_set1_ps(0x1p112f)), totals[b], least); \
+        }                                                                                               \
+        __m256 d = _mm256_mul_ps(small_halves(_mm256_slli_epi32(heads, 16)), factors[b]);               \
+        even = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16)), d, even); \
+        odd = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32(v, 16)), d, odd);                    \
       }                                                                                                 \
-      out[r] = total(_mm256_add_ps(even, odd)) + least;                                                 \
+      out[r] = total(_mm256_add_ps(even, odd)) + _mm256_cvtss_f32(least) +                              \
+               _mm_cvtss_f32(_mm256_extractf128_ps(least, 1));                                          \
     }                                                                                                   \
   }
-#define STEP40(p, x) step_q4((p) + 2, x, 1)
-#define STEP41(p, x) step_q4((p) + 4, x, 0)
-INT8_ROWS(int8_q8_0, step_q8_0, 34, )
-INT8_ROWS(int8_q4_0, STEP40, 18, )
-INT8_ROWS(int8_q4_1, STEP41, 20, least += half_to_float(p + 2) * sums[b] + half_to_float(q + 2) * sums[b + 1];)
+NIBBLE_ROWS(int8_q4_0, 18, 1)
+NIBBLE_ROWS(int8_q4_1, 20, 0)
 #else
 ROWS(rows_f16, dot_f16(w, x, n))
 #ifndef FOUR_ROWS

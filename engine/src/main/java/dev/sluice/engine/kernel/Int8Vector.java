@@ -12,23 +12,32 @@ import java.util.Objects;
  * its scales to float16; these are not rounded): d = max |x| / 127, q = x · (1 / d) rounded half away from zero, so |q| ≤
  * 127. Reusable: {@link Kernels#quantise} overwrites it. One writer; other threads read once it is written.
  *
- * <p>Held as the products with weights want them, 136 bytes a block: in shorts q_0 … q_15, q_16 … q_31, q_(k+16) − 16 q_k (for
- * nibbles whose high halves were not cut off), −8 (q_k + q_(k+16)) (what Q4_0's offset takes away); in floats the scale, and
- * the scale times the sum of the quants (the block's product with weights of 1). 160 bytes, which would keep vectors within
- * cache lines, measured a sixth slower with Q4_0 rows from DRAM.
+ * <p>Held twice, as the products with weights want them. For Q8_0, a block at a time: in shorts q_0, q_2 … q_30, then q_(k+1) − 256
+ * q_k for the same k (for bytes that still have their upper neighbour); in floats the scale, and the scale times the sum of the quants
+ * (the block's product with weights of 1). For nibbles, two blocks side by side in the halves of each vector: in shorts q_2j, q_(2j+16),
+ * q_(2j+1), q_(2j+17), all but the first less 16 times the one before (for nibbles that still have their upper neighbours), and −8
+ * times the sum of the four (what Q4_0's offset takes away); in floats, four times each, the scale times 2^112 (for F16 scales that were
+ * moved into place but not enlarged), and the scale times the sum of the quants.
  */
 public final class Int8Vector {
   /** Activations that share a scale. */
   public static final int BLOCK = 32;
 
+  // Four times what a block of Q8_0 takes, so that one counter steps through both; half of it is free.
   static final int BLOCK_BYTES = 136;
-  static final int HIGH_BYTES = 32;
-  static final int UNCUT_BYTES = 64;
-  static final int OFFSET_BYTES = 96;
-  static final int SCALE_BYTES = 128;
-  static final int SUM_BYTES = 132;
+  static final int ODD_BYTES = 32;
+  static final int SCALE_BYTES = 64;
+  private static final int SUM_BYTES = 68;
 
-  private static final int LANES = 16;
+  /** Two blocks as nibbles want them. */
+  static final int PAIR_BYTES = 224;
+  static final int OFFSET_BYTES = 128;
+  static final int PAIR_FACTOR_BYTES = 160;
+  static final int PAIR_SUM_BYTES = 192;
+
+  private static final int LANE_BYTES = 32;
+  private static final float ENLARGED = 0x1p112f;
+  private static final float MOST_SCALE = 0x1p15f;
 
   // Loops read them in this order on any machine.
   private static final ValueLayout.OfShort SHORT =
@@ -37,8 +46,10 @@ public final class Int8Vector {
       ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final MemorySegment memory;
+  private final MemorySegment pairs;
   private final int capacity;
   private int length;
+  private boolean enlargeable;
 
   /** Room for {@code capacity} activations, a multiple of 32. */
   public Int8Vector(int capacity) {
@@ -47,7 +58,9 @@ public final class Int8Vector {
     }
     this.capacity = capacity;
     long blocks = capacity / BLOCK;
-    memory = Arena.ofAuto().allocate(Math.max(1, blocks * BLOCK_BYTES), 64);
+    Arena arena = Arena.ofAuto();
+    memory = arena.allocate(Math.max(1, blocks * BLOCK_BYTES), 64);
+    pairs = arena.allocate(Math.max(1, (blocks + 1) / 2 * PAIR_BYTES), 64);
   }
 
   /** Whether rows of this type can be multiplied with quantised activations. */
@@ -68,7 +81,9 @@ public final class Int8Vector {
   /** The whole number that stands for activation i. */
   public int quant(int i) {
     Objects.checkIndex(i, length);
-    return at(i / BLOCK, i % BLOCK);
+    long at = (long) (i / BLOCK) * BLOCK_BYTES + (i % BLOCK & -2);
+    short even = memory.get(SHORT, at);
+    return (i & 1) == 0 ? even : (short) (memory.get(SHORT, at + ODD_BYTES) + 256 * even);
   }
 
   /** What the quants of a block are multiples of. */
@@ -77,9 +92,19 @@ public final class Int8Vector {
     return memory.get(FLOAT, (long) block * BLOCK_BYTES + SCALE_BYTES);
   }
 
-  /** Where the blocks begin. */
+  /** Where the blocks begin as Q8_0 wants them. */
   long address() {
     return memory.address();
+  }
+
+  /** Where pairs of blocks begin as nibbles want them. */
+  long pairsAddress() {
+    return pairs.address();
+  }
+
+  /** Whether no scale is too large to be held 2^112 times larger. Some are if an activation is above four million, or NaN. */
+  boolean isEnlargeable() {
+    return enlargeable;
   }
 
   /** A block's scale times the sum of its quants: its product with weights of 1. */
@@ -91,13 +116,10 @@ public final class Int8Vector {
     return length / BLOCK;
   }
 
-  private int at(int block, int k) {
-    return memory.get(SHORT, (long) block * BLOCK_BYTES + 2L * k);
-  }
-
   /** Quantises n elements in plain Java. */
   void set(float[] x, int offset, int n) {
     resize(n);
+    enlargeable = true;
     int[] quants = new int[BLOCK];
     for (int block = 0; block < n / BLOCK; block++) {
       int from = offset + block * BLOCK;
@@ -110,7 +132,10 @@ public final class Int8Vector {
       for (int i = 0; i < BLOCK; i++) {
         quants[i] = rounded(x[from + i] * inverse);
       }
-      setBlock(block, scale, quants);
+      enlargeable &= scale < MOST_SCALE; // not so for NaN
+      int sum = setBytes(block, quants);
+      setNibbles(block, quants);
+      setFactors(block, scale, scale * sum);
     }
   }
 
@@ -139,23 +164,48 @@ public final class Int8Vector {
     return whole + (int) ((x - whole) * 2);
   }
 
-  private void setBlock(int block, float scale, int[] quants) {
+  /** Returns their sum. */
+  private int setBytes(int block, int[] quants) {
     long at = (long) block * BLOCK_BYTES;
     int sum = 0;
-    for (int k = 0; k < LANES; k++) {
-      int low = quants[k];
-      int high = quants[k + LANES];
-      set(at + 2L * k, low);
-      set(at + HIGH_BYTES + 2L * k, high);
-      set(at + UNCUT_BYTES + 2L * k, high - 16 * low);
-      set(at + OFFSET_BYTES + 2L * k, -8 * (low + high));
-      sum += low + high;
+    for (int k = 0; k < BLOCK; k += 2) {
+      int even = quants[k];
+      int odd = quants[k + 1];
+      memory.set(SHORT, at + k, (short) even);
+      memory.set(SHORT, at + ODD_BYTES + k, (short) (odd - 256 * even));
+      sum += even + odd;
     }
-    memory.set(FLOAT, at + SCALE_BYTES, scale);
-    memory.set(FLOAT, at + SUM_BYTES, scale * sum);
+    return sum;
   }
 
-  private void set(long offsetBytes, int value) {
-    memory.set(SHORT, offsetBytes, (short) value);
+  private void setNibbles(int block, int[] quants) {
+    long at = ofPair(block);
+    for (int k = 0; k < BLOCK / 2; k += 2) {
+      int first = quants[k];
+      int second = quants[k + 16];
+      int third = quants[k + 1];
+      int fourth = quants[k + 17];
+      pairs.set(SHORT, at + k, (short) first);
+      pairs.set(SHORT, at + LANE_BYTES + k, (short) (second - 16 * first));
+      pairs.set(SHORT, at + 2 * LANE_BYTES + k, (short) (third - 16 * second));
+      pairs.set(SHORT, at + 3 * LANE_BYTES + k, (short) (fourth - 16 * third));
+      pairs.set(SHORT, at + OFFSET_BYTES + k, (short) (-8 * (first + second + third + fourth)));
+    }
+  }
+
+  private void setFactors(int block, float scale, float sum) {
+    long at = (long) block * BLOCK_BYTES;
+    memory.set(FLOAT, at + SCALE_BYTES, scale);
+    memory.set(FLOAT, at + SUM_BYTES, sum);
+    long pair = ofPair(block);
+    for (int k = 0; k < LANE_BYTES / 2; k += Float.BYTES) {
+      pairs.set(FLOAT, pair + PAIR_FACTOR_BYTES + k, scale * ENLARGED);
+      pairs.set(FLOAT, pair + PAIR_SUM_BYTES + k, sum);
+    }
+  }
+
+  /** Where a block's halves of its pair's vectors begin. */
+  private static long ofPair(int block) {
+    return (long) (block / 2) * PAIR_BYTES + (block % 2 == 0 ? 0 : LANE_BYTES / 2);
   }
 }

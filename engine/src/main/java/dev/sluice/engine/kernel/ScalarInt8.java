@@ -10,21 +10,16 @@ final class ScalarInt8 {
   private ScalarInt8() {}
 
   static float dot(TensorType type, long address, Int8Vector x) {
-    float[] even = new float[8];
-    float[] odd = new float[8];
+    float[] partial = new float[16];
     float evenMinimums = 0;
     float oddMinimums = 0;
     for (int block = 0; block < x.blocks(); block++) {
       long at = address + (long) block * type.blockBytes();
       float factor = NativeMemory.float16(at) * x.scale(block);
-      float[] sums = (block & 1) == 0 ? even : odd;
       for (int k = 0; k < 8; k++) {
-        int sum = 0;
-        for (int i = 2 * k; i < 2 * k + 2; i++) {
-          sum += weight(type, at, i) * x.quant(32 * block + i);
-          sum += weight(type, at, i + 16) * x.quant(32 * block + i + 16);
-        }
-        sums[k] = Math.fma((float) sum, factor, sums[k]);
+        int place =
+            type == TensorType.Q8_0 ? k + 8 * (block & 1) : k / 2 + 8 * (k & 1) + 4 * (block & 1);
+        partial[place] = Math.fma((float) four(type, at, k, x, block), factor, partial[place]);
       }
       if (type == TensorType.Q4_1) {
         float minimum = NativeMemory.float16(at + 2);
@@ -35,10 +30,19 @@ final class ScalarInt8 {
         }
       }
     }
-    float[] partial = new float[16];
-    System.arraycopy(even, 0, partial, 0, 8);
-    System.arraycopy(odd, 0, partial, 8, 8);
     return ScalarSums.fold(partial) + (evenMinimums + oddMinimums);
+  }
+
+  /** r_k of a block: what four weights add. */
+  private static int four(TensorType type, long block, int k, Int8Vector x, int blockOfX) {
+    int first = type == TensorType.Q8_0 ? 4 * k : 2 * k;
+    int second = type == TensorType.Q8_0 ? first + 2 : first + 16;
+    return two(type, block, first, x, blockOfX) + two(type, block, second, x, blockOfX);
+  }
+
+  private static int two(TensorType type, long block, int i, Int8Vector x, int blockOfX) {
+    int at = Int8Vector.BLOCK * blockOfX + i;
+    return weight(type, block, i) * x.quant(at) + weight(type, block, i + 1) * x.quant(at + 1);
   }
 
   /** The integer that element i of a block stands for. */

@@ -1,89 +1,114 @@
 package dev.sluice.engine.kernel;
 
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
+import static dev.sluice.engine.kernel.Lanes.INTS;
+import static dev.sluice.engine.kernel.NativeMemory.ALL;
+import static dev.sluice.engine.kernel.NativeMemory.FLOAT;
+import static dev.sluice.engine.kernel.NativeMemory.INT;
+import static dev.sluice.engine.kernel.NativeMemory.SHORT;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.XOR;
 
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.invoke.MethodHandles;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Products of quantised rows with int8 activations. A product of two bytes, and the sum of two, fits 16 bits (|q| ≤ 127 for
- * activations, so at most 2 · 128 · 127), hence 16 lanes of shorts take a block of 32 weights; neighbouring lanes then meet
- * in 8 ints. Nibbles go in without their high halves cut off: for a byte z = 16h + l, l·x + h·y = z·x + h·(y − 16x), modulo
- * 2^16 throughout and small in the end.
+ * activations, so at most 2 · 128 · 127), hence 16 lanes of shorts take a block of 32 bytes; neighbouring lanes then meet in 8 ints.
+ * Shorts are loaded as they lie, two bytes or four nibbles in each, and shifted to bring the upper ones down, not cut: for 256h + l, l · x
+ * + h · y = (256h + l) · x + h · (y − 256x), modulo 2^16 throughout and small in the end. Widening bytes to shorts would be fewer
+ * instructions, but it takes them across the halves of a vector, which costs processors without AVX-512 twice as much where the
+ * bytes are not widened while being loaded, and Java's compiler has no such loads.
  *
- * <p>Two blocks at a time, with a sum each: the most that C2 inlines into one loop, and enough to hide the latency of one
- * addition. Reading scales by table, decoding eight of them at once or all of a row beforehand, two rows at once and vectors of
- * 512 bits all measured slower.
+ * <p>Scales of nibbles are moved into place as ints, 2^112 times too small, which activation scales make up for. Those of Q8_0 are
+ * converted one by one: they are sixteen times smaller for the same weights, and below 2^-14 such a product takes twice the time.
+ *
+ * <p>Two blocks at a time; with four, or two rows, vectors leave the registers. Decoding eight scales at once or all of a row
+ * beforehand and vectors of 512 bits measured slower too.
  */
 final class VectorInt8 {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_128;
   private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
+  private static final VectorMask<Integer> UPPER = VectorMask.fromLong(INTS, 0b11110000);
 
   /** Rows that one call of a loop takes: a call for each would be a twelfth of the time. A multiple of four. */
   private static final int ROWS_AT_ONCE = 16;
 
-  // Where what the rows' minimums add is, behind their vectors of partial sums.
+  // Where the vectors are of what the rows' minimums add, behind those of partial sums.
   private static final int MINIMUMS = 8 * ROWS_AT_ONCE;
 
-  private static final long BLOCK = Int8Vector.BLOCK_BYTES;
+  /** Sign, exponent and fraction of an F16 number whose lowest bit was moved to bit 13. */
+  private static final int HALF = 0x8fffe000;
 
-  // What loops count by. It must not divide the bytes that their addresses go on by (2 blocks: 68, 36, 40 and 272), or C2's parallel
-  // induction variables (JDK 25) replace those additions by multiplications of the counter, seven instructions of 54.
-  static final int STEP = 7;
+  // Where activations are held, in bytes.
+  private static final long BLOCK = Int8Vector.BLOCK_BYTES;
+  private static final long ODD = Int8Vector.ODD_BYTES;
+  private static final long SCALE = Int8Vector.SCALE_BYTES;
+  private static final long PAIR = Int8Vector.PAIR_BYTES;
+  private static final long OFFSET = Int8Vector.OFFSET_BYTES;
+  private static final long PAIR_FACTOR = Int8Vector.PAIR_FACTOR_BYTES;
+  private static final long PAIR_SUM = Int8Vector.PAIR_SUM_BYTES;
 
   private static final ThreadLocal<Buffers> BUFFERS = ThreadLocal.withInitial(Buffers::new);
 
   /** One thread's room. */
   private static final class Buffers {
-    final float[] sums = new float[MINIMUMS + ROWS_AT_ONCE];
+    final float[] sums = new float[2 * MINIMUMS];
     final long[] offsets = new long[ROWS_AT_ONCE];
   }
 
-  /** (base, offsets, the first of them, rows, activations, sums): what {@link #sum} does. */
+  /** (base, offsets, the first of them, rows, address of activations, their blocks, sums): what {@link #sum} does. */
   private static final Loops ROWS =
       new Loops(MethodHandles.lookup(), long.class, long[].class, int.class, int.class,
-          Int8Vector.class, float[].class)
+          long.class, int.class, float[].class)
           .with(TensorType.Q8_0, "sum8")
           .with(TensorType.Q4_0, "sum40")
           .with(TensorType.Q4_1, "sum41");
 
   private VectorInt8() {}
 
-  /** Leaves 8 partial sums of each of at most {@link #ROWS_AT_ONCE} rows, and what their minimums add behind those of all. */
+  /** Leaves 8 partial sums of each of at most {@link #ROWS_AT_ONCE} rows, and a vector of what their minimums add behind those of all. */
   private static void sum(TensorType type, long base, long[] offsets, int first, int rows,
       Int8Vector x, float[] sums) {
     try {
-      ROWS.of(type).invokeExact(base, offsets, first, rows, x, sums);
+      long activations = type == TensorType.Q8_0 ? x.address() : x.pairsAddress();
+      ROWS.of(type).invokeExact(base, offsets, first, rows, activations, x.blocks(), sums);
     } catch (Throwable e) {
       throw Loops.thrown(e);
     }
   }
 
   static float dot(TensorType type, long address, Int8Vector x) {
-    if (!inPairs(x)) {
+    if (!suits(type, x)) {
       return ScalarInt8.dot(type, address, x);
     }
     Buffers buffers = BUFFERS.get();
     buffers.offsets[0] = 0;
     sum(type, address, buffers.offsets, 0, 1, x, buffers.sums);
-    return total(buffers.sums, 0);
+    return total(type, buffers.sums, 0);
   }
 
-  /** An odd number of blocks is rare, and the scalar twin's. */
-  private static boolean inPairs(Int8Vector x) {
-    return (x.blocks() & 1) == 0;
+  /** An odd number of blocks is rare, and so are nibbles with activations of millions; they are the scalar twin's. */
+  private static boolean suits(TensorType type, Int8Vector x) {
+    return (x.blocks() & 1) == 0 && (type == TensorType.Q8_0 || x.isEnlargeable());
   }
 
-  private static float total(float[] sums, int row) {
-    return Lanes.fold(FloatVector.fromArray(FLOATS, sums, 8 * row)) + sums[MINIMUMS + row];
+  private static float total(TensorType type, float[] sums, int row) {
+    return Lanes.fold(FloatVector.fromArray(FLOATS, sums, 8 * row)) + minimums(type, sums, row);
+  }
+
+  private static float minimums(TensorType type, float[] sums, int row) {
+    int at = MINIMUMS + 8 * row; // of even blocks in all of the lower half, of odd ones in the upper
+    return type == TensorType.Q4_1 ? sums[at] + sums[at + 4] : 0f;
   }
 
   static void dots(
@@ -101,7 +126,7 @@ final class VectorInt8 {
   static void dotsAt(
       TensorType type, long base, long[] offsets, int first, int rows, Int8Vector x, float[] out,
       int o) {
-    if (!inPairs(x)) {
+    if (!suits(type, x)) {
       for (int r = 0; r < rows; r++) {
         out[o + r] = ScalarInt8.dot(type, base + offsets[first + r], x);
       }
@@ -111,139 +136,137 @@ final class VectorInt8 {
     for (int r = 0; r < rows; r += ROWS_AT_ONCE) {
       int some = Math.min(ROWS_AT_ONCE, rows - r);
       sum(type, base, offsets, first + r, some, x, sums);
-      fold(sums, some, out, o + r);
+      fold(type, sums, some, out, o + r);
     }
   }
 
-  private static void fold(float[] sums, int rows, float[] out, int o) {
+  private static void fold(TensorType type, float[] sums, int rows, float[] out, int o) {
     int fours = rows & -4;
     for (int r = 0; r < fours; r += 4) {
       Lanes.fold4(sums, 8 * r, out, o + r, 1);
     }
     for (int r = 0; r < fours; r++) {
-      out[o + r] += sums[MINIMUMS + r];
+      out[o + r] += minimums(type, sums, r);
     }
     for (int r = fours; r < rows; r++) {
-      out[o + r] = total(sums, r);
+      out[o + r] = total(type, sums, r);
     }
   }
 
-  static void sum8(long base, long[] offsets, int first, int rows, Int8Vector activations,
+  // Loops are written out: C2 goes on inlining what the JDK tells it to inline, but nothing of ours once a method has 18,000 nodes, which
+  // is about here, and then boxes every vector that crosses the call.
+
+  static void sum8(long base, long[] offsets, int first, int rows, long activations, int blocks,
       float[] sums) {
-    int end = STEP * (activations.blocks() / 2);
+    ShortVector sign = ShortVector.broadcast(SHORTS, (short) 0x80);
+    long x = NativeMemory.bounded(activations);
+    int end = 34 * blocks;
     for (int r = 0; r < rows; r++) {
-      long w = base + offsets[first + r];
-      long x = activations.address();
+      long w = NativeMemory.bounded(base + offsets[first + r]);
       FloatVector even = FloatVector.zero(FLOATS);
       FloatVector odd = even;
-      for (int i = 0; i < end; i += STEP) {
-        long p = NativeMemory.bounded(w);
-        long q = NativeMemory.bounded(x);
-        even = neighbours(products8(p, q)).fma(factor(p, q), even);
-        odd = neighbours(products8(p + 34, q + BLOCK)).fma(factor(p + 34, q + BLOCK), odd);
-        w += 68;
-        x += 2 * BLOCK;
+      for (int i = 0; i < end; i += 68) {
+        long p = w + i;
+        long q = x + 4L * i;
+        ShortVector z = ShortVector.fromMemorySegment(SHORTS, ALL, p + 2, ORDER);
+        // An exclusive or and a subtraction give the lower byte its sign, at the expense of the upper one, which is shifted down apart.
+        IntVector v = z.lanewise(XOR, sign).sub(sign)
+            .mul(ShortVector.fromMemorySegment(SHORTS, ALL, q, ORDER))
+            .add(z.lanewise(ASHR, 8)
+                .mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + ODD, ORDER)))
+            .reinterpretAsInts();
+        float factor = Float.float16ToFloat(ALL.get(SHORT, p)) * ALL.get(FLOAT, q + SCALE);
+        even = ((FloatVector) v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16))
+            .convert(I2F, 0)).fma(FloatVector.broadcast(FLOATS, factor), even);
+        z = ShortVector.fromMemorySegment(SHORTS, ALL, p + 36, ORDER);
+        v = z.lanewise(XOR, sign).sub(sign)
+            .mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + BLOCK, ORDER))
+            .add(z.lanewise(ASHR, 8)
+                .mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + BLOCK + ODD, ORDER)))
+            .reinterpretAsInts();
+        factor = Float.float16ToFloat(ALL.get(SHORT, p + 34)) * ALL.get(FLOAT, q + BLOCK + SCALE);
+        odd = ((FloatVector) v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16))
+            .convert(I2F, 0)).fma(FloatVector.broadcast(FLOATS, factor), odd);
       }
       even.add(odd).intoArray(sums, 8 * r);
-      sums[MINIMUMS + r] = 0f;
     }
   }
 
-  static void sum40(long base, long[] offsets, int first, int rows, Int8Vector activations,
+  static void sum40(long base, long[] offsets, int first, int rows, long activations, int blocks,
       float[] sums) {
-    int end = STEP * (activations.blocks() / 2);
+    IntVector half = IntVector.broadcast(INTS, HALF);
+    int end = 18 * blocks;
     for (int r = 0; r < rows; r++) {
-      long w = base + offsets[first + r];
-      long x = activations.address();
+      long w = NativeMemory.bounded(base + offsets[first + r]);
+      long x = activations;
       FloatVector even = FloatVector.zero(FLOATS);
       FloatVector odd = even;
-      for (int i = 0; i < end; i += STEP) {
-        long p = NativeMemory.bounded(w);
+      for (int i = 0; i < end; i += 36) {
+        long p = w + i;
         long q = NativeMemory.bounded(x);
-        even = smallNeighbours(products40(p, q)).fma(factor(p, q), even);
-        odd = smallNeighbours(products40(p + 18, q + BLOCK)).fma(factor(p + 18, q + BLOCK), odd);
-        w += 36;
-        x += 2 * BLOCK;
+        // The second block's nibbles begin 16 bytes after p + 4.
+        ShortVector z = IntVector.fromMemorySegment(INTS, ALL, p + 2, ORDER)
+            .blend(IntVector.fromMemorySegment(INTS, ALL, p + 4, ORDER), UPPER)
+            .reinterpretAsShorts();
+        IntVector v = z.mul(ShortVector.fromMemorySegment(SHORTS, ALL, q, ORDER))
+            .add(z.lanewise(LSHR, 4).mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + 32, ORDER)))
+            .add(z.lanewise(LSHR, 8).mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + 64, ORDER)))
+            .add(
+                z.lanewise(LSHR, 12).mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + 96, ORDER)))
+            .add(ShortVector.fromMemorySegment(SHORTS, ALL, q + OFFSET, ORDER))
+            .reinterpretAsInts();
+        FloatVector factor = ShortVector.broadcast(SHORTS, ALL.get(SHORT, p)).reinterpretAsInts()
+            .blend(ShortVector.broadcast(SHORTS, ALL.get(SHORT, p + 18)).reinterpretAsInts(), UPPER)
+            .lanewise(ASHR, 3).and(half).reinterpretAsFloats()
+            .mul(FloatVector.fromMemorySegment(FLOATS, ALL, q + PAIR_FACTOR, ORDER));
+        even = ((FloatVector) v.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+            .fma(factor, even);
+        odd = ((FloatVector) v.lanewise(ASHR, 16).convert(I2F, 0)).fma(factor, odd);
+        x += PAIR;
       }
       even.add(odd).intoArray(sums, 8 * r);
-      sums[MINIMUMS + r] = 0f;
     }
   }
 
-  static void sum41(long base, long[] offsets, int first, int rows, Int8Vector activations,
+  static void sum41(long base, long[] offsets, int first, int rows, long activations, int blocks,
       float[] sums) {
-    int end = STEP * (activations.blocks() / 2);
+    IntVector half = IntVector.broadcast(INTS, HALF);
+    FloatVector enlarge = FloatVector.broadcast(FLOATS, 0x1p112f);
+    int end = 20 * blocks;
     for (int r = 0; r < rows; r++) {
-      long w = base + offsets[first + r];
-      long x = activations.address();
+      long w = NativeMemory.bounded(base + offsets[first + r]);
+      long x = activations;
       FloatVector even = FloatVector.zero(FLOATS);
       FloatVector odd = even;
-      float evenMinimums = 0;
-      float oddMinimums = 0;
-      for (int i = 0; i < end; i += STEP) {
-        long p = NativeMemory.bounded(w);
+      FloatVector minimums = even;
+      for (int i = 0; i < end; i += 40) {
+        long p = w + i;
         long q = NativeMemory.bounded(x);
-        even = smallNeighbours(products4(p + 4, q)).fma(factor(p, q), even);
-        odd = smallNeighbours(products4(p + 24, q + BLOCK)).fma(factor(p + 20, q + BLOCK), odd);
-        evenMinimums = Math.fma(NativeMemory.float16(p + 2),
-            NativeMemory.float32(q + Int8Vector.SUM_BYTES), evenMinimums);
-        oddMinimums = Math.fma(NativeMemory.float16(p + 22),
-            NativeMemory.float32(q + BLOCK + Int8Vector.SUM_BYTES), oddMinimums);
-        w += 40;
-        x += 2 * BLOCK;
+        // The second block's nibbles begin 16 bytes after p + 8.
+        ShortVector z = IntVector.fromMemorySegment(INTS, ALL, p + 4, ORDER)
+            .blend(IntVector.fromMemorySegment(INTS, ALL, p + 8, ORDER), UPPER)
+            .reinterpretAsShorts();
+        IntVector v = z.mul(ShortVector.fromMemorySegment(SHORTS, ALL, q, ORDER))
+            .add(z.lanewise(LSHR, 4).mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + 32, ORDER)))
+            .add(z.lanewise(LSHR, 8).mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + 64, ORDER)))
+            .add(
+                z.lanewise(LSHR, 12).mul(ShortVector.fromMemorySegment(SHORTS, ALL, q + 96, ORDER)))
+            .reinterpretAsInts();
+        // A block begins with its scale and its minimum: the lower and the upper half of an int.
+        IntVector heads = IntVector.broadcast(INTS, ALL.get(INT, p))
+            .blend(IntVector.broadcast(INTS, ALL.get(INT, p + 20)), UPPER);
+        FloatVector factor = heads.lanewise(LSHL, 16).lanewise(ASHR, 3).and(half)
+            .reinterpretAsFloats()
+            .mul(FloatVector.fromMemorySegment(FLOATS, ALL, q + PAIR_FACTOR, ORDER));
+        even = ((FloatVector) v.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+            .fma(factor, even);
+        odd = ((FloatVector) v.lanewise(ASHR, 16).convert(I2F, 0)).fma(factor, odd);
+        minimums = heads.lanewise(ASHR, 3).and(half).reinterpretAsFloats().mul(enlarge)
+            .fma(FloatVector.fromMemorySegment(FLOATS, ALL, q + PAIR_SUM, ORDER), minimums);
+        x += PAIR;
       }
       even.add(odd).intoArray(sums, 8 * r);
-      sums[MINIMUMS + r] = evenMinimums + oddMinimums;
+      minimums.intoArray(sums, MINIMUMS + 8 * r);
     }
-  }
-
-  private static ByteVector load(long address) {
-    return ByteVector.fromMemorySegment(BYTES, NativeMemory.ALL, address, ORDER);
-  }
-
-  private static ShortVector signed(long address) {
-    return (ShortVector) load(address).convertShape(VectorOperators.B2S, SHORTS, 0);
-  }
-
-  private static ShortVector unsigned(long address) {
-    return (ShortVector) load(address).convertShape(VectorOperators.ZERO_EXTEND_B2S, SHORTS, 0);
-  }
-
-  private static ShortVector activations(long address) {
-    return ShortVector.fromMemorySegment(SHORTS, NativeMemory.ALL, address, ORDER);
-  }
-
-  private static ShortVector products8(long w, long x) {
-    return signed(w + 2).mul(activations(x))
-        .add(signed(w + 18).mul(activations(x + Int8Vector.HIGH_BYTES)));
-  }
-
-  /** Products of 32 nibbles from their first byte. */
-  private static ShortVector products4(long w, long x) {
-    ShortVector z = unsigned(w);
-    return z.mul(activations(x))
-        .add(z.lanewise(VectorOperators.LSHR, 4).mul(activations(x + Int8Vector.UNCUT_BYTES)));
-  }
-
-  private static ShortVector products40(long w, long x) {
-    return products4(w + 2, x).add(activations(x + Int8Vector.OFFSET_BYTES));
-  }
-
-  private static FloatVector neighbours(ShortVector v) {
-    IntVector both = v.reinterpretAsInts();
-    IntVector low = both.lanewise(VectorOperators.LSHL, 16).lanewise(VectorOperators.ASHR, 16);
-    return (FloatVector) low.add(both.lanewise(VectorOperators.ASHR, 16))
-        .convert(VectorOperators.I2F, 0);
-  }
-
-  /** Sums of neighbours that fit 16 bits: a multiplication adds the lower half to the upper one. */
-  private static FloatVector smallNeighbours(ShortVector v) {
-    return (FloatVector) v.reinterpretAsInts().mul(0x10001).lanewise(VectorOperators.ASHR, 16)
-        .convert(VectorOperators.I2F, 0);
-  }
-
-  private static FloatVector factor(long w, long x) {
-    return FloatVector.broadcast(FLOATS,
-        NativeMemory.float16(w) * NativeMemory.float32(x + Int8Vector.SCALE_BYTES));
   }
 }

@@ -24,9 +24,10 @@
  * <h2>The sum over int8 activations</h2>
  *
  * Rows of Q8_0, Q4_0 and Q4_1 may instead be multiplied with activations that were quantised too ({@link
- * dev.sluice.engine.kernel.Int8Vector}). For block b of 32 elements and k &lt; 8, the integer r_k is the sum of q_i · x_i over
- * i = 2k, 2k + 1, 2k + 16, 2k + 17 (with q_i − 8 in Q4_0); it goes to partial sum s_k if b is even and s_(k+8) if it is odd,
- * as fma(r_k, weight scale · activation scale, s), b ascending. The same tree follows. In Q4_1, fma(minimum, activation scale
+ * dev.sluice.engine.kernel.Int8Vector}). For block b of 32 elements and k &lt; 8, the integer r_k is the sum of q_i · x_i over four
+ * elements that vectors meet in one lane: in Q8_0 i = 4k … 4k + 3; in Q4_0 (with q_i − 8) and Q4_1, whose bytes hold elements 16 apart, i =
+ * 2k, 2k + 1, 2k + 16, 2k + 17. It goes to a partial sum as fma(r_k, weight scale · activation scale, s), b ascending: in Q8_0 to s_k if b
+ * is even and to s_(k+8) if it is odd; in Q4_0 and Q4_1 to s_(k/2 + 8 (k mod 2) + 4 (b mod 2)). The same tree follows. In Q4_1, fma(minimum, activation scale
  * · Σ x_i, m) is taken over even and odd blocks apart, and the two sums m are added to each other and then to the tree's
  * result; in other types 0 is added.
  */
