@@ -50,7 +50,11 @@ static __m256i nibbles(const uint8_t *p) {
 }
 
 static __m256 bytes_to_floats(const void *p) {
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+  __m128i bytes = _mm_loadl_epi64((const __m128i *)p);
+#ifdef JAVAS_STEPS
+  __asm__("" : "+x"(bytes)); /* loaded first: Java's compiler does not widen while loading */
+#endif
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
 }
 #endif
 
