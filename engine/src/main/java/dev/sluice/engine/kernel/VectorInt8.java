@@ -32,8 +32,8 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Scales of nibbles are moved into place as ints, 2^112 times too small, which activation scales make up for. Those of Q8_0 are
  * converted one by one: they are sixteen times smaller for the same weights, and below 2^-14 such a product takes twice the time.
  *
- * <p>Two blocks at a time; with four, or two rows, vectors leave the registers. Decoding eight scales at once or all of a row
- * beforehand and vectors of 512 bits measured slower too.
+ * <p>Two blocks at a time: one was slower, and with four vectors leave the registers. Two rows at once and scales of a row
+ * decoded beforehand measured slower too (docs/kernels.md).
  */
 final class VectorInt8 {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;

@@ -127,12 +127,15 @@ final class Int8KernelsTest {
     float[] out = new float[5];
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment weights = Samples.weights(arena, type, random, 5 * 64);
-      for (float most : new float[] {0x1p-120f, 0x1p-60f, 4e6f, 4.2e6f, 1e30f}) {
+      for (float most : new float[] {0x1p-120f, 0x1p-60f, 4.16e6f, 4.17e6f, 1e30f}) { // 2^15 · 127 = 4.161e6
         float[] values = Samples.floats(random, 64);
-        for (int i = 0; i < 64; i += 7) {
-          values[i] *= most;
+        values[0] = most;
+        values[40] = -most;
+        for (int i = 1; i < 32 && most < 1; i++) {
+          values[i] = 0;
         }
         kernels.quantise(values, 0, 64, x);
+        assertEquals(most < 4.161e6f, x.isEnlargeable());
         kernels.dots(type, weights, 0, type.bytes(64), 5, x, out, 0);
         for (int r = 0; r < 5; r++) {
           assertEquals(Samples.bits(sum(type, weights, 64 * r, x)), Samples.bits(out[r]),
@@ -190,14 +193,20 @@ final class Int8KernelsTest {
       MemorySegment weights = arena.allocate(type.bytes(n));
       float[] values = new float[n];
       Int8Vector x = new Int8Vector(n);
-      for (int bits : new int[] {0x80, 0x7f, 0x00, 0xff, 0xf0, 0x0f, 0x88}) {
-        for (int signs = 0; signs < 4; signs++) {
-          weights.fill((byte) bits);
+      for (int bits : new int[] {0x8080, 0x7f7f, 0x0000, 0xffff, 0xf0f0, 0x0f0f, 0x8888, 0x807f,
+        0x7f80}) {
+        for (int signs = 0; signs < 16; signs++) {
+          for (int i = 0; i < weights.byteSize(); i++) {
+            weights.set(ValueLayout.JAVA_BYTE, i, (byte) (bits >> 8 * (i & 1)));
+          }
           for (long at = 0; at < weights.byteSize(); at += type.blockBytes()) {
             weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16(1f));
+            if (type == TensorType.Q4_1) {
+              weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, at + 2, Float.floatToFloat16(-1f));
+            }
           }
           for (int i = 0; i < n; i++) {
-            values[i] = (signs >> (i / 16 % 2) & 1) == 0 ? 127 : -127;
+            values[i] = (signs >> (i / 16 % 2 + 2 * (i & 1)) & 1) == 0 ? 127 : -127;
           }
           kernels.quantise(values, 0, n, x);
           double exact = 0;
@@ -205,9 +214,7 @@ final class Int8KernelsTest {
             exact += (double) Samples.weight(type, weights, i) * values[i];
           }
           float actual = kernels.dot(type, weights, 0, x);
-          if (Double.isFinite(exact)) { // Q4_1's minimum takes any pattern
-            assertEquals(exact, actual, Math.abs(exact) * 1e-6 + 1e-3);
-          }
+          assertEquals(exact, actual, Math.abs(exact) * 1e-6 + 1e-3);
         }
       }
     }
