@@ -33,7 +33,7 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Weight bytes per second of products with a vector, in Java, in C and against plain reading of memory. One operation does
- * all three, one after another, about a millisecond each, so that whatever else the machine does meets all of them alike.
+ * all three, one after another, a millisecond or so each, so that whatever else the machine does meets all of them alike.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
@@ -59,7 +59,7 @@ public class WeightBenchmark {
     L2(L2Cache.bytes() / 2, 1),
     DRAM(16 << 20, 8);
 
-    /** What a thread multiplies in one operation: about a millisecond. */
+    /** What a thread multiplies in one operation: a third of a millisecond to three. */
     private static final int OPERATION_BYTES = 16 << 20;
 
     /** Bytes that one thread works on at a time. */

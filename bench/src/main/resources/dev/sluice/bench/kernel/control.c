@@ -359,7 +359,7 @@ ROWS(rows_q8_0, dot_q8_0_steps(w, x, n))
 #endif
 
 /*
- * Activations as 16-bit numbers. For bytes, a block of 32: even ones, and odd ones less 256 times the even one before. For nibbles, two
+ * For n a multiple of 64, at most MOST_ELEMENTS. Activations as 16-bit numbers. For bytes, a block of 32: even ones, and odd ones less 256 times the even one before. For nibbles, two
  * blocks side by side: what the four nibbles of each 16 bits meet, less 16 times what the one before meets, and -8 times all four.
  */
 typedef struct {
@@ -434,7 +434,16 @@ static __m256 small_halves(__m256i v) {
   return _mm256_castsi256_ps(_mm256_and_si256(_mm256_srai_epi32(v, 3), _mm256_set1_epi32((int)0x8fffe000)));
 }
 
-static __m256i both(const uint8_t *p, const uint8_t *q) {
+/* A scale in the upper half of each 32 bits. */
+static __m256i two_scales(const uint8_t *p, const uint8_t *q) {
+  int16_t a, b;
+  memcpy(&a, p, 2);
+  memcpy(&b, q, 2);
+  return _mm256_blend_epi32(_mm256_set1_epi16(a), _mm256_set1_epi16(b), 0xf0);
+}
+
+/* A scale in the lower, a minimum in the upper half. */
+static __m256i two_heads(const uint8_t *p, const uint8_t *q) {
   int32_t a, b;
   memcpy(&a, p, 4);
   memcpy(&b, q, 4);
@@ -460,13 +469,16 @@ static __m256 eight(const float *two, float times) {
       __m256 even = _mm256_setzero_ps(), odd = even, least = even;                                      \
       for (int64_t b = 0; b < n / 64; b++, p += 2 * STRIDE) {                                           \
         __m256i v = step_q4(p + STRIDE - 16, p + 2 * STRIDE - 16, spread + b);                          \
-        __m256i heads = both(p, p + STRIDE);                                                            \
+        __m256i d_bits;                                                                                 \
         if (CENTRED) {                                                                                  \
+          d_bits = two_scales(p, p + STRIDE);                                                           \
           v = _mm256_add_epi16(v, S16(spread[b].offset));                                               \
         } else {                                                                                        \
-          least = _mm256_fmadd_ps(_mm256_mul_ps(small_halves(heads), _mm256_set1_ps(0x1p112f)), totals[b], least); \
+          __m256i heads = two_heads(p, p + STRIDE);                                                     \
+          d_bits = _mm256_slli_epi32(heads, 16);                                                        \
+          least = _mm256_fmadd_ps(_mm256_mul_ps(small_halves(heads), _mm256_set1_ps(0x1p112f)), totals[b], least);\
         }                                                                                               \
-        __m256 d = _mm256_mul_ps(small_halves(_mm256_slli_epi32(heads, 16)), factors[b]);               \
+        __m256 d = _mm256_mul_ps(small_halves(d_bits), factors[b]);                                     \
         even = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16)), d, even); \
         odd = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32(v, 16)), d, odd);                    \
       }                                                                                                 \

@@ -21,8 +21,13 @@ final class L2CacheTest {
   }
 
   @Test
-  void thisMachinesSizeIsAWholeNumberOfLines() {
-    assertTrue(L2Cache.bytes() >= 10 << 10);
-    assertEquals(0, L2Cache.bytes() % 1024);
+  void sizesThatNoBenchmarkCanUseAreCut() {
+    assertEquals(256 << 10, L2Cache.bytes("64K"));
+    assertEquals(32 << 20, L2Cache.bytes("99999K"));
+  }
+
+  @Test
+  void thisMachinesSizeIsUsable() {
+    assertTrue(L2Cache.bytes() >= 256 << 10 && L2Cache.bytes() <= 32 << 20);
   }
 }

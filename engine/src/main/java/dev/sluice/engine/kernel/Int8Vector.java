@@ -145,7 +145,7 @@ public final class Int8Vector {
    * @throws IndexOutOfBoundsException if there is no room
    * @throws IllegalArgumentException if n is no multiple of 32
    */
-  void resize(int n) {
+  private void resize(int n) {
     if (n % BLOCK != 0) {
       throw new IllegalArgumentException(n + " activations are no whole number of blocks of 32");
     }
@@ -154,12 +154,12 @@ public final class Int8Vector {
   }
 
   /** 1 / scale; 0 where that overflows: such activations count as 0. */
-  static float inverse(float scale) {
+  private static float inverse(float scale) {
     return scale < 0x1p-126f ? 0f : 1f / scale;
   }
 
   /** Half away from zero: both steps are exact. At most 127, for x may be a little above that. */
-  static int rounded(float x) {
+  private static int rounded(float x) {
     int whole = (int) x;
     return whole + (int) ((x - whole) * 2);
   }

@@ -145,6 +145,23 @@ final class Int8KernelsTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("kernelsAndTypes")
+  void activationsThatAreNoNumbersGiveNone(Kernels kernels, TensorType type) {
+    Random random = new Random(6);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment weights = Samples.weights(arena, type, random, 64);
+      Int8Vector x = new Int8Vector(64);
+      for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+        float[] values = Samples.floats(random, 64);
+        values[37] = bad;
+        kernels.quantise(values, 0, 64, x);
+        assertFalse(x.isEnlargeable());
+        assertTrue(Float.isNaN(kernels.dot(type, weights, 0, x)), "with " + bad);
+      }
+    }
+  }
+
   /** The package description's sum, written down as plainly as it is stated there. */
   private static float sum(TensorType type, MemorySegment weights, int first, Int8Vector x) {
     float[] s = new float[16];
