@@ -14,7 +14,7 @@ final class JvmSizing {
 
   public static void main(String[] args) {
     try {
-      ParseResult parsed = new Main().commandLine().parseArgs(args);
+      ParseResult parsed = new Main().commandLine(args).parseArgs(args);
       while (parsed.hasSubcommand()) {
         parsed = parsed.subcommand();
       }

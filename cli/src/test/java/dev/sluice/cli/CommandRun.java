@@ -42,7 +42,7 @@ record CommandRun(int exit, String out, String err) {
   static CommandRun inProcess(String... args) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
-    CommandLine line = new Main().commandLine();
+    CommandLine line = new Main().commandLine(args);
     line.setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
     PrintStream stderr = System.err;
     ByteArrayOutputStream besides = new ByteArrayOutputStream(); // what did not go through the command line

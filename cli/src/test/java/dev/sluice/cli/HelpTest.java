@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
 
 /** The help of every verb there is, whichever way it is asked for. */
 final class HelpTest {
@@ -31,6 +32,14 @@ final class HelpTest {
     assertHelp(help);
     assertTrue(help.out().lines().anyMatch(line -> line.startsWith("  " + verb)), help::toString);
     assertEquals(help, CommandRun.inProcess("help"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("verbs")
+  void verbsAreCalledWhatTheyCallThemselves(String verb) {
+    CommandLine line = new Main().commandLine().getSubcommands().get(verb);
+    assertEquals(
+        verb, line.getCommand().getClass().getAnnotation(CommandLine.Command.class).name());
   }
 
   private static void assertHelp(CommandRun help) {

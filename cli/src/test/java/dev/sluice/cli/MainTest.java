@@ -27,7 +27,7 @@ final class MainTest {
   }
 
   private int execute(String... args) {
-    CommandLine line = new Main().commandLine();
+    CommandLine line = new Main().commandLine(args);
     line.setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
     return line.execute(args);
   }

@@ -20,20 +20,22 @@ final class ByteTransposition {
   private ByteTransposition() {}
 
   /**
-   * target[column · rows + row] = source[row · columns + column].
+   * target[column · rows + row] = source[from + row · stride + column].
    *
+   * @param stride bytes from one row of the source to the next, at least {@code columns}
    * @param columns a multiple of 8
    */
-  static void transpose(byte[] source, int rows, int columns, byte[] target) {
+  static void transpose(
+      byte[] source, int from, int stride, int rows, int columns, byte[] target) {
     int wholeRows = rows / SIDE * SIDE;
     for (int row = 0; row < wholeRows; row += SIDE) {
       for (int column = 0; column < columns; column += SIDE) {
-        square(source, row * columns + column, columns, target, column * rows + row, rows);
+        square(source, from + row * stride + column, stride, target, column * rows + row, rows);
       }
     }
     for (int row = wholeRows; row < rows; row++) {
       for (int column = 0; column < columns; column++) {
-        target[column * rows + row] = source[row * columns + column];
+        target[column * rows + row] = source[from + row * stride + column];
       }
     }
   }

@@ -8,6 +8,8 @@ import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,14 +17,18 @@ import java.util.List;
 /**
  * Turns a quantised down matrix [hidden, neurons] into columns of integers and resident scales, see {@link BundleFormat}:
  * lossless, for the integers are those of the blocks, shifted to begin at 0 where they become nibbles, and scales and
- * minimums are exact. Works in squares of {@value #TILE_OUTPUTS} outputs by one block of neurons, so that both sides stay
- * in cache.
+ * minimums are exact. Works in tiles of {@value #TILE_OUTPUTS} outputs by {@value #TILE_NEURONS} neurons, whose rows are
+ * copied first: a whole stretch of a row at once, for rows lie far apart and each visit waits for memory.
  */
 final class DownColumns {
   private static final int TILE_OUTPUTS = 256;
+  private static final int TILE_NEURONS = 256; // whole blocks of every type
+  private static final int HALVES_AT_A_TIME = 1 << 13;
 
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle SHORTS =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -59,7 +65,7 @@ final class DownColumns {
       BundleFormat format, int layer, MemorySegment columns, SegmentAllocator memory) {
     DownColumns work = new DownColumns(source, hidden, neurons, format);
     for (int output = 0; output < hidden; output += TILE_OUTPUTS) {
-      work.turnTile(down, output, Math.min(TILE_OUTPUTS, hidden - output), columns);
+      work.turnTiles(down, output, Math.min(TILE_OUTPUTS, hidden - output), columns);
     }
     String name = "layers." + layer + ".ffn.down.";
     boolean halves = work.fitHalves();
@@ -71,31 +77,75 @@ final class DownColumns {
     return new Turned(new Rows(columns, format.downBytes(hidden)), resident);
   }
 
-  private void turnTile(MemorySegment down, int firstOutput, int outputs, MemorySegment columns) {
-    int blockElements = source.blockElements();
-    int groups = blockElements / ScaledBlocks.groupElements(source);
-    byte[] quants = new byte[outputs * blockElements];
-    byte[] turned = new byte[quants.length];
-    float[] blockScales = new float[outputs * groups];
-    float[] blockMins = new float[outputs * groups];
+  private void turnTiles(MemorySegment down, int firstOutput, int outputs, MemorySegment columns) {
+    byte[] rows = new byte[outputs * (int) source.bytes(TILE_NEURONS)];
+    Block block = new Block(outputs);
     long rowBytes = source.bytes(neurons);
-    long columnBytes = format.downBytes(hidden);
-    long columnAt = format.down().bytes(firstOutput);
-    int columnPart = (int) format.down().bytes(outputs);
-    for (int first = 0; first < neurons; first += blockElements) {
-      long blockAt = source.bytes(first);
+    int blockElements = source.blockElements();
+    for (int tile = 0; tile < neurons; tile += TILE_NEURONS) {
+      int tileNeurons = Math.min(TILE_NEURONS, neurons - tile);
+      int stretchBytes = (int) source.bytes(tileNeurons);
       for (int j = 0; j < outputs; j++) {
-        ScaledBlocks.unpack(source, down, (firstOutput + j) * rowBytes + blockAt, quants,
-            j * blockElements, blockScales, blockMins, j * groups);
+        MemorySegment.copy(down, ValueLayout.JAVA_BYTE,
+            (firstOutput + j) * rowBytes + source.bytes(tile), rows, j * stretchBytes,
+            stretchBytes);
       }
-      keepScales(firstOutput, outputs, first, blockScales, blockMins);
-      ByteTransposition.transpose(quants, outputs, blockElements, turned);
+      for (int first = 0; first < tileNeurons; first += blockElements) {
+        block.turn(rows, (int) source.bytes(first), stretchBytes);
+        keepScales(firstOutput, outputs, tile + first, block.scales, block.mins);
+        block.copyTo(columns, tile + first, firstOutput);
+      }
+    }
+  }
+
+  /** One block of each of some outputs: that many neurons. */
+  private final class Block {
+    private final int outputs;
+    private final int groups = source.blockElements() / ScaledBlocks.groupElements(source);
+    private final byte[] quants; // [outputs, neurons]
+    private final byte[] turned; // [neurons, outputs]
+    private final float[] scales; // [outputs, groups]
+    private final float[] mins; // likewise
+
+    Block(int outputs) {
+      this.outputs = outputs;
+      this.quants = new byte[outputs * source.blockElements()];
+      this.turned = new byte[quants.length];
+      this.scales = new float[outputs * groups];
+      this.mins = new float[outputs * groups];
+    }
+
+    /**
+     * @param at where the first output's block begins
+     * @param stride bytes from one output's block to the next one's
+     */
+    void turn(byte[] rows, int at, int stride) {
+      int neurons = source.blockElements();
+      if (source == TensorType.Q8_0) { // integers that lie in order need not be taken out first
+        for (int j = 0; j < outputs; j++) {
+          scales[j] = Float.float16ToFloat((short) SHORTS.get(rows, at + j * stride));
+        }
+        ByteTransposition.transpose(rows, at + Short.BYTES, stride, outputs, neurons, turned);
+        return;
+      }
+      MemorySegment blocks = MemorySegment.ofArray(rows);
+      for (int j = 0; j < outputs; j++) {
+        ScaledBlocks.unpack(
+            source, blocks, at + j * stride, quants, j * neurons, scales, mins, j * groups);
+      }
+      ByteTransposition.transpose(quants, 0, neurons, outputs, neurons, turned);
       if (format.down() == TensorType.U4) {
         packNibbles(turned);
       }
-      for (int i = 0; i < blockElements; i++) {
-        MemorySegment.copy(turned, i * columnPart, columns, ValueLayout.JAVA_BYTE,
-            (first + i) * columnBytes + columnAt, columnPart);
+    }
+
+    void copyTo(MemorySegment columns, int firstNeuron, int firstOutput) {
+      long columnBytes = format.downBytes(hidden);
+      int partBytes = (int) format.down().bytes(outputs);
+      long at = firstNeuron * columnBytes + format.down().bytes(firstOutput);
+      for (int i = 0; i < source.blockElements(); i++) {
+        MemorySegment.copy(turned, i * partBytes, columns, ValueLayout.JAVA_BYTE,
+            at + i * columnBytes, partBytes);
       }
     }
   }
@@ -144,13 +194,23 @@ final class DownColumns {
     return true;
   }
 
+  /** In arrays: a loop of stores to native memory that differs from call to call was compiled a dozen times in one import. */
+  private static void toHalves(float[] values, int first, int count, short[] halves) {
+    for (int i = 0; i < count; i++) {
+      halves[i] = Float.floatToFloat16(values[first + i]);
+    }
+  }
+
   private ColumnScales resident(String name, float[] values, boolean halves,
       SegmentAllocator memory) {
     TensorType type = halves ? TensorType.F16 : TensorType.F32;
     MemorySegment data = WeightMemory.allocate(memory, type.bytes(values.length), name);
     if (halves) {
-      for (int i = 0; i < values.length; i++) {
-        data.set(SHORT, 2L * i, Float.floatToFloat16(values[i]));
+      short[] some = new short[HALVES_AT_A_TIME];
+      for (int first = 0; first < values.length; first += some.length) {
+        int count = Math.min(some.length, values.length - first);
+        toHalves(values, first, count, some);
+        MemorySegment.copy(some, 0, data, SHORT, (long) Short.BYTES * first, count);
       }
     } else {
       MemorySegment.copy(values, 0, data, FLOAT, 0, values.length);

@@ -60,7 +60,7 @@ final class GgufTokenizer {
     this.metadata = metadata;
     this.vocabulary = vocabulary;
     this.tokens = metadata.strings(TOKENS, vocabulary);
-    this.types = metadata.has(TYPES) ? metadata.wholes(TYPES, vocabulary) : new long[0];
+    this.types = types(metadata, vocabulary);
     if (types.length != 0 && types.length != tokens.size()) {
       throw metadata.bad(
           TYPES, "it has " + types.length + " elements for " + tokens.size() + " tokens");
@@ -101,14 +101,22 @@ final class GgufTokenizer {
       }
     }
     if (metadata.has(MODEL) && metadata.has(TOKENS)) {
-      GgufTokenizer tokenizer = new GgufTokenizer(metadata, vocabulary);
-      for (int id = 0; id < tokenizer.tokens.size(); id++) {
-        if (tokenizer.type(id) == CONTROL && ENDS.contains(tokenizer.tokens.get(id))) {
-          ids.add(id);
-        }
-      }
+      long[] types = types(metadata, vocabulary);
+      metadata
+          .strings(TOKENS, vocabulary, id -> id < types.length && types[id] == CONTROL)
+          .forEach(
+              (id, token) -> {
+                if (ENDS.contains(token)) {
+                  ids.add(id);
+                }
+              });
     }
     return List.copyOf(ids);
+  }
+
+  /** Of each token; empty if the file names none. */
+  private static long[] types(GgufMetadata metadata, int vocabulary) {
+    return metadata.has(TYPES) ? metadata.wholes(TYPES, vocabulary) : new long[0];
   }
 
   private int type(int id) {

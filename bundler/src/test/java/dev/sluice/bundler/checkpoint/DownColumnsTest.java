@@ -24,13 +24,13 @@ class DownColumnsTest {
       Path.of(System.getProperty("sluice.root")).resolve("fixtures/gguf-blocks");
 
   /** More than one tile and no multiple of it. */
-  private static final int HIDDEN = 72;
+  private static final int HIDDEN = 328;
 
   private static final int NEURONS = 512;
 
-  private static byte[] matrix(TensorType type) throws IOException {
+  private static byte[] matrix(TensorType type, int neurons) throws IOException {
     byte[] blocks = Files.readAllBytes(BLOCKS.resolve(type + ".bin"));
-    byte[] matrix = new byte[(int) type.bytes((long) HIDDEN * NEURONS)];
+    byte[] matrix = new byte[(int) type.bytes((long) HIDDEN * neurons)];
     for (int at = 0; at < matrix.length; at++) {
       matrix[at] = blocks[at % blocks.length];
     }
@@ -40,7 +40,8 @@ class DownColumnsTest {
   @ParameterizedTest
   @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"F32", "F16", "BF16", "I8", "U4", "I4"})
   void theTypesOwnEncodingIsLossless(TensorType type) throws IOException {
-    check(type, FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format());
+    check(type, NEURONS,
+        FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format());
   }
 
   @ParameterizedTest
@@ -51,24 +52,32 @@ class DownColumnsTest {
             List.of(type), List.of(type), List.of(type, TensorType.Q6_K), HIDDEN);
     assertEquals(TensorType.I8, mixed.format().down());
     assertEquals(16, mixed.format().blockNeurons());
-    check(type, mixed.format());
+    check(type, NEURONS, mixed.format());
   }
 
-  private static void check(TensorType type, BundleFormat format) throws IOException {
+  /** Not a whole number of tiles. */
+  @ParameterizedTest
+  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_1", "Q5_1", "IQ4_NL"})
+  void neuronsNeedNotFillATile(TensorType type) throws IOException {
+    check(type, 288, FfnEncoding.of(List.of(type), List.of(type), List.of(type), HIDDEN).format());
+  }
+
+  private static void check(TensorType type, int neurons, BundleFormat format)
+      throws IOException {
     try (Arena arena = Arena.ofConfined()) {
-      byte[] matrix = matrix(type);
-      MemorySegment columns = arena.allocate((long) format.downBytes(HIDDEN) * NEURONS);
+      byte[] matrix = matrix(type, neurons);
+      MemorySegment columns = arena.allocate((long) format.downBytes(HIDDEN) * neurons);
       DownColumns.Turned turned =
-          DownColumns.turn(type, MemorySegment.ofArray(matrix), HIDDEN, NEURONS, format, 7,
+          DownColumns.turn(type, MemorySegment.ofArray(matrix), HIDDEN, neurons, format, 7,
               columns, arena);
-      int groups = NEURONS / format.blockNeurons();
+      int groups = neurons / format.blockNeurons();
       float[] scales = values(turned.scales(), "layers.7.ffn.down.scales", groups);
       float[] mins = values(turned.scales(), "layers.7.ffn.down.mins", groups);
-      float[] row = new float[NEURONS];
+      float[] row = new float[neurons];
       for (int j = 0; j < HIDDEN; j++) {
         TensorDecoder.decode(
-            type, MemorySegment.ofArray(matrix), j * type.bytes(NEURONS), row, 0, NEURONS);
-        for (int i = 0; i < NEURONS; i++) {
+            type, MemorySegment.ofArray(matrix), j * type.bytes(neurons), row, 0, neurons);
+        for (int i = 0; i < neurons; i++) {
           int at = i / format.blockNeurons() * HIDDEN + j;
           int quant = quant(format, columns, i, j);
           assertEquals(row[i], scales[at] * quant + mins[at], 0, type + " " + j + ", " + i);

@@ -81,12 +81,16 @@ final class DenseFile implements AutoCloseable {
     return List.copyOf(tensors);
   }
 
-  /** Pads to whole pages and flushes; returns the directory. */
+  /** Pads to whole pages and gives everything to the system; returns the directory. */
   List<DenseTensor> finish() throws IOException {
     padTo(StoreFormat.wholePages(file.bytes()));
     file.flush();
-    file.force();
     return tensors();
+  }
+
+  /** After {@link #finish}: returns when everything is on the device. Any thread. */
+  void force() throws IOException {
+    file.force();
   }
 
   private void padTo(long offsetBytes) throws IOException {

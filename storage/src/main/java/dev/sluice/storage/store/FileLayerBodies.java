@@ -31,8 +31,12 @@ final class FileLayerBodies implements LayerBodies {
   @Override
   public long[] finish() throws IOException {
     file.flush();
-    file.force();
     return offsets(layers, bodyBytes);
+  }
+
+  @Override
+  public void force() throws IOException {
+    file.force();
   }
 
   static long[] offsets(int layers, long bodyBytes) {

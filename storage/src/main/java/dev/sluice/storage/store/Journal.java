@@ -13,20 +13,21 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code JOURNAL} in a temporary folder: what of the files beside it is on the device for certain. Lines, each the CRC32C
- * of its JSON as eight hexadecimal digits, a space, the JSON, a line feed. The first names the plan, see {@link #plan};
- * each of the others says how far {@code dense.bin} and {@code ffn.bin} have come: {@code tensors} since the line before,
- * {@code dense_bytes}, {@code layers}, and the SHA-256 of both files until there. A line that a kill cut short is ignored,
- * with all behind it. Used by one thread.
+ * {@code JOURNAL} in a temporary folder: what was written to the files beside it. Lines, each the CRC32C of its JSON as
+ * eight hexadecimal digits, a space, the JSON, a line feed. The first names the plan, see {@link #plan}; each of the others
+ * says how far {@code dense.bin} and {@code ffn.bin} have come: {@code tensors} since the line before, {@code dense_bytes},
+ * {@code layers}, the SHA-256 of both files until there, and {@code safe_from}, see {@link Danger}. A line that a kill cut
+ * short is ignored, with all behind it. Used by one thread.
  */
 final class Journal implements AutoCloseable {
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
   private static final int MAX_BYTES = 1 << 28;
   private static final int CRC_DIGITS = 8;
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
@@ -44,6 +45,14 @@ final class Journal implements AutoCloseable {
     private static final String OF_NOTHING = FileScan.sha256(new byte[0]);
 
     static final State START = new State(List.of(), 0, OF_NOTHING, 0, OF_NOTHING);
+  }
+
+  /** What written bytes outlive. */
+  enum Danger {
+    /** The end of the process: the system has them. */
+    KILL,
+    /** The end of the system: the device has them. */
+    POWER_CUT
   }
 
   private final FileChannel channel;
@@ -78,6 +87,7 @@ final class Journal implements AutoCloseable {
     json.put("journal", VERSION);
     json.put("plan", plan);
     journal.write(json);
+    channel.force(true);
     return journal;
   }
 
@@ -93,22 +103,43 @@ final class Journal implements AutoCloseable {
   }
 
   /**
-   * Goes on with a journal.
+   * Goes on with a journal, behind its last line about bytes that outlive {@code danger}; the lines after it are cut off.
    *
    * @throws BadInputException if whole lines of it make no sense
    */
-  static Journal resume(Path file) throws IOException {
+  static Journal resume(Path file, Danger danger) throws IOException {
     List<Line> lines = lines(file);
     if (lines.isEmpty()) {
       throw StoreFormat.damaged(file, "its first line is not whole");
     }
+    State latest = State.START;
     State state = State.START;
+    long endBytes = lines.getFirst().endBytes();
     for (Line line : lines.subList(1, lines.size())) {
-      state = after(state, file, JsonFields.parse(file, line.json()));
+      JsonFields json = JsonFields.parse(file, line.json());
+      latest = after(latest, file, json);
+      if (safeFrom(file, json).compareTo(danger) >= 0) {
+        state = latest;
+        endBytes = line.endBytes();
+      }
     }
     FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
-    channel.truncate(lines.getLast().endBytes());
-    return new Journal(channel, state, lines.getLast().endBytes());
+    channel.truncate(endBytes);
+    return new Journal(channel, state, endBytes);
+  }
+
+  private static Danger safeFrom(Path file, JsonFields json) {
+    String name = json.string("safe_from", 16);
+    for (Danger danger : Danger.values()) {
+      if (name.equals(nameOf(danger))) {
+        return danger;
+      }
+    }
+    throw StoreFormat.damaged(file, "'safe_from' is neither kill nor power_cut");
+  }
+
+  private static String nameOf(Danger danger) {
+    return danger.name().toLowerCase(Locale.ROOT);
   }
 
   private static State after(State before, Path file, JsonFields json) {
@@ -178,11 +209,12 @@ final class Journal implements AutoCloseable {
   }
 
   /**
-   * Says how far they have come now; it is on the device when this returns.
+   * Says how far they have come now. As safe as the bytes it tells of when this returns.
    *
    * @param newer than {@link #state}, with the same tensors first
+   * @param danger what the bytes outlive
    */
-  void append(State newer) throws IOException {
+  void append(State newer, Danger danger) throws IOException {
     ObjectNode json = JsonFields.newObject();
     DirectoryFormat.encodeTensors(
         newer.tensors().subList(state.tensors().size(), newer.tensors().size()), json);
@@ -190,7 +222,12 @@ final class Journal implements AutoCloseable {
     json.put("dense_sha256", newer.denseSha256());
     json.put("layers", newer.layers());
     json.put("ffn_sha256", newer.ffnSha256());
+    json.put("safe_from", nameOf(danger));
     write(json);
+    switch (danger) {
+      case KILL -> {} // the system has it
+      case POWER_CUT -> channel.force(true);
+    }
     state = newer;
   }
 
@@ -201,7 +238,6 @@ final class Journal implements AutoCloseable {
     System.arraycopy(body, 0, line, CRC_DIGITS + 1, body.length);
     line[line.length - 1] = '\n';
     SequentialFile.writeFully(channel, endBytes, MemorySegment.ofArray(line));
-    channel.force(true);
     endBytes += line.length;
   }
 

@@ -1,6 +1,7 @@
 package dev.sluice.storage.store;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -8,10 +9,13 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
- * Brings what was written to the device and then says so in the journal, on a thread of its own while more is written.
- * Used by one thread.
+ * Says in the journal what the system has, on a thread of its own while more is written; now and then brings it to the
+ * device first. Not every time: a device with a cache of its own does nothing else while it flushes. Used by one thread.
  */
 final class Keeper implements AutoCloseable {
+  private final Duration flushEvery;
+  private long flushedNanos = System.nanoTime(); // the thread's
+
   private final Journal journal; // the thread's
   private final SequentialFile dense;
   private final SequentialFile ffn;
@@ -20,7 +24,9 @@ final class Keeper implements AutoCloseable {
           Thread.ofPlatform().name("sluice-keeping").daemon().factory());
   private CompletableFuture<Void> kept = CompletableFuture.completedFuture(null);
 
-  Keeper(Journal journal, SequentialFile dense, SequentialFile ffn) {
+  /** @param flushEvery how much writing a power cut may cost */
+  Keeper(Journal journal, SequentialFile dense, SequentialFile ffn, Duration flushEvery) {
+    this.flushEvery = flushEvery;
     this.journal = journal;
     this.dense = dense;
     this.ffn = ffn;
@@ -45,9 +51,14 @@ final class Keeper implements AutoCloseable {
             tensors, denseMark.bytes(), denseMark.sha256().join(), layers,
             ffnMark.sha256().join());
     try {
-      dense.force();
-      ffn.force();
-      journal.append(state);
+      if (System.nanoTime() - flushedNanos < flushEvery.toNanos()) {
+        journal.append(state, Journal.Danger.KILL);
+      } else {
+        dense.force();
+        ffn.force();
+        journal.append(state, Journal.Danger.POWER_CUT);
+        flushedNanos = System.nanoTime();
+      }
     } catch (IOException e) {
       throw new CompletionException(e);
     }
@@ -55,15 +66,7 @@ final class Keeper implements AutoCloseable {
 
   /** Waits until all is kept. */
   void await() throws IOException {
-    try {
-      kept.join();
-    } catch (CompletionException e) {
-      switch (e.getCause()) {
-        case IOException io -> throw io;
-        case RuntimeException failure -> throw failure;
-        default -> throw new IllegalStateException(e.getCause());
-      }
-    }
+    SequentialFile.join(kept);
   }
 
   @Override

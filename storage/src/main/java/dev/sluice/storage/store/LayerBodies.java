@@ -25,8 +25,11 @@ sealed interface LayerBodies extends AutoCloseable
   /** Writes the next layer's body, of the size given at construction. */
   void write(int layer, Filler filler) throws IOException;
 
-  /** Flushes everything; returns the file offset of each layer's body, a multiple of the page size. */
+  /** Gives everything to the system; returns the file offset of each layer's body, a multiple of the page size. */
   long[] finish() throws IOException;
+
+  /** After {@link #finish}: returns when everything is on the device. Any thread. */
+  void force() throws IOException;
 
   /** Digest and checksums of the finished file, if they are known without reading it. */
   Optional<FileScan.Summary> summary();

@@ -99,17 +99,20 @@ final class LmdbLayerBodies implements LayerBodies {
 
   @Override
   public long[] finish() throws IOException {
-    env.sync(true);
     long[] offsets = new long[layers];
     try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel.open(file, StandardOpenOption.READ);
         Txn<ByteBuffer> txn = env.txnRead()) {
       for (int layer = 0; layer < layers; layer++) {
         offsets[layer] = verifiedOffset(channel, layer, values.get(txn, key(layer)));
       }
-      channel.force(true);
     }
     return offsets;
+  }
+
+  @Override
+  public void force() {
+    env.sync(true);
   }
 
   /** Finds a layer's value in the file by its page number, and compares the file's bytes with LMDB's. */

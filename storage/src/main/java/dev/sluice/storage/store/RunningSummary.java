@@ -14,8 +14,8 @@ import java.util.zip.CRC32C;
 final class RunningSummary {
   private static final int PAGE_BYTES = StoreFormat.PAGE_BYTES;
 
-  /** Bytes hashed in one go: they stay in cache between checksum and digest. */
-  private static final long STEP_BYTES = 1 << 18;
+  /** Bytes hashed in one go: they stay in cache between digest and checksum. */
+  private static final long STEP_BYTES = 1 << 16;
 
   private final MessageDigest sha256 = FileScan.newSha256();
   private final CRC32C crc = new CRC32C(); // of the page that has begun
@@ -32,6 +32,7 @@ final class RunningSummary {
 
   private void step(ByteBuffer bytes) {
     int size = bytes.limit();
+    sha256.update(bytes); // first: slow enough for memory to keep up, as the checksum is not
     for (int at = 0; at < size;) {
       int inPage = (int) (endBytes % PAGE_BYTES);
       int some = Math.min(PAGE_BYTES - inPage, size - at);
@@ -46,7 +47,6 @@ final class RunningSummary {
         crc.reset();
       }
     }
-    sha256.update(bytes.limit(size).position(0));
   }
 
   /** The digest of what was taken until now, in hexadecimal; more may follow. */

@@ -97,8 +97,8 @@ final class SequentialFile implements AutoCloseable {
   }
 
   /**
-   * Goes on behind the first {@code bytes} of a file, whose digest is then that of {@link #sha256}; what follows them is
-   * cut off.
+   * Goes on behind the first {@code bytes} of a file, whose digest is then that of {@link #sha256}. The file is as it was
+   * until {@link #cut}, which must come before anything is appended.
    *
    * @throws dev.sluice.storage.FaultException if the file is shorter or cannot be read
    */
@@ -133,6 +133,10 @@ final class SequentialFile implements AutoCloseable {
       summary.update(begun);
       hashedBytes = filledBytes;
     }
+  }
+
+  /** Cuts off what follows the bytes behind which this goes on; the begun page is only in memory then. */
+  void cut() throws IOException {
     channel.truncate(startBytes);
   }
 
@@ -192,7 +196,8 @@ final class SequentialFile implements AutoCloseable {
     join(piece.hashed);
   }
 
-  private static void join(CompletableFuture<?> work) throws IOException {
+  /** Waits for what another thread does, and throws what it threw. */
+  static void join(CompletableFuture<?> work) throws IOException {
     try {
       work.join();
     } catch (CompletionException e) {

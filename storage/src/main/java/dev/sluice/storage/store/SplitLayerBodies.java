@@ -26,9 +26,13 @@ final class SplitLayerBodies implements LayerBodies {
   }
 
   @Override
-  public long[] finish() throws IOException {
-    channel.force(true);
+  public long[] finish() {
     return FileLayerBodies.offsets(layers, bodyBytes);
+  }
+
+  @Override
+  public void force() throws IOException {
+    channel.force(true);
   }
 
   /** Empty: digests need the file's order. */

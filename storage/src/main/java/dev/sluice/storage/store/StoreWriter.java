@@ -10,6 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -18,6 +19,10 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.lmdbjava.LmdbException;
@@ -34,6 +39,8 @@ import org.lmdbjava.LmdbException;
  */
 public final class StoreWriter implements AutoCloseable {
   private static final int MAX_TOKENIZER_BYTES = 1 << 28;
+
+  private static final Duration FLUSH_EVERY = Duration.ofSeconds(30);
 
   /** What the catalog needs at least, beside orders and checksums. */
   private static final long CATALOG_BYTES = 1 << 17;
@@ -181,7 +188,7 @@ public final class StoreWriter implements AutoCloseable {
       return new StoreWriter(
           spec, options, geometry, staging, new DenseFile(start.dense(), state.tensors()),
           new FileLayerBodies(start.ffn(), spec.layers(), geometry.bodyBytes()),
-          Optional.of(new Keeper(start.journal(), start.dense(), start.ffn())),
+          Optional.of(new Keeper(start.journal(), start.dense(), start.ffn(), FLUSH_EVERY)),
           new Written(state.tensors(), state.layers()));
     } catch (IOException | RuntimeException e) {
       throw failedStart(e, staging, null);
@@ -218,7 +225,7 @@ public final class StoreWriter implements AutoCloseable {
       Consumer<String> notices) throws IOException {
     if (staging.origin() == StagingFolder.Origin.ADOPTED) {
       try {
-        Start resumed = goOn(staging, geometry);
+        Start resumed = goOn(staging, geometry, notices);
         Journal.State state = resumed.journal().state();
         if (!state.tensors().isEmpty() || state.layers() > 0) {
           notices.accept(
@@ -250,11 +257,30 @@ public final class StoreWriter implements AutoCloseable {
     }
   }
 
-  /** Opens what a killed writer left, cut to what its journal answers for, and compares digests. */
-  private static Start goOn(StagingFolder staging, LayerGeometry geometry) throws IOException {
+  /** What outlives a power cut, if that was it and what came later did not. */
+  private static Start goOn(
+      StagingFolder staging, LayerGeometry geometry, Consumer<String> notices)
+      throws IOException {
     Files.deleteIfExists(staging.file(StoreFormat.MANIFEST));
     Files.deleteIfExists(staging.file(StoreFormat.CATALOG));
-    Journal journal = Journal.resume(staging.file(StoreFormat.JOURNAL));
+    try {
+      return goOn(staging, geometry, Journal.Danger.KILL);
+    } catch (BadInputException | FaultException later) {
+      Start flushed = goOn(staging, geometry, Journal.Danger.POWER_CUT);
+      if (flushed.journal().state().equals(Journal.State.START)) {
+        discard(later, flushed.journal(), flushed.dense(), flushed.ffn());
+        throw later;
+      }
+      notices.accept(
+          "what was written last did not reach the device (" + later.getMessage() + ")");
+      return flushed;
+    }
+  }
+
+  /** Opens what a killed writer left, cut to what its journal answers for, and compares digests. */
+  private static Start goOn(StagingFolder staging, LayerGeometry geometry, Journal.Danger danger)
+      throws IOException {
+    Journal journal = Journal.resume(staging.file(StoreFormat.JOURNAL), danger);
     SequentialFile dense = null;
     SequentialFile ffn = null;
     try {
@@ -265,11 +291,16 @@ public final class StoreWriter implements AutoCloseable {
           resumed(
               staging.file(StoreFormat.ffnFile(Container.FILE)),
               state.layers() * geometry.bodyBytes(), state.ffnSha256());
+      dense.cut();
+      ffn.cut();
       return new Start(journal, dense, ffn);
     } catch (IOException | RuntimeException e) {
       journal.close();
       if (dense != null) {
         dense.close();
+      }
+      if (ffn != null) {
+        ffn.close();
       }
       throw e;
     }
@@ -291,8 +322,8 @@ public final class StoreWriter implements AutoCloseable {
   }
 
   /**
-   * Makes what was written so far safe from a kill, on another thread; without effect unless {@link #resumable}. Waits
-   * for the call before, so that little is ever unsafe.
+   * Makes what was written so far safe from a kill, and every half minute from a power cut, on another thread; without
+   * effect unless {@link #resumable}. Waits for the call before, so that little is ever unsafe.
    */
   public void keep() {
     checkOpen();
@@ -423,10 +454,10 @@ public final class StoreWriter implements AutoCloseable {
         keeper.get().await();
         keeper.get().close();
       }
+      finishFiles(tensors, bodyOffsets);
       dense.close();
       bodies.close();
       packer.close();
-      finishFiles(tensors, bodyOffsets);
       try (Store check = Store.open(staging.folder())) {
         check.digest();
       }
@@ -440,7 +471,27 @@ public final class StoreWriter implements AutoCloseable {
     }
   }
 
+  /** Weights reach the device while the catalog is made. */
   private void finishFiles(List<DenseTensor> tensors, long[] bodyOffsets) throws IOException {
+    try (ExecutorService beside =
+        Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().name("sluice-force").daemon().factory())) {
+      CompletableFuture<Void> forced = CompletableFuture.runAsync(this::force, beside);
+      writeCatalog(tensors, bodyOffsets);
+      SequentialFile.join(forced);
+    }
+  }
+
+  private void force() {
+    try {
+      dense.force();
+      bodies.force();
+    } catch (IOException e) {
+      throw new CompletionException(e);
+    }
+  }
+
+  private void writeCatalog(List<DenseTensor> tensors, long[] bodyOffsets) throws IOException {
     String ffnName = StoreFormat.ffnFile(options.container());
     FileScan.Summary denseSummary = dense.summary();
     Optional<FileScan.Summary> known = bodies.summary();

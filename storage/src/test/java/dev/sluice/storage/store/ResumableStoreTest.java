@@ -235,6 +235,69 @@ class ResumableStoreTest {
     }
   }
 
+  /** A power cut leaves lines of the journal whose bytes did not reach the device; those that were flushed are there. */
+  @Test
+  void whatWasFlushedOutlivesAPowerCut() throws IOException {
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (int flushed = 1; flushed <= 4; flushed++) {
+      for (String name : List.of(StoreFormat.DENSE, StoreFormat.ffnFile(Container.FILE))) {
+        Path left = killedAfter(5, 0);
+        Journal.State safe = flushAfter(left, flushed);
+        Path file = left.resolve(name);
+        byte[] bytes = Files.readAllBytes(file);
+        boolean isDense = name.equals(StoreFormat.DENSE);
+        int from =
+            isDense ? (int) safe.denseBytes()
+                : safe.layers() * (bytes.length / SPEC.layers());
+        int to = isDense ? denseBytes() : bytes.length;
+        if (from == to) { // all of it was flushed, nothing lost
+          assertEquals(SPEC.layers(), goOn("source").layers());
+          again();
+          continue;
+        }
+        if (random.nextBoolean()) {
+          bytes = Arrays.copyOf(bytes, from + random.nextInt(to - from));
+        } else {
+          Arrays.fill(bytes, from, to, (byte) 0);
+        }
+        Files.write(file, bytes);
+        StoreWriter.Written there = goOn("source");
+        String what = flushed + " steps flushed, " + name;
+        assertEquals(safe.tensors().size(), there.tensors().size(), what);
+        assertEquals(safe.layers(), there.layers(), what);
+        assertEquals(2, notices.size(), notices::toString);
+        assertTrue(
+            notices.getFirst().startsWith("what was written last did not reach the device ("),
+            notices::toString);
+        again();
+      }
+    }
+  }
+
+  /** Writes a leftover's journal again as if its first steps had been flushed; returns how far these had come. */
+  private static Journal.State flushAfter(Path left, int steps) throws IOException {
+    Path file = left.resolve(StoreFormat.JOURNAL);
+    String[] lines = Files.readString(file).split("\n");
+    List<Journal.State> states = new ArrayList<>();
+    for (int count = 2; count <= lines.length; count++) {
+      Files.writeString(file, String.join("\n", Arrays.copyOf(lines, count)) + "\n");
+      try (Journal journal = Journal.resume(file, Journal.Danger.KILL)) {
+        if (states.isEmpty() || !journal.state().equals(states.getLast())) {
+          states.add(journal.state());
+        }
+      }
+    }
+    String plan = Journal.planIn(left).orElseThrow();
+    Files.delete(file);
+    try (Journal journal = Journal.start(file, plan)) {
+      for (int i = 0; i < states.size(); i++) {
+        journal.append(
+            states.get(i), i < steps ? Journal.Danger.POWER_CUT : Journal.Danger.KILL);
+      }
+    }
+    return states.get(steps - 1);
+  }
+
   /** Bytes of dense.bin up to the end of its last tensor. */
   private int denseBytes() {
     try (Store store = Store.open(whole)) {

@@ -9,6 +9,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.IntPredicate;
 
 /**
  * A file's metadata: all of it as it stands, and typed, bounded access to single keys. Every refusal names the file and
@@ -94,16 +97,36 @@ public final class GgufMetadata {
    * @param maxCount refused above, before anything is read
    */
   public List<String> strings(String key, int maxCount) {
-    GgufValue.Sequence sequence = sequence(key, maxCount);
-    if (sequence.elements() != GgufKind.STRING) {
-      throw bad(key, "it is not an array of strings");
-    }
+    GgufValue.Sequence sequence = sequenceOfStrings(key, maxCount);
     GgufCursor cursor = cursor(key, sequence);
     List<String> strings = new ArrayList<>((int) sequence.count());
     for (long i = 0; i < sequence.count(); i++) {
       strings.add(cursor.string(GgufFormat.TEXT_LIMIT_BYTES));
     }
     return strings;
+  }
+
+  /** As the other one, but only some of them, by their indices; the others are passed over, UTF-8 or not. */
+  public SortedMap<Integer, String> strings(String key, int maxCount, IntPredicate chosen) {
+    GgufValue.Sequence sequence = sequenceOfStrings(key, maxCount);
+    GgufCursor cursor = cursor(key, sequence);
+    SortedMap<Integer, String> strings = new TreeMap<>();
+    for (int i = 0; i < sequence.count(); i++) {
+      if (chosen.test(i)) {
+        strings.put(i, cursor.string(GgufFormat.TEXT_LIMIT_BYTES));
+      } else {
+        cursor.skipString(GgufFormat.TEXT_LIMIT_BYTES);
+      }
+    }
+    return strings;
+  }
+
+  private GgufValue.Sequence sequenceOfStrings(String key, int maxCount) {
+    GgufValue.Sequence sequence = sequence(key, maxCount);
+    if (sequence.elements() != GgufKind.STRING) {
+      throw bad(key, "it is not an array of strings");
+    }
+    return sequence;
   }
 
   /** An array of whole numbers that must be there; UINT64 values above 2^63 − 1 come out negative. */

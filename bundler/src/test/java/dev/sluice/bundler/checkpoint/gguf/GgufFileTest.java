@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -80,6 +81,7 @@ class GgufFileTest {
       assertEquals(Optional.of(0.5), metadata.positive("r"));
       assertEquals(Optional.of(true), metadata.flag("f"));
       assertEquals(List.of("one", "", "drei"), metadata.strings("words", 3));
+      assertEquals(Map.of(0, "one", 2, "drei"), metadata.strings("words", 3, i -> i != 1));
       assertArrayEquals(new long[] {3, -4, 5}, metadata.wholes("counts", 3));
       assertEquals(Optional.empty(), metadata.text("absent"));
       assertEquals(9, metadata.integerOr("absent", 0, 10, 9));
@@ -115,6 +117,7 @@ class GgufFileTest {
           m -> m.integer("general.name", 0, 9), m -> m.integer("n", 0, 11),
           m -> m.integer("absent", 0, 9), m -> m.text("n"), m -> m.flag("n"),
           m -> m.positive("f"), m -> m.strings("counts", 9), m -> m.strings("words", 2),
+          m -> m.strings("words", 2, i -> false),
           m -> m.wholes("words", 9), m -> m.floats("counts", 9), m -> m.strings("n", 1))) {
         String message =
             assertThrows(BadInputException.class, () -> wrong.accept(metadata)).getMessage();
