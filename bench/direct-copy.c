@@ -1,7 +1,8 @@
-// What the disk alone allows an import: copies a file past the page cache, two threads reading and one writing 4 MiB at a
-// time from huge pages, nothing done to the bytes, flushed every so many MiB by a thread of its own (0: at the end only).
+// What the disk alone allows an import: reads a file and writes as much to another, past the page cache, two threads reading
+// and one writing 4 MiB at a time from huge pages, flushed every so many MiB by another (0: at the end only). Bytes that are
+// read are not looked at, nor are they those that are written; what is left after the last whole 4 MiB is left out.
 //   gcc -O2 -pthread direct-copy.c -o direct-copy && ./direct-copy SOURCE TARGET FLUSH_MIB
-// Prints seconds until all is written, until all is on the device, and within flushes. TARGET is removed again.
+// Prints seconds until all is written, until all is on the device, and within flushes. TARGET, which must not exist, is removed.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,8 +29,11 @@ static double now(void) {
   return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
+static const char *made; // what to remove
+
 static void fail(const char *what) {
   perror(what);
+  if (made) unlink(made);
   exit(1);
 }
 
@@ -67,8 +71,9 @@ int main(int count, char **args) {
   if (source < 0 || fstat(source, &status)) fail(args[1]);
   target = open(args[2], O_CREAT | O_EXCL | O_WRONLY | O_DIRECT, 0600);
   if (target < 0) fail(args[2]);
+  made = args[2];
   pieces = status.st_size / PIECE;
-  flush_every = atol(args[3]) * (1L << 20) / PIECE;
+  flush_every = (atol(args[3]) * (1L << 20) + PIECE - 1) / PIECE;
   double start = now(), flushing = 0;
   pthread_t threads[3];
   pthread_create(&threads[0], 0, read_all, 0);

@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -31,8 +32,11 @@ class DownColumnsTest {
   private static byte[] matrix(TensorType type, int neurons) throws IOException {
     byte[] blocks = Files.readAllBytes(BLOCKS.resolve(type + ".bin"));
     byte[] matrix = new byte[(int) type.bytes((long) HIDDEN * neurons)];
-    for (int at = 0; at < matrix.length; at++) {
-      matrix[at] = blocks[at % blocks.length];
+    int blockBytes = (int) type.blockBytes();
+    SplittableRandom random = new SplittableRandom(4); // no two rows alike
+    for (int at = 0; at < matrix.length; at += blockBytes) {
+      int from = random.nextInt(blocks.length / blockBytes) * blockBytes;
+      System.arraycopy(blocks, from, matrix, at, blockBytes);
     }
     return matrix;
   }

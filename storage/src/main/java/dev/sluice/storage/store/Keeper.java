@@ -24,7 +24,7 @@ final class Keeper implements AutoCloseable {
           Thread.ofPlatform().name("sluice-keeping").daemon().factory());
   private CompletableFuture<Void> kept = CompletableFuture.completedFuture(null);
 
-  /** @param flushEvery how much writing a power cut may cost */
+  /** @param flushEvery what is kept this long after the last flush is flushed; the first counts from here */
   Keeper(Journal journal, SequentialFile dense, SequentialFile ffn, Duration flushEvery) {
     this.flushEvery = flushEvery;
     this.journal = journal;

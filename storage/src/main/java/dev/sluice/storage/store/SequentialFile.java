@@ -135,9 +135,9 @@ final class SequentialFile implements AutoCloseable {
     }
   }
 
-  /** Cuts off what follows the bytes behind which this goes on; the begun page is only in memory then. */
+  /** Cuts off what follows the page of the bytes behind which this goes on, which is written again with what is appended. */
   void cut() throws IOException {
-    channel.truncate(startBytes);
+    channel.truncate(StoreFormat.wholePages(bytes()));
   }
 
   /** Bytes appended so far. */

@@ -171,6 +171,13 @@ public final class StoreWriter implements AutoCloseable {
    */
   public static StoreWriter resumable(
       Path target, ModelSpec spec, Options options, String source, Consumer<String> notices) {
+    return resumable(target, spec, options, source, notices, FLUSH_EVERY);
+  }
+
+  /** @param flushEvery a {@link #keep} this long after the last flush flushes */
+  static StoreWriter resumable(
+      Path target, ModelSpec spec, Options options, String source, Consumer<String> notices,
+      Duration flushEvery) {
     if (options.container() != Container.FILE || options.arrangement() != Arrangement.BUNDLED) {
       return create(target, spec, options);
     }
@@ -188,7 +195,7 @@ public final class StoreWriter implements AutoCloseable {
       return new StoreWriter(
           spec, options, geometry, staging, new DenseFile(start.dense(), state.tensors()),
           new FileLayerBodies(start.ffn(), spec.layers(), geometry.bodyBytes()),
-          Optional.of(new Keeper(start.journal(), start.dense(), start.ffn(), FLUSH_EVERY)),
+          Optional.of(new Keeper(start.journal(), start.dense(), start.ffn(), flushEvery)),
           new Written(state.tensors(), state.layers()));
     } catch (IOException | RuntimeException e) {
       throw failedStart(e, staging, null);
@@ -266,13 +273,20 @@ public final class StoreWriter implements AutoCloseable {
     try {
       return goOn(staging, geometry, Journal.Danger.KILL);
     } catch (BadInputException | FaultException later) {
-      Start flushed = goOn(staging, geometry, Journal.Danger.POWER_CUT);
+      Start flushed;
+      try {
+        flushed = goOn(staging, geometry, Journal.Danger.POWER_CUT);
+      } catch (BadInputException | FaultException earlier) {
+        later.addSuppressed(earlier);
+        throw later;
+      }
       if (flushed.journal().state().equals(Journal.State.START)) {
         discard(later, flushed.journal(), flushed.dense(), flushed.ffn());
         throw later;
       }
       notices.accept(
-          "what was written last did not reach the device (" + later.getMessage() + ")");
+          "what was written last is damaged or did not reach the device (" + later.getMessage()
+              + ")");
       return flushed;
     }
   }
@@ -322,8 +336,9 @@ public final class StoreWriter implements AutoCloseable {
   }
 
   /**
-   * Makes what was written so far safe from a kill, and every half minute from a power cut, on another thread; without
-   * effect unless {@link #resumable}. Waits for the call before, so that little is ever unsafe.
+   * Makes what was written so far safe from a kill, on another thread, and from a power cut if the last time that it did so
+   * was half a minute ago; without effect unless {@link #resumable}. Waits for the call before, so that little is ever
+   * unsafe.
    */
   public void keep() {
     checkOpen();

@@ -12,6 +12,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -235,6 +236,54 @@ class ResumableStoreTest {
     }
   }
 
+  /** A writer that went on is killed itself, before it has written anything. */
+  @Test
+  void goingOnLosesNothing() throws IOException {
+    for (int steps = 1; steps <= 5; steps++) {
+      Path left = killedAfter(steps, 0);
+      try (StoreWriter writer = resumable(target, "source")) {
+        assertEquals(Math.min(steps, 3), writer.written().tensors().size());
+        Path taken =
+            StoreFixtures.list(scratch).stream()
+                .filter(path -> path.getFileName().toString().startsWith(".b.sluice"))
+                .findFirst()
+                .orElseThrow();
+        assertTrue(Files.notExists(left) || taken.equals(left));
+        StoreFixtures.copy(taken, scratch.resolve("kept"));
+      }
+      Files.move(scratch.resolve("kept"), left);
+      StoreWriter.Written there = goOn("source");
+      assertEquals(Math.min(steps, 3), there.tensors().size());
+      assertEquals(Math.max(0, steps - 3), there.layers());
+      again();
+    }
+  }
+
+  @Test
+  void whatIsDueIsFlushed() throws IOException {
+    for (Duration every : List.of(Duration.ZERO, Duration.ofDays(1))) {
+      try (StoreWriter writer =
+          StoreWriter.resumable(
+              target, SPEC, StoreWriter.Options.DEFAULT, "source", notices::add, every)) {
+        for (Runnable step : steps(writer)) {
+          step.run();
+          writer.keep();
+        }
+        writer.keep(); // waits for the one before
+        Path folder =
+            StoreFixtures.list(scratch).stream()
+                .filter(path -> path.getFileName().toString().startsWith(".b.sluice"))
+                .findFirst()
+                .orElseThrow();
+        Path journal = Files.copy(folder.resolve(StoreFormat.JOURNAL), scratch.resolve("journal"));
+        try (Journal flushed = Journal.resume(journal, Journal.Danger.POWER_CUT)) {
+          assertEquals(every.isZero() ? SPEC.layers() : 0, flushed.state().layers());
+        }
+        Files.delete(journal);
+      }
+    }
+  }
+
   /** A power cut leaves lines of the journal whose bytes did not reach the device; those that were flushed are there. */
   @Test
   void whatWasFlushedOutlivesAPowerCut() throws IOException {
@@ -267,7 +316,8 @@ class ResumableStoreTest {
         assertEquals(safe.layers(), there.layers(), what);
         assertEquals(2, notices.size(), notices::toString);
         assertTrue(
-            notices.getFirst().startsWith("what was written last did not reach the device ("),
+            notices.getFirst()
+                .startsWith("what was written last is damaged or did not reach the device ("),
             notices::toString);
         again();
       }
