@@ -58,8 +58,8 @@ public final class Main implements Runnable {
           Map.entry("help", HelpCommand.class),
           Map.entry("generate-completion", GenerateCompletion.class));
 
-  /** These speak of every verb. */
-  private static final Set<String> NEED_ALL = Set.of("help", "generate-completion");
+  /** These speak of other verbs or call them. */
+  private static final Set<String> NEED_ALL = Set.of("demo", "help", "generate-completion");
 
   @Spec
   private CommandSpec spec;

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 
@@ -24,6 +26,15 @@ final class MainTest {
     assertEquals(2, execute("--no-such-flag"));
     assertTrue(err.toString().contains("--no-such-flag"), err.toString());
     assertEquals("", out.toString());
+  }
+
+  @Test
+  void verbsThatNeedOthersHaveThem() {
+    Set<String> all = new Main().commandLine().getSubcommands().keySet();
+    for (String verb : List.of("demo", "help", "generate-completion", "--help")) {
+      assertEquals(all, new Main().commandLine(verb, "x").getSubcommands().keySet(), verb);
+    }
+    assertEquals(Set.of("run"), new Main().commandLine("run", "demo").getSubcommands().keySet());
   }
 
   private int execute(String... args) {
