@@ -10,8 +10,8 @@ import java.util.Arrays;
  * Dot products, scaled additions and the transcendental functions around them. All implementations
  * give the same bits (see the package description), so which one runs is a matter of speed only.
  *
- * <p>Stateless and thread-safe; no method allocates once warm, except that a thread's first tile
- * takes 400 bytes. Offsets and counts are in elements unless their names say bytes. Ranges that do
+ * <p>Stateless and thread-safe; no method allocates once warm, except that a thread's first tiles
+ * take 0.4 MB, most of it outside the heap. Offsets and counts are in elements unless their names say bytes. Ranges that do
  * not fit throw {@link IndexOutOfBoundsException}.
  *
  * <p>Weights are little-endian, finite (importers refuse Inf and NaN) and lie in native memory,

@@ -1,5 +1,6 @@
 package dev.sluice.engine.kernel;
 
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -59,10 +60,27 @@ final class Lanes {
    * · step]}.
    */
   static void fold4(float[] sums, int offset, float[] out, int o, int step) {
-    FloatVector a = FloatVector.fromArray(FLOATS, sums, offset);
-    FloatVector b = FloatVector.fromArray(FLOATS, sums, offset + 8);
-    FloatVector c = FloatVector.fromArray(FLOATS, sums, offset + 16);
-    FloatVector d = FloatVector.fromArray(FLOATS, sums, offset + 24);
+    fold4(
+        FloatVector.fromArray(FLOATS, sums, offset),
+        FloatVector.fromArray(FLOATS, sums, offset + 8),
+        FloatVector.fromArray(FLOATS, sums, offset + 16),
+        FloatVector.fromArray(FLOATS, sums, offset + 24),
+        out, o, step);
+  }
+
+  /** The same of vectors at a native address; results side by side. */
+  static void fold4(long sums, float[] out, int o) {
+    long at = NativeMemory.bounded(sums);
+    fold4(floats(at), floats(at + 32), floats(at + 64), floats(at + 96), out, o, 1);
+  }
+
+  private static FloatVector floats(long address) {
+    return FloatVector.fromMemorySegment(FLOATS, NativeMemory.ALL, address,
+        ByteOrder.nativeOrder());
+  }
+
+  private static void fold4(
+      FloatVector a, FloatVector b, FloatVector c, FloatVector d, float[] out, int o, int step) {
     FloatVector ab = a.blend(b, UPPER_4).add(b.blend(a, UPPER_4).rearrange(BY_4));
     FloatVector cd = c.blend(d, UPPER_4).add(d.blend(c, UPPER_4).rearrange(BY_4));
     FloatVector acbd = ab.blend(cd, UPPER_2).add(cd.blend(ab, UPPER_2).rearrange(BY_2));

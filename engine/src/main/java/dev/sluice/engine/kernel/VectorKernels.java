@@ -382,7 +382,7 @@ final class VectorKernels implements Kernels {
     Ranges.checkAxpyTile(columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset,
         tokenCount, n);
     int done =
-        VectorTiles.axpy(columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset,
+        VectorColumnTiles.axpy(columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset,
             tokenCount, n);
     ScalarKernels.axpyEachFrom(
         done, columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset, tokenCount, n);

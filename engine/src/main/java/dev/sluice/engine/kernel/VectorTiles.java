@@ -1,16 +1,49 @@
 package dev.sluice.engine.kernel;
 
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
+import static dev.sluice.engine.kernel.NativeMemory.ALL;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Batches over float32 rows. A tile keeps its accumulators in registers: 3 rows × 4 vectors for
- * dots, 2 tokens × 64 elements for axpy, the best of nine and six shapes measured with AVX-512's 32
- * registers.
+ * Dot products of float32 rows with several vectors. Both are copied, {@link #CHUNK} elements at a time, to where a tile of 2 rows × 4
+ * vectors reads them one after another: arrays begin anywhere, so that every second load would cross a cache line, and
+ * rows lie at distances that would push each other out of L1. A tile adds up one half of the 16 partial sums: 8 accumulators, 2
+ * pieces of rows and one of a vector stay in 16 registers. Sums wait in memory between chunks, to the same bits.
  */
 final class VectorTiles {
-  private static final int STRIP = 64;
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+  private static final int CHUNK = 512;
+
+  /** Rows and vectors whose chunks meet before the next ones: they and their sums stay in L2. Multiples of 4. */
+  private static final int ROWS = 32;
+
+  private static final int VECTORS = 64;
+
+  private static final long LANE_BYTES = 32;
+  private static final long STEP_BYTES = 4 * LANE_BYTES; // 8 elements of four rows or vectors
+  private static final long SUMS_BYTES = 2 * 4 * LANE_BYTES; // of half a tile
+
+  private static final ThreadLocal<Room> ROOM = ThreadLocal.withInitial(Room::new);
+
+  /** One thread's copies and sums, outside the heap; freed some time after the thread. */
+  private static final class Room {
+    final MemorySegment rows;
+    final MemorySegment vectors;
+    final MemorySegment sums;
+    final MemorySegment zeros;
+
+    Room() {
+      Arena arena = Arena.ofAuto();
+      rows = arena.allocate(ROWS * CHUNK * Float.BYTES, 2 * LANE_BYTES);
+      vectors = arena.allocate(VECTORS * CHUNK * Float.BYTES, 2 * LANE_BYTES);
+      sums = arena.allocate(ROWS / 2 * (VECTORS / 4) * 2 * SUMS_BYTES, 2 * LANE_BYTES);
+      zeros = arena.allocate(LANE_BYTES, LANE_BYTES);
+    }
+  }
 
   private VectorTiles() {}
 
@@ -26,19 +59,17 @@ final class VectorTiles {
       int outOffset,
       int outStride,
       int n) {
-    float[] sums = Lanes.scratch();
+    int rowsTiled = n == 0 ? 0 : rowCount & -4;
     int xTiled = xCount & -4;
-    int r = 0;
-    for (; r + 3 <= rowCount; r += 3) {
-      for (int t = 0; t < xTiled; t += 4) {
-        sum3x4(rows, rowOffset + r * n, xs, xOffset + t * n, sums, n);
-        int o = outOffset + r * outStride + t;
-        Lanes.fold4(sums, 0, out, o, 1);
-        Lanes.fold4(sums, 32, out, o + outStride, 1);
-        Lanes.fold4(sums, 64, out, o + 2 * outStride, 1);
+    for (int t = 0; t < xTiled; t += VECTORS) {
+      int vectors = Math.min(VECTORS, xTiled - t);
+      for (int r = 0; r < rowsTiled; r += ROWS) {
+        block(rows, rowOffset + r * n, Math.min(ROWS, rowsTiled - r), xs, xOffset + t * n, vectors,
+            out, outOffset + r * outStride + t, outStride, n);
       }
     }
-    for (; r < rowCount; r++) {
+    float[] sums = Lanes.scratch();
+    for (int r = rowsTiled; r < rowCount; r++) {
       for (int t = 0; t < xTiled; t += 4) {
         sum1x4(rows, rowOffset + r * n, xs, xOffset + t * n, sums, n);
         Lanes.fold4(sums, 0, out, outOffset + r * outStride + t, 1);
@@ -56,6 +87,104 @@ final class VectorTiles {
         out[o + q * outStride] = dot(rows, rowOffset + q * n, xs, x, n);
       }
     }
+  }
+
+  /** Whole tiles: rows are a multiple of 4 up to {@link #ROWS}, vectors up to {@link #VECTORS}. */
+  private static void block(
+      float[] rows, int rowOffset, int rowCount, float[] xs, int xOffset, int xCount, float[] out,
+      int outOffset, int outStride, int n) {
+    Room room = ROOM.get();
+    long sums = room.sums.address();
+    for (int i = 0; i < n; i += CHUNK) {
+      int some = Math.min(CHUNK, n - i);
+      copy(rows, rowOffset + i, rowCount, n, some, room.rows.address());
+      copy(xs, xOffset + i, xCount, n, some, room.vectors.address());
+      if (i == 0) {
+        add(room, rowCount, xCount, some, room.zeros.address(), 0);
+      } else {
+        add(room, rowCount, xCount, some, sums, LANE_BYTES);
+      }
+    }
+    join(sums, rowCount / 2 * (xCount / 4));
+    for (int t = 0; t < xCount; t += 4) {
+      for (int r = 0; r < rowCount; r++) {
+        Lanes.fold4(sums, out, outOffset + r * outStride + t);
+        sums += 4 * LANE_BYTES;
+      }
+    }
+  }
+
+  /**
+   * Adds the products of a chunk.
+   *
+   * @param begin where the sums begin with: those that wait, or zeros
+   * @param step from one of them to the next, in bytes; 0 for zeros
+   */
+  private static void add(
+      Room room, int rowCount, int xCount, int some, long begin, long step) {
+    int steps = some / 16;
+    long half = (long) steps * STEP_BYTES;
+    long from = begin;
+    long sums = room.sums.address();
+    for (int t = 0; t < xCount; t += 4) {
+      long x = room.vectors.address() + (long) t * some * Float.BYTES;
+      for (int r = 0; r < rowCount; r += 2) {
+        // Of four rows that lie together the first or the last two.
+        long a =
+            room.rows.address() + (long) (r & -4) * some * Float.BYTES + (r & 2) * LANE_BYTES;
+        add2x4(a, x, steps, from, step, sums);
+        from += 8 * step;
+        sums += SUMS_BYTES;
+        add2x4(a + half, x + half, steps, from, step, sums);
+        from += 8 * step;
+        sums += SUMS_BYTES;
+      }
+    }
+  }
+
+  /** Copies rows, four together: the first 8 elements of each 16, then the last 8, of each row in turn. */
+  private static void copy(float[] rows, int offset, int count, int n, int some, long target) {
+    long half = (long) some / 2 * 4 * Float.BYTES;
+    for (int r = 0; r < count; r += 4) {
+      copy4(rows, offset + r * n, n, some, target + (long) r * some * Float.BYTES, half);
+    }
+  }
+
+  private static void copy4(float[] rows, int offset, int n, int some, long target, long half) {
+    long next = target;
+    for (int i = 0; i < some; i += 16) {
+      long to = NativeMemory.bounded(next);
+      copy16(rows, offset + i, to, half);
+      copy16(rows, offset + n + i, to + LANE_BYTES, half);
+      copy16(rows, offset + 2 * n + i, to + 2 * LANE_BYTES, half);
+      copy16(rows, offset + 3 * n + i, to + 3 * LANE_BYTES, half);
+      next += STEP_BYTES;
+    }
+  }
+
+  private static void copy16(float[] row, int offset, long to, long half) {
+    FloatVector.fromArray(FLOATS, row, offset).intoMemorySegment(ALL, to, ORDER);
+    FloatVector.fromArray(FLOATS, row, offset + 8)
+        .intoMemorySegment(ALL, NativeMemory.bounded(to + half), ORDER);
+  }
+
+  /** Adds up the halves of the sums; those of each row of each tile, 4 vectors, then lie one after another. */
+  private static void join(long sums, int tiles) {
+    long from = sums;
+    long to = sums;
+    for (int k = 0; k != 2 * tiles; k += 2) {
+      for (int v = 0; v < 8; v++) {
+        long f = NativeMemory.bounded(from + v * LANE_BYTES);
+        floats(f).add(floats(f + SUMS_BYTES))
+            .intoMemorySegment(ALL, NativeMemory.bounded(to + v * LANE_BYTES), ORDER);
+      }
+      from += 2 * SUMS_BYTES;
+      to += SUMS_BYTES;
+    }
+  }
+
+  private static FloatVector floats(long address) {
+    return FloatVector.fromMemorySegment(FLOATS, ALL, address, ORDER);
   }
 
   /** n is a multiple of 16. */
@@ -112,233 +241,50 @@ final class VectorTiles {
     l3.add(h3).intoArray(sums, 24);
   }
 
-  /** Names: l (h) for partial sums 0–7 (8–15), then row, then vector. */
-  private static void sum3x4(float[] a, int ao, float[] x, int xo, float[] sums, int n) {
-    FloatVector zero = FloatVector.zero(FLOATS);
-    FloatVector l00 = zero;
-    FloatVector l01 = zero;
-    FloatVector l02 = zero;
-    FloatVector l03 = zero;
-    FloatVector l10 = zero;
-    FloatVector l11 = zero;
-    FloatVector l12 = zero;
-    FloatVector l13 = zero;
-    FloatVector l20 = zero;
-    FloatVector l21 = zero;
-    FloatVector l22 = zero;
-    FloatVector l23 = zero;
-    FloatVector h00 = zero;
-    FloatVector h01 = zero;
-    FloatVector h02 = zero;
-    FloatVector h03 = zero;
-    FloatVector h10 = zero;
-    FloatVector h11 = zero;
-    FloatVector h12 = zero;
-    FloatVector h13 = zero;
-    FloatVector h20 = zero;
-    FloatVector h21 = zero;
-    FloatVector h22 = zero;
-    FloatVector h23 = zero;
-    for (int i = 0; i < n; i += 16) {
-      FloatVector x0 = FloatVector.fromArray(FLOATS, x, xo + i);
-      FloatVector x1 = FloatVector.fromArray(FLOATS, x, xo + n + i);
-      FloatVector x2 = FloatVector.fromArray(FLOATS, x, xo + 2 * n + i);
-      FloatVector x3 = FloatVector.fromArray(FLOATS, x, xo + 3 * n + i);
-      FloatVector a0 = FloatVector.fromArray(FLOATS, a, ao + i);
-      l00 = a0.fma(x0, l00);
-      l01 = a0.fma(x1, l01);
-      l02 = a0.fma(x2, l02);
-      l03 = a0.fma(x3, l03);
-      FloatVector a1 = FloatVector.fromArray(FLOATS, a, ao + n + i);
-      l10 = a1.fma(x0, l10);
-      l11 = a1.fma(x1, l11);
-      l12 = a1.fma(x2, l12);
-      l13 = a1.fma(x3, l13);
-      FloatVector a2 = FloatVector.fromArray(FLOATS, a, ao + 2 * n + i);
-      l20 = a2.fma(x0, l20);
-      l21 = a2.fma(x1, l21);
-      l22 = a2.fma(x2, l22);
-      l23 = a2.fma(x3, l23);
-      x0 = FloatVector.fromArray(FLOATS, x, xo + i + 8);
-      x1 = FloatVector.fromArray(FLOATS, x, xo + n + i + 8);
-      x2 = FloatVector.fromArray(FLOATS, x, xo + 2 * n + i + 8);
-      x3 = FloatVector.fromArray(FLOATS, x, xo + 3 * n + i + 8);
-      a0 = FloatVector.fromArray(FLOATS, a, ao + i + 8);
-      h00 = a0.fma(x0, h00);
-      h01 = a0.fma(x1, h01);
-      h02 = a0.fma(x2, h02);
-      h03 = a0.fma(x3, h03);
-      a1 = FloatVector.fromArray(FLOATS, a, ao + n + i + 8);
-      h10 = a1.fma(x0, h10);
-      h11 = a1.fma(x1, h11);
-      h12 = a1.fma(x2, h12);
-      h13 = a1.fma(x3, h13);
-      a2 = FloatVector.fromArray(FLOATS, a, ao + 2 * n + i + 8);
-      h20 = a2.fma(x0, h20);
-      h21 = a2.fma(x1, h21);
-      h22 = a2.fma(x2, h22);
-      h23 = a2.fma(x3, h23);
-    }
-    l00.add(h00).intoArray(sums, 0);
-    l01.add(h01).intoArray(sums, 8);
-    l02.add(h02).intoArray(sums, 16);
-    l03.add(h03).intoArray(sums, 24);
-    l10.add(h10).intoArray(sums, 32);
-    l11.add(h11).intoArray(sums, 40);
-    l12.add(h12).intoArray(sums, 48);
-    l13.add(h13).intoArray(sums, 56);
-    l20.add(h20).intoArray(sums, 64);
-    l21.add(h21).intoArray(sums, 72);
-    l22.add(h22).intoArray(sums, 80);
-    l23.add(h23).intoArray(sums, 88);
-  }
-
   /**
-   * Handles leading elements of every column in strips of 64 and 8; returns how many, the caller
-   * adds the rest.
+   * Adds the products of half a tile to 8 vectors of sums. Names: row, then vector. Addresses are added to and the loop ends by
+   * inequality, so that C2 does not count it: unrolled, it would keep the sums in memory.
    */
-  static int axpy(
-      float[] columns,
-      int columnOffset,
-      int columnCount,
-      float[] h,
-      int hOffset,
-      int hStride,
-      float[] ys,
-      int yOffset,
-      int tokenCount,
-      int n) {
-    int d = 0;
-    for (; d + STRIP <= n; d += STRIP) {
-      int t = 0;
-      for (; t + 2 <= tokenCount; t += 2) {
-        int y = yOffset + t * n + d;
-        add2x64(columns, columnOffset + d, columnCount, h, hOffset + t, hStride, ys, y, n);
-      }
-      if (t < tokenCount) {
-        int y = yOffset + t * n + d;
-        for (int e = 0; e < STRIP; e += 32) {
-          add1x32(columns, columnOffset + d + e, columnCount, h, hOffset + t, hStride, ys, y + e,
-              n);
-        }
-      }
+  private static void add2x4(long rows, long xs, int steps, long begin, long step, long sums) {
+    long b = NativeMemory.bounded(begin);
+    FloatVector s00 = floats(b);
+    FloatVector s01 = floats(b + step);
+    FloatVector s02 = floats(b + 2L * step);
+    FloatVector s03 = floats(b + 3L * step);
+    FloatVector s10 = floats(b + 4L * step);
+    FloatVector s11 = floats(b + 5L * step);
+    FloatVector s12 = floats(b + 6L * step);
+    FloatVector s13 = floats(b + 7L * step);
+    long nextRows = rows;
+    long nextXs = xs;
+    for (int i = 0; i != 2 * steps; i += 2) {
+      long a = NativeMemory.bounded(nextRows);
+      long x = NativeMemory.bounded(nextXs);
+      FloatVector a0 = floats(a);
+      FloatVector a1 = floats(a + LANE_BYTES);
+      FloatVector v = floats(x);
+      s00 = a0.fma(v, s00);
+      s10 = a1.fma(v, s10);
+      v = floats(x + LANE_BYTES);
+      s01 = a0.fma(v, s01);
+      s11 = a1.fma(v, s11);
+      v = floats(x + 2 * LANE_BYTES);
+      s02 = a0.fma(v, s02);
+      s12 = a1.fma(v, s12);
+      v = floats(x + 3 * LANE_BYTES);
+      s03 = a0.fma(v, s03);
+      s13 = a1.fma(v, s13);
+      nextRows += STEP_BYTES;
+      nextXs += STEP_BYTES;
     }
-    for (; d + 8 <= n; d += 8) {
-      for (int t = 0; t < tokenCount; t++) {
-        int y = yOffset + t * n + d;
-        add1x8(columns, columnOffset + d, columnCount, h, hOffset + t, hStride, ys, y, n);
-      }
-    }
-    return d;
-  }
-
-  private static void add1x8(
-      float[] c, int co, int columnCount, float[] h, int ho, int hStride, float[] ys, int yo,
-      int n) {
-    FloatVector y = FloatVector.fromArray(FLOATS, ys, yo);
-    for (int i = 0; i < columnCount; i++) {
-      float a = h[ho + i * hStride];
-      if (a != 0) {
-        y = FloatVector.broadcast(FLOATS, a).fma(FloatVector.fromArray(FLOATS, c, co + i * n), y);
-      }
-    }
-    y.add(0f).intoArray(ys, yo);
-  }
-
-  private static void add1x32(
-      float[] c, int co, int columnCount, float[] h, int ho, int hStride, float[] ys, int yo,
-      int n) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, ys, yo);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, ys, yo + 8);
-    FloatVector y2 = FloatVector.fromArray(FLOATS, ys, yo + 16);
-    FloatVector y3 = FloatVector.fromArray(FLOATS, ys, yo + 24);
-    for (int i = 0; i < columnCount; i++) {
-      float a = h[ho + i * hStride];
-      if (a != 0) {
-        FloatVector b = FloatVector.broadcast(FLOATS, a);
-        int p = co + i * n;
-        y0 = b.fma(FloatVector.fromArray(FLOATS, c, p), y0);
-        y1 = b.fma(FloatVector.fromArray(FLOATS, c, p + 8), y1);
-        y2 = b.fma(FloatVector.fromArray(FLOATS, c, p + 16), y2);
-        y3 = b.fma(FloatVector.fromArray(FLOATS, c, p + 24), y3);
-      }
-    }
-    y0.add(0f).intoArray(ys, yo);
-    y1.add(0f).intoArray(ys, yo + 8);
-    y2.add(0f).intoArray(ys, yo + 16);
-    y3.add(0f).intoArray(ys, yo + 24);
-  }
-
-  /** Names: y, then token, then eighth of the strip. */
-  private static void add2x64(
-      float[] c, int co, int columnCount, float[] h, int ho, int hStride, float[] ys, int yo,
-      int n) {
-    FloatVector y00 = FloatVector.fromArray(FLOATS, ys, yo);
-    FloatVector y01 = FloatVector.fromArray(FLOATS, ys, yo + 8);
-    FloatVector y02 = FloatVector.fromArray(FLOATS, ys, yo + 16);
-    FloatVector y03 = FloatVector.fromArray(FLOATS, ys, yo + 24);
-    FloatVector y04 = FloatVector.fromArray(FLOATS, ys, yo + 32);
-    FloatVector y05 = FloatVector.fromArray(FLOATS, ys, yo + 40);
-    FloatVector y06 = FloatVector.fromArray(FLOATS, ys, yo + 48);
-    FloatVector y07 = FloatVector.fromArray(FLOATS, ys, yo + 56);
-    int yp = yo + n;
-    FloatVector y10 = FloatVector.fromArray(FLOATS, ys, yp);
-    FloatVector y11 = FloatVector.fromArray(FLOATS, ys, yp + 8);
-    FloatVector y12 = FloatVector.fromArray(FLOATS, ys, yp + 16);
-    FloatVector y13 = FloatVector.fromArray(FLOATS, ys, yp + 24);
-    FloatVector y14 = FloatVector.fromArray(FLOATS, ys, yp + 32);
-    FloatVector y15 = FloatVector.fromArray(FLOATS, ys, yp + 40);
-    FloatVector y16 = FloatVector.fromArray(FLOATS, ys, yp + 48);
-    FloatVector y17 = FloatVector.fromArray(FLOATS, ys, yp + 56);
-    for (int i = 0; i < columnCount; i++) {
-      float a0 = h[ho + i * hStride];
-      float a1 = h[ho + i * hStride + 1];
-      if (a0 == 0 && a1 == 0) {
-        continue;
-      }
-      FloatVector b0 = FloatVector.broadcast(FLOATS, a0);
-      FloatVector b1 = FloatVector.broadcast(FLOATS, a1);
-      int p = co + i * n;
-      FloatVector v = FloatVector.fromArray(FLOATS, c, p);
-      y00 = b0.fma(v, y00);
-      y10 = b1.fma(v, y10);
-      v = FloatVector.fromArray(FLOATS, c, p + 8);
-      y01 = b0.fma(v, y01);
-      y11 = b1.fma(v, y11);
-      v = FloatVector.fromArray(FLOATS, c, p + 16);
-      y02 = b0.fma(v, y02);
-      y12 = b1.fma(v, y12);
-      v = FloatVector.fromArray(FLOATS, c, p + 24);
-      y03 = b0.fma(v, y03);
-      y13 = b1.fma(v, y13);
-      v = FloatVector.fromArray(FLOATS, c, p + 32);
-      y04 = b0.fma(v, y04);
-      y14 = b1.fma(v, y14);
-      v = FloatVector.fromArray(FLOATS, c, p + 40);
-      y05 = b0.fma(v, y05);
-      y15 = b1.fma(v, y15);
-      v = FloatVector.fromArray(FLOATS, c, p + 48);
-      y06 = b0.fma(v, y06);
-      y16 = b1.fma(v, y16);
-      v = FloatVector.fromArray(FLOATS, c, p + 56);
-      y07 = b0.fma(v, y07);
-      y17 = b1.fma(v, y17);
-    }
-    y00.add(0f).intoArray(ys, yo);
-    y01.add(0f).intoArray(ys, yo + 8);
-    y02.add(0f).intoArray(ys, yo + 16);
-    y03.add(0f).intoArray(ys, yo + 24);
-    y04.add(0f).intoArray(ys, yo + 32);
-    y05.add(0f).intoArray(ys, yo + 40);
-    y06.add(0f).intoArray(ys, yo + 48);
-    y07.add(0f).intoArray(ys, yo + 56);
-    y10.add(0f).intoArray(ys, yp);
-    y11.add(0f).intoArray(ys, yp + 8);
-    y12.add(0f).intoArray(ys, yp + 16);
-    y13.add(0f).intoArray(ys, yp + 24);
-    y14.add(0f).intoArray(ys, yp + 32);
-    y15.add(0f).intoArray(ys, yp + 40);
-    y16.add(0f).intoArray(ys, yp + 48);
-    y17.add(0f).intoArray(ys, yp + 56);
+    long to = NativeMemory.bounded(sums);
+    s00.intoMemorySegment(ALL, to, ORDER);
+    s01.intoMemorySegment(ALL, to + LANE_BYTES, ORDER);
+    s02.intoMemorySegment(ALL, to + 2 * LANE_BYTES, ORDER);
+    s03.intoMemorySegment(ALL, to + 3 * LANE_BYTES, ORDER);
+    s10.intoMemorySegment(ALL, to + 4 * LANE_BYTES, ORDER);
+    s11.intoMemorySegment(ALL, to + 5 * LANE_BYTES, ORDER);
+    s12.intoMemorySegment(ALL, to + 6 * LANE_BYTES, ORDER);
+    s13.intoMemorySegment(ALL, to + 7 * LANE_BYTES, ORDER);
   }
 }

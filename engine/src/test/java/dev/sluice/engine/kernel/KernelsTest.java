@@ -112,22 +112,10 @@ final class KernelsTest {
   @MethodSource("kernels")
   void dotTilesGiveTheBitsOfSingleDots(Kernels kernels) {
     Random random = new Random(3);
-    for (int n : new int[] {7, 16, 40, 64, 256}) {
+    for (int n : new int[] {0, 7, 16, 40, 64, 256}) {
       for (int rows = 0; rows <= 8; rows++) {
         for (int xs = 0; xs <= 9; xs++) {
-          float[] a = Samples.floats(random, rows * n + 1);
-          float[] x = Samples.floats(random, xs * n + 2);
-          int outStride = xs + 2;
-          float[] out = new float[rows * outStride + 3];
-          float[] expected = out.clone();
-          for (int r = 0; r < rows; r++) {
-            for (int t = 0; t < xs; t++) {
-              expected[3 + r * outStride + t] = Samples.canonicalDot(a, 1 + r * n, x, 2 + t * n, n);
-            }
-          }
-          kernels.dotTile(a, 1, rows, x, 2, xs, out, 3, outStride, n);
-          assertArrayEquals(Samples.bits(expected), Samples.bits(out),
-              n + ": " + rows + " x " + xs);
+          assertTileIsSingleDots(kernels, random, n, rows, xs);
         }
       }
     }
@@ -135,11 +123,40 @@ final class KernelsTest {
 
   @ParameterizedTest
   @MethodSource("kernels")
+  void tilesOfManyRowsAndElementsGiveTheBitsOfSingleDots(Kernels kernels) {
+    Random random = new Random(5);
+    for (int n : new int[] {512, 528, 1040}) {
+      for (int rows : new int[] {32, 37, 70}) {
+        for (int xs : new int[] {64, 71}) {
+          assertTileIsSingleDots(kernels, random, n, rows, xs);
+        }
+      }
+    }
+  }
+
+  private static void assertTileIsSingleDots(
+      Kernels kernels, Random random, int n, int rows, int xs) {
+    float[] a = Samples.floats(random, rows * n + 1);
+    float[] x = Samples.floats(random, xs * n + 2);
+    int outStride = xs + 2;
+    float[] out = new float[rows * outStride + 3];
+    float[] expected = out.clone();
+    for (int r = 0; r < rows; r++) {
+      for (int t = 0; t < xs; t++) {
+        expected[3 + r * outStride + t] = Samples.canonicalDot(a, 1 + r * n, x, 2 + t * n, n);
+      }
+    }
+    kernels.dotTile(a, 1, rows, x, 2, xs, out, 3, outStride, n);
+    assertArrayEquals(Samples.bits(expected), Samples.bits(out), n + ": " + rows + " x " + xs);
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
   void axpyTilesGiveTheBitsOfSingleAdditions(Kernels kernels) {
     Random random = new Random(4);
     for (int n : new int[] {3, 8, 63, 64, 77, 200}) {
-      for (int columnCount : new int[] {0, 1, 9}) {
-        for (int tokens = 0; tokens <= 5; tokens++) {
+      for (int columnCount : new int[] {0, 1, 9, 32, 45}) {
+        for (int tokens : new int[] {0, 1, 2, 5, 66}) {
           float[] columns = Samples.floats(random, columnCount * n + 1);
           int hStride = tokens + 1;
           float[] h = Samples.floats(random, columnCount * hStride + 2);
