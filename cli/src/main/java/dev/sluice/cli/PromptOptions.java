@@ -27,7 +27,7 @@ final class PromptOptions {
     return file == null || Files.isRegularFile(file);
   }
 
-  int[] ids(Store store) {
+  int[] ids(Store store, StoreTokenizer tokenizers) {
     int given = (text == null ? 0 : 1) + (file == null ? 0 : 1) + (ids == null ? 0 : 1);
     if (given != 1) {
       throw new BadInputException("run",
@@ -37,7 +37,7 @@ final class PromptOptions {
     if (ids != null) {
       return parse("--prompt-ids", ids, store.spec().vocabulary());
     }
-    Tokenizer tokenizer = TextSource.tokenizer(store);
+    Tokenizer tokenizer = tokenizers.required();
     int[] encoded = tokenizer.encode(text != null ? text : TextFile.read(file));
     int[] first = tokenizer.beginning();
     int[] all = Arrays.copyOf(first, first.length + encoded.length);

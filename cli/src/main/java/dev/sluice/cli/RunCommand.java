@@ -163,9 +163,9 @@ final class RunCommand implements Callable<Integer> {
     try (impose;
         Store opened = store.open();
         Workers workers = reading.workers()) {
-      Optional<Tokenizer> tokenizer =
-          opened.tokenizerJson().map(bytes -> Tokenizer.parse(bytes, opened.folder().toString()));
-      int[] ids = prompt.ids(opened);
+      StoreTokenizer tokenizer = new StoreTokenizer(opened);
+      tokenizer.begin();
+      int[] ids = prompt.ids(opened, tokenizer);
       boolean dense = preset.preset().filter(Preset::isDense).isPresent();
       Activity activity = dense && !sparsity.isPredictorGiven()
           ? sparsity.activityOrExact(opened) : sparsity.activity(opened);
@@ -188,7 +188,7 @@ final class RunCommand implements Callable<Integer> {
         try (Session session =
             new Session(engine, new KvCache(opened.spec(), positions, shape.keyValues()),
                 residency, limits, named)) {
-          generate(session, engine, plan, policy, limits, tokenizer, ids, given, sampling);
+          generate(session, engine, plan, policy, limits, tokenizer.ifAny(), ids, given, sampling);
         }
       }
     }
@@ -210,7 +210,7 @@ final class RunCommand implements Callable<Integer> {
       return List.of();
     }
     try (Store opened = store.open()) {
-      int tokens = prompt.isRepeatable() ? prompt.ids(opened).length
+      int tokens = prompt.isRepeatable() ? prompt.ids(opened, new StoreTokenizer(opened)).length
           : context == null ? opened.spec().contextLength() - 1 : context;
       RunShape shape = shape(opened, tokens, reading.threads());
       return MemoryNeeds.of(opened, predictor(opened, shape), shape).jvm().flags();

@@ -1,7 +1,6 @@
 package dev.sluice.cli;
 
 import dev.sluice.engine.text.TextFile;
-import dev.sluice.engine.text.Tokenizer;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.Store;
 import java.nio.file.Path;
@@ -10,17 +9,6 @@ import java.util.Arrays;
 /** Token ids of a text by a store's own tokenizer. */
 final class TextSource {
   private TextSource() {}
-
-  static Tokenizer tokenizer(Store store) {
-    byte[] json =
-        store
-            .tokenizerJson()
-            .orElseThrow(
-                () -> new BadInputException(
-                    store.folder(), "it has no tokenizer",
-                    "give token ids, or import a checkpoint that has one"));
-    return Tokenizer.parse(json, store.folder().toString());
-  }
 
   /** The first {@code most} ids of a list of them, at least one window. */
   static int[] ids(Store store, Path file, int most, int windowTokens) {
@@ -43,7 +31,7 @@ final class TextSource {
           "--tokens " + most, "is less than one window of " + windowTokens,
           "give at least " + windowTokens + ", or a smaller --ctx-size");
     }
-    int[] ids = tokenizer(store).encode(TextFile.read(file));
+    int[] ids = new StoreTokenizer(store).required().encode(TextFile.read(file));
     if (ids.length < windowTokens) {
       throw new BadInputException(
           file, "it has " + ids.length + " tokens, less than one window of " + windowTokens,

@@ -3,6 +3,7 @@ package dev.sluice.engine.model;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.DenseLoading;
 import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.Store;
@@ -38,7 +39,8 @@ public final class Model implements AutoCloseable {
   private final List<Norm> ffnNorms = new ArrayList<>();
   private final List<FfnOutput> ffnOutputs = new ArrayList<>();
 
-  private Model(Store store, Kernels kernels, ActivationPrecision precision, Arena arena) {
+  private Model(Store store, Kernels kernels, ActivationPrecision precision, Workers workers,
+      Arena arena) {
     this.store = store;
     this.kernels = kernels;
     this.precision = precision;
@@ -46,7 +48,9 @@ public final class Model implements AutoCloseable {
     this.spec = store.spec();
     boolean tied = spec.head() == ModelSpec.HeadKind.TIED;
     store.denseTensors().forEach(tensor -> tensors.put(tensor.name(), tensor));
-    this.dense = store.loadDense(arena, tied ? Set.of() : Set.of(EMBEDDING));
+    DenseLoading loading = store.denseLoading(arena, tied ? Set.of() : Set.of(EMBEDDING));
+    workers.parallelFor(loading.pieces(), loading::read);
+    this.dense = loading.memory();
     this.denseBytes =
         tensors.values().stream()
             .filter(tensor -> tied || !tensor.name().equals(EMBEDDING))
@@ -111,12 +115,14 @@ public final class Model implements AutoCloseable {
    * Loads the resident tensors of a store.
    *
    * @param precision of single tokens' activations
+   * @param workers read at once
    * @throws BadInputException if a tensor that the graph needs is missing or has another shape
    */
-  public static Model load(Store store, Kernels kernels, ActivationPrecision precision) {
+  public static Model load(
+      Store store, Kernels kernels, ActivationPrecision precision, Workers workers) {
     Arena arena = Arena.ofShared();
     try {
-      return new Model(store, kernels, precision, arena);
+      return new Model(store, kernels, precision, workers, arena);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;

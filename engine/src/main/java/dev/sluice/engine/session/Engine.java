@@ -90,7 +90,7 @@ public final class Engine implements AutoCloseable {
     this.choice = choice;
     requireGate();
     requireThresholds();
-    this.model = Model.load(store, Kernels.best(), precision);
+    this.model = Model.load(store, Kernels.best(), precision, workers);
     try {
       this.columnNorms = columnNorms(store);
       this.blockPredictor =

@@ -33,7 +33,6 @@ import java.util.function.LongFunction;
  * whoever opens it later.
  */
 public final class Store implements AutoCloseable {
-  private static final long READ_BYTES = 1L << 22;
   private static final long BLOB_READ_BYTES = 1L << 20;
   private static final int OPEN_ATTEMPTS = 3;
 
@@ -319,7 +318,7 @@ public final class Store implements AutoCloseable {
     Path file = folder.resolve(StoreFormat.CATALOG);
     long end = offsetBytes + target.byteSize();
     try (Arena arena = Arena.ofConfined()) {
-      long from = pageStart(offsetBytes);
+      long from = StoreFormat.pageStart(offsetBytes);
       long roomBytes = Math.min(BLOB_READ_BYTES, StoreFormat.wholePages(end) - from);
       MemorySegment room = arena.allocate(Math.max(roomBytes, 1), StoreFormat.PAGE_BYTES);
       while (from < end) {
@@ -339,33 +338,31 @@ public final class Store implements AutoCloseable {
     return manifest.provenance();
   }
 
-  /** Reads all resident tensors; see {@link #loadDense(Arena, Set)}. */
+  /**
+   * Reads all resident tensors and verifies every page of them; tensor t is at {@code [t.offsetBytes(), + t.bytes())}.
+   *
+   * @param arena owns the memory
+   * @throws FaultException naming the page that does not match
+   */
   public MemorySegment loadDense(Arena arena) {
-    return loadDense(arena, Set.of());
+    DenseLoading loading = denseLoading(arena, Set.of());
+    for (int piece = 0; piece < loading.pieces(); piece++) {
+      loading.read(piece);
+    }
+    return loading.memory();
   }
 
   /**
-   * Reads resident tensors and verifies every page of them; tensor t is at {@code [t.offsetBytes(), + t.bytes())}.
+   * The same piece by piece, by as many threads as the caller likes.
    *
    * @param arena owns the memory, which takes RAM only where something was read
    * @param left names of tensors that are not read
-   * @throws FaultException naming the page that does not match
    */
-  public MemorySegment loadDense(Arena arena, Set<String> left) {
+  public DenseLoading denseLoading(Arena arena, Set<String> left) {
     Path file = folder.resolve(StoreFormat.DENSE);
     long bytes = manifest.files().get(StoreFormat.DENSE).bytes();
-    MemorySegment memory = AnonymousMemory.map(bytes, arena);
-    long doneBytes = 0;
-    for (DenseTensor tensor : catalog.tensors()) {
-      if (!left.contains(tensor.name())) {
-        long from = Math.max(doneBytes, pageStart(tensor.offsetBytes()));
-        doneBytes = StoreFormat.wholePages(tensor.offsetBytes() + tensor.bytes());
-        for (long at = from; at < doneBytes; at += READ_BYTES) {
-          readDensePages(file, at, memory.asSlice(at, Math.min(READ_BYTES, doneBytes - at)));
-        }
-      }
-    }
-    return memory;
+    return new DenseLoading(catalog.tensors(), left, AnonymousMemory.map(bytes, arena),
+        (from, pages) -> readDensePages(file, from, pages));
   }
 
   /**
@@ -375,7 +372,7 @@ public final class Store implements AutoCloseable {
    * @throws FaultException naming the page that does not match
    */
   public void readDense(long offsetBytes, MemorySegment target) {
-    long from = pageStart(offsetBytes);
+    long from = StoreFormat.pageStart(offsetBytes);
     long to = StoreFormat.wholePages(offsetBytes + target.byteSize());
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment pages = arena.allocate(to - from, StoreFormat.PAGE_BYTES);
@@ -455,10 +452,6 @@ public final class Store implements AutoCloseable {
 
   private static String shown(PagePlace place) {
     return " (" + place.description() + ")";
-  }
-
-  private static long pageStart(long offsetBytes) {
-    return offsetBytes & -(long) StoreFormat.PAGE_BYTES;
   }
 
   /**

@@ -89,6 +89,11 @@ public final class StoreFormat {
     };
   }
 
+  /** Where the page begins that an offset lies in. */
+  static long pageStart(long offsetBytes) {
+    return offsetBytes & -(long) PAGE_BYTES;
+  }
+
   static long wholePages(long bytes) {
     return Math.addExact(bytes, PAGE_BYTES - 1L) / PAGE_BYTES * PAGE_BYTES;
   }
