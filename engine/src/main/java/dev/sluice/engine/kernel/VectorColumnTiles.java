@@ -10,8 +10,8 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Scaled additions of float32 columns to several vectors. A strip of 64 outputs of one vector stays in registers while its columns
- * are added, and only those whose factors are not 0, which are listed beforehand: most are, after ReLU. Strips of columns are
- * copied together, for those of 2,560 elements lie 10,240 bytes apart and would push each other out of L1.
+ * are added, and only columns whose factors are not 0, listed beforehand: after ReLU they are few. Strips of columns are
+ * copied together, since columns of 2,560 elements lie 10,240 bytes apart and would push each other out of L1.
  */
 final class VectorColumnTiles {
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();

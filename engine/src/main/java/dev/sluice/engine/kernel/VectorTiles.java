@@ -117,8 +117,8 @@ final class VectorTiles {
   /**
    * Adds the products of a chunk.
    *
-   * @param begin where the sums begin with: those that wait, or zeros
-   * @param step from one of them to the next, in bytes; 0 for zeros
+   * @param begin address of what the sums begin with: those that wait, or zeros
+   * @param step from one vector of them to the next, in bytes; 0 for zeros
    */
   private static void add(
       Room room, int rowCount, int xCount, int some, long begin, long step) {
@@ -242,7 +242,7 @@ final class VectorTiles {
   }
 
   /**
-   * Adds the products of half a tile to 8 vectors of sums. Names: row, then vector. Addresses are added to and the loop ends by
+   * Adds the products of half a tile to 8 vectors of sums, {@code step} bytes apart from {@code begin} on. Names: row, then vector. Addresses are added to and the loop ends by
    * inequality, so that C2 does not count it: unrolled, it would keep the sums in memory.
    */
   private static void add2x4(long rows, long xs, int steps, long begin, long step, long sums) {
