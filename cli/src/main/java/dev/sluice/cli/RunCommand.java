@@ -177,6 +177,8 @@ final class RunCommand implements Callable<Integer> {
       try (Engine engine =
           new Engine(opened, workers, reading.readers(opened), activity, predictor, precision(),
               checking())) {
+        // Before keys and values: the plan takes its parser's room for theirs.
+        Optional<Tokenizer> read = tokenizer.ifAny();
         MemoryPlan plan = ceiling.orElseGet(() -> memory.share(engine, shape));
         ReadPlanner.Limits limits = limits(opened);
         int[] given = forcedIds(opened);
@@ -188,7 +190,7 @@ final class RunCommand implements Callable<Integer> {
         try (Session session =
             new Session(engine, new KvCache(opened.spec(), positions, shape.keyValues()),
                 residency, limits, named)) {
-          generate(session, engine, plan, policy, limits, tokenizer.ifAny(), ids, given, sampling);
+          generate(session, engine, plan, policy, limits, read, ids, given, sampling);
         }
       }
     }

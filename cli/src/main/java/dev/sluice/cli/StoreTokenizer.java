@@ -12,30 +12,27 @@ import java.util.concurrent.FutureTask;
 /** A store's tokenizer, read once, by another thread if asked: a large vocabulary takes seconds in which weights can be read. */
 final class StoreTokenizer {
   private final Path folder;
-  private final Optional<FutureTask<Tokenizer>> reading;
+  private final FutureTask<Optional<Tokenizer>> reading;
 
+  /** Of a store that stays open until it is read; nothing is read yet. */
   StoreTokenizer(Store store) {
     folder = store.folder();
     reading =
-        store.tokenizerJson()
-            .map(json -> new FutureTask<>(() -> Tokenizer.parse(json, folder.toString())));
+        new FutureTask<>(
+            () -> store.tokenizerJson()
+                .map(json -> Tokenizer.parse(json, folder.toString())));
   }
 
   /** Lets another thread read it. */
   void begin() {
-    reading.ifPresent(
-        task -> Thread.ofPlatform().daemon().name("sluice-tokenizer").start(task));
+    Thread.ofPlatform().daemon().name("sluice-tokenizer").start(reading);
   }
 
   /** Reads it, or waits for whoever does; empty if the store has none. */
   Optional<Tokenizer> ifAny() {
-    if (reading.isEmpty()) {
-      return Optional.empty();
-    }
-    FutureTask<Tokenizer> task = reading.get();
-    task.run(); // does nothing where it has run, or runs
+    reading.run(); // does nothing where it has run, or runs
     try {
-      return Optional.of(task.get());
+      return reading.get();
     } catch (ExecutionException e) {
       throw switch (e.getCause()) {
         case RuntimeException failure -> failure;

@@ -32,6 +32,11 @@ public interface Kernels {
     return KernelChoice.SCALAR;
   }
 
+  /** What a thread takes outside the heap for tiles, at most and for as long as it lives. */
+  static long tileBytesPerThread() {
+    return VectorTiles.ROOM_BYTES + VectorColumnTiles.ROOM_BYTES;
+  }
+
   /** {@code vector-256} or {@code scalar}. */
   String name();
 

@@ -42,7 +42,7 @@ final class Lanes {
   private Lanes() {}
 
   /**
-   * This thread's 96 floats: the 12 vectors of partial sums of a tile, or a stretch of exponents.
+   * This thread's 96 floats: vectors of partial sums, or a stretch of exponents.
    */
   static float[] scratch() {
     return SCRATCH.get();

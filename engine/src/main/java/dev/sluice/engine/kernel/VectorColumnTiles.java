@@ -20,9 +20,15 @@ final class VectorColumnTiles {
   private static final int COLUMNS = 32;
   private static final int VECTORS = 64;
 
+  /** Fewer vectors are not worth the copies. */
+  private static final int FEW = 4;
+
+  /** What a thread's first tile takes outside the heap. */
+  static final long ROOM_BYTES = (long) COLUMNS * STRIP_BYTES;
+
   /** One thread's room: strips of the columns, and which of them, with which factors, each vector takes. */
   private static final class Room {
-    final MemorySegment strips = Arena.ofAuto().allocate(COLUMNS * STRIP_BYTES, 64);
+    final MemorySegment strips = Arena.ofAuto().allocate(ROOM_BYTES, 64);
     final long[] taken = new long[VECTORS * COLUMNS]; // addresses of strips
     final float[] factors = new float[VECTORS * COLUMNS];
     final int[] counts = new int[VECTORS];
@@ -65,8 +71,32 @@ final class VectorColumnTiles {
       int yOffset,
       int vectorCount,
       int n) {
-    Room room = ROOM.get();
     int stripped = n - n % STRIP;
+    if (vectorCount >= FEW && stripped > 0) {
+      addStrips(columns, columnOffset, columnCount, h, hOffset, hStride, ys, yOffset, vectorCount,
+          n, stripped);
+    } else {
+      for (int t = 0; t < vectorCount && n > 0; t++) {
+        for (int d = 0; d < stripped; d += 32) {
+          add32(columns, columnOffset + d, columnCount, h, hOffset + t, hStride, ys,
+              yOffset + t * n + d, n);
+        }
+      }
+    }
+    int d = stripped;
+    for (; d + 8 <= n; d += 8) {
+      for (int t = 0; t < vectorCount; t++) {
+        add8(columns, columnOffset + d, columnCount, h, hOffset + t, hStride, ys,
+            yOffset + t * n + d, n);
+      }
+    }
+    return d;
+  }
+
+  private static void addStrips(
+      float[] columns, int columnOffset, int columnCount, float[] h, int hOffset, int hStride,
+      float[] ys, int yOffset, int vectorCount, int n, int stripped) {
+    Room room = ROOM.get();
     for (int t = 0; t < vectorCount; t += VECTORS) {
       int vectors = Math.min(VECTORS, vectorCount - t);
       for (int c = 0; c == 0 || c < columnCount; c += COLUMNS) { // none still store +0 for −0
@@ -81,14 +111,6 @@ final class VectorColumnTiles {
         }
       }
     }
-    int d = stripped;
-    for (; d + 8 <= n; d += 8) {
-      for (int t = 0; t < vectorCount; t++) {
-        add8(columns, columnOffset + d, columnCount, h, hOffset + t, hStride, ys,
-            yOffset + t * n + d, n);
-      }
-    }
-    return d;
   }
 
   private static FloatVector floats(long address) {
@@ -133,6 +155,30 @@ final class VectorColumnTiles {
     y5.add(0f).intoArray(ys, yo + 40);
     y6.add(0f).intoArray(ys, yo + 48);
     y7.add(0f).intoArray(ys, yo + 56);
+  }
+
+  private static void add32(
+      float[] c, int co, int columnCount, float[] h, int ho, int hStride, float[] ys, int yo,
+      int n) {
+    FloatVector y0 = FloatVector.fromArray(FLOATS, ys, yo);
+    FloatVector y1 = FloatVector.fromArray(FLOATS, ys, yo + 8);
+    FloatVector y2 = FloatVector.fromArray(FLOATS, ys, yo + 16);
+    FloatVector y3 = FloatVector.fromArray(FLOATS, ys, yo + 24);
+    for (int i = 0; i < columnCount; i++) {
+      float a = h[ho + i * hStride];
+      if (a != 0) {
+        FloatVector b = FloatVector.broadcast(FLOATS, a);
+        int p = co + i * n;
+        y0 = b.fma(FloatVector.fromArray(FLOATS, c, p), y0);
+        y1 = b.fma(FloatVector.fromArray(FLOATS, c, p + 8), y1);
+        y2 = b.fma(FloatVector.fromArray(FLOATS, c, p + 16), y2);
+        y3 = b.fma(FloatVector.fromArray(FLOATS, c, p + 24), y3);
+      }
+    }
+    y0.add(0f).intoArray(ys, yo);
+    y1.add(0f).intoArray(ys, yo + 8);
+    y2.add(0f).intoArray(ys, yo + 16);
+    y3.add(0f).intoArray(ys, yo + 24);
   }
 
   private static void add8(

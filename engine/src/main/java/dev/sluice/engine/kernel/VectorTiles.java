@@ -29,6 +29,11 @@ final class VectorTiles {
 
   private static final ThreadLocal<Room> ROOM = ThreadLocal.withInitial(Room::new);
 
+  /** What a thread's first tile takes outside the heap. */
+  static final long ROOM_BYTES =
+      (long) (ROWS + VECTORS) * CHUNK * Float.BYTES + ROWS / 2 * (VECTORS / 4) * 2 * SUMS_BYTES
+          + LANE_BYTES;
+
   /** One thread's copies and sums, outside the heap; freed some time after the thread. */
   private static final class Room {
     final MemorySegment rows;
@@ -59,6 +64,9 @@ final class VectorTiles {
       int outOffset,
       int outStride,
       int n) {
+    if (rowCount == 0) {
+      return;
+    }
     int rowsTiled = n == 0 ? 0 : rowCount & -4;
     int xTiled = xCount & -4;
     for (int t = 0; t < xTiled; t += VECTORS) {
@@ -168,7 +176,7 @@ final class VectorTiles {
         .intoMemorySegment(ALL, NativeMemory.bounded(to + half), ORDER);
   }
 
-  /** Adds up the halves of the sums; those of each row of each tile, 4 vectors, then lie one after another. */
+  /** Adds up the halves of the sums; those of each row of each tile, 4 vectors, then lie one after another. C2 does not count it either. */
   private static void join(long sums, int tiles) {
     long from = sums;
     long to = sums;
@@ -242,8 +250,8 @@ final class VectorTiles {
   }
 
   /**
-   * Adds the products of half a tile to 8 vectors of sums, {@code step} bytes apart from {@code begin} on. Names: row, then vector. Addresses are added to and the loop ends by
-   * inequality, so that C2 does not count it: unrolled, it would keep the sums in memory.
+   * Adds the products of half a tile to 8 vectors of sums, {@code step} bytes apart from {@code begin} on. Names: row, then vector. Addresses are added to, and the loop goes on by
+   * two until it meets its end, so that C2 does not count it: unrolled, it would keep the sums in memory.
    */
   private static void add2x4(long rows, long xs, int steps, long begin, long step, long sums) {
     long b = NativeMemory.bounded(begin);

@@ -115,7 +115,7 @@ public final class Model implements AutoCloseable {
    * Loads the resident tensors of a store.
    *
    * @param precision of single tokens' activations
-   * @param workers read at once
+   * @param workers read pieces in parallel
    * @throws BadInputException if a tensor that the graph needs is missing or has another shape
    */
   public static Model load(

@@ -1,5 +1,6 @@
 package dev.sluice.engine.session;
 
+import dev.sluice.engine.kernel.Kernels;
 import java.util.List;
 
 /**
@@ -10,7 +11,7 @@ import java.util.List;
  * @param spareHeapBytes that room alone
  * @param codeCacheBytes compiled code
  * @param metaspaceBytes classes
- * @param directBytes buffers of channels
+ * @param directBytes buffers of channels, and memory of kernels that goes with its thread
  * @param nativeBytes libraries, the archive of system classes, stacks, the compiler's and the collector's own memory, and
  *     the kernel's for it all
  */
@@ -48,8 +49,13 @@ public record JvmShare(
         heap - liveBytes,
         CODE_CACHE_BYTES,
         METASPACE_BYTES,
-        DIRECT_BYTES,
+        directBytes(threads),
         NATIVE_BYTES + threads * STACK_BYTES / 4 + heap / TABLE_SHARE);
+  }
+
+  /** Buffers of channels, and what kernels hold for each thread, in whole MiB. */
+  private static long directBytes(int threads) {
+    return Math.ceilDiv(DIRECT_BYTES + threads * Kernels.tileBytesPerThread(), MIB) * MIB;
   }
 
   /** All that is not counted elsewhere: objects that stay are, where they belong. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.engine.ffn.Activity;
+import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.model.KvCache;
 import dev.sluice.engine.session.TokenForecast.Speeds;
@@ -54,6 +55,13 @@ class MemoryPlanTest {
             new Engine(store, workers, Backend.AUTO, Activity.exact(TinyStore.LAYERS), predictor)) {
       check.on(engine);
     }
+  }
+
+  @Test
+  void whatKernelsHoldForEachThreadIsAmongTheLimits() {
+    long one = JvmShare.of(0, 0, 1).directBytes();
+    long many = JvmShare.of(0, 0, 64).directBytes();
+    assertTrue(many - one >= 62 * Kernels.tileBytesPerThread(), one + " and " + many);
   }
 
   private static long chargedBytes(MemoryPlan plan) {

@@ -8,7 +8,7 @@ import java.util.function.BiConsumer;
 
 /**
  * The reading of resident tensors, in pieces that do not depend on each other: giving fresh memory its pages takes a processor longer
- * than the device takes to fill them, so it is worth more than one thread. Immutable; different pieces may be read at once.
+ * than the device takes to fill them, so it is worth more than one thread. Different pieces may be read at once.
  */
 public final class DenseLoading {
   private static final long PIECE_BYTES = 1L << 22;
@@ -19,6 +19,7 @@ public final class DenseLoading {
   private final MemorySegment memory;
   private final BiConsumer<Long, MemorySegment> reader;
   private final List<Piece> pieces = new ArrayList<>();
+  private volatile boolean failed;
 
   /**
    * @param memory as long as the file
@@ -47,13 +48,21 @@ public final class DenseLoading {
   }
 
   /**
-   * Reads a piece and verifies every page of it.
+   * Reads a piece and verifies every page of it; does nothing once a piece has failed.
    *
    * @throws dev.sluice.storage.FaultException naming the page that does not match
    */
   public void read(int piece) {
+    if (failed) {
+      return; // a device that fails may take its time to say so, for each piece
+    }
     Piece some = pieces.get(piece);
-    reader.accept(some.fromBytes, memory.asSlice(some.fromBytes, some.bytes));
+    try {
+      reader.accept(some.fromBytes, memory.asSlice(some.fromBytes, some.bytes));
+    } catch (RuntimeException e) {
+      failed = true;
+      throw e;
+    }
   }
 
   /** Where the tensors are when all pieces were read: tensor t at {@code [t.offsetBytes(), + t.bytes())}. */
