@@ -5,7 +5,7 @@
  * in whatever order is fastest, so results are close to the kernels', not equal.
  *
  * Quantised rows keep one accumulator, as common C runtimes do; float rows four. Q8_0 with floats takes four rows at once in
- * vectors of 512 bits where there are such, as Java's kernels do.
+ * vectors of 512 bits where there are such.
  */
 #include <stdint.h>
 #include <stddef.h>
@@ -242,28 +242,19 @@ static float dot_q4_int8(
     }                                                                                                   \
   }
 
-#if defined(WIDE) && defined(__AVX512F__)
+#if defined(WIDE) && defined(__AVX512F__) && !defined(JAVAS_STEPS)
 #define FOUR_ROWS 1
 
 /* Sixteen weights times sixteen activations, added to sum. */
-static __m512 sixteen(const uint8_t *p, __m512 d, const float *x, __m512 sum) {
+static __m512 sixteen(const uint8_t *p, const float *x, __m512 sum) {
   __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
-#ifdef JAVAS_STEPS
-  return _mm512_fmadd_ps(_mm512_mul_ps(v, d), _mm512_loadu_ps(x), sum); /* weights are exact first */
-#else
-  (void)d;
   return _mm512_fmadd_ps(v, _mm512_loadu_ps(x), sum);
-#endif
 }
 
 /* A block of 32 of Q8_0. */
 static __m512 block_q8_0(const uint8_t *p, const float *x, __m512 sum) {
   __m512 d = _mm512_set1_ps(half_to_float(p));
-#ifdef JAVAS_STEPS
-  return sixteen(p + 18, d, x + 16, sixteen(p + 2, d, x, sum));
-#else
-  return _mm512_fmadd_ps(sixteen(p + 18, d, x + 16, sixteen(p + 2, d, x, _mm512_setzero_ps())), d, sum);
-#endif
+  return _mm512_fmadd_ps(sixteen(p + 18, x + 16, sixteen(p + 2, x, _mm512_setzero_ps())), d, sum);
 }
 
 void rows_q8_0(ARGUMENTS) {
@@ -343,20 +334,60 @@ void rows_f16(ARGUMENTS) {
   }
 }
 
-#ifndef FOUR_ROWS
-static float dot_q8_0_steps(const uint8_t *w, const float *x, int64_t n) {
-  __m256 s0 = _mm256_setzero_ps(), s1 = s0;
-  for (int64_t i = 0; i < n; i += 32, w += 34) {
-    __m256 d = _mm256_set1_ps(half_to_float(w));
-    s0 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 2), d), _mm256_loadu_ps(x + i), s0);
-    s1 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 10), d), _mm256_loadu_ps(x + i + 8), s1);
-    s0 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 18), d), _mm256_loadu_ps(x + i + 16), s0);
-    s1 = _mm256_fmadd_ps(_mm256_mul_ps(bytes_to_floats(w + 26), d), _mm256_loadu_ps(x + i + 24), s1);
+/* 2^-24 times a scale: of normal ones by the steps of integers. */
+static __m256 small_scale(const uint8_t *p) {
+  int16_t h;
+  memcpy(&h, p, 2);
+  if (((h + 0x400) & 0x7800) == 0) {
+    return _mm256_set1_ps(half_to_float(p) * 0x1p-24f);
   }
-  return total(_mm256_add_ps(s0, s1));
+  int bits = (((int)((uint32_t)h << 16) >> 3) & (int)0x8fffe000) + ((112 - 24) << 23);
+  return _mm256_castsi256_ps(_mm256_set1_epi32(bits));
 }
-ROWS(rows_q8_0, dot_q8_0_steps(w, x, n))
-#endif
+
+/* 2^24 times byte k of each four. */
+static __m256 byte_of_four(__m256i fours, int k) {
+  __m256i v = k == 3 ? fours : _mm256_slli_epi32(fours, 24 - 8 * k);
+  return _mm256_cvtepi32_ps(k == 0 ? v : _mm256_and_si256(v, _mm256_set1_epi32((int)0xff000000)));
+}
+
+/* Activations lie in blocks of 32: elements 0, 4, ... 28, then 1, 5, ... 29, and so on. Four rows at once; weights are exact first. */
+void rows_q8_0(ARGUMENTS) {
+  (void)bytes, (void)scales, (void)sums;
+  float a[MOST_ELEMENTS] __attribute__((aligned(64)));
+  for (int64_t i = 0; i < n; i += 32) {
+    for (int k = 0; k < 32; k++) {
+      a[i + k] = x[i + 4 * (k % 8) + k / 8];
+    }
+  }
+  int64_t apart = count / 4;
+  for (int64_t r = 0; r < apart; r++) {
+    __m256 s[8];
+    for (int k = 0; k < 8; k++) {
+      s[k] = _mm256_setzero_ps();
+    }
+    for (int64_t b = 0; b < n / 32; b++) {
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; k++) {
+        const uint8_t *p = w + (r + k * apart) * stride + 34 * b;
+        __m256 d = small_scale(p);
+        __m256i fours = _mm256_loadu_si256((const __m256i *)(p + 2));
+        __asm__("" : "+x"(fours)); /* loaded once: Java's compiler does not load while it masks */
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+          __m256 *sum = s + 2 * k + j % 2;
+          *sum = _mm256_fmadd_ps(_mm256_mul_ps(byte_of_four(fours, j), d), _mm256_load_ps(a + 32 * b + 8 * j), *sum);
+        }
+      }
+    }
+    for (int k = 0; k < 4; k++) {
+      out[r + k * apart] = total(_mm256_add_ps(s[2 * k], s[2 * k + 1]));
+    }
+  }
+  for (int64_t r = 4 * apart; r < count; r++) {
+    out[r] = dot_q8_0(w + r * stride, x, n);
+  }
+}
 
 /*
  * For n a multiple of 64, at most MOST_ELEMENTS. Activations as 16-bit numbers. For bytes, a block of 32: even ones, and odd ones less 256 times the even one before. For nibbles, two

@@ -8,27 +8,34 @@ import java.util.Objects;
  * kernels.
  */
 final class BlockLayout {
-  /** Elements in a block, and partial sums in a canonical sum. */
+  /** Partial sums in a canonical sum, and what vectors take rows in multiples of. */
   static final int BLOCK = 16;
 
   private BlockLayout() {}
 
-  /** Whether blocks hold their even elements before their odd ones. */
-  static boolean splits(TensorType type) {
-    return type == TensorType.F16 || type == TensorType.BF16 || type == TensorType.U4;
+  /**
+   * How many vectors of 8 elements 32 bytes of weights make: element {@code parts · j + k} of a block of {@code 8 · parts} is
+   * the j-th of the k-th vector. 1 is natural order.
+   */
+  static int parts(TensorType type) {
+    return switch (type) {
+      case F16, BF16, U4 -> 2;
+      case Q8_0 -> 4;
+      default -> 1;
+    };
   }
 
   static void arrange(
       TensorType type, float[] x, int xOffset, float[] arranged, int arrangedOffset, int n) {
     Objects.checkFromIndexSize(xOffset, n, x.length);
     Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
-    int full = splits(type) ? n & -BLOCK : 0;
-    for (int i = 0; i < full; i += BLOCK) {
-      int from = xOffset + i;
-      int to = arrangedOffset + i;
-      for (int j = 0; j < 8; j++) {
-        arranged[to + j] = x[from + 2 * j];
-        arranged[to + 8 + j] = x[from + 2 * j + 1];
+    int parts = parts(type);
+    int full = parts == 1 ? 0 : n & -8 * parts;
+    for (int i = 0; i < full; i += 8 * parts) {
+      for (int k = 0; k < parts; k++) {
+        for (int j = 0; j < 8; j++) {
+          arranged[arrangedOffset + i + 8 * k + j] = x[xOffset + i + parts * j + k];
+        }
       }
     }
     System.arraycopy(x, xOffset + full, arranged, arrangedOffset + full, n - full);
@@ -38,13 +45,13 @@ final class BlockLayout {
       TensorType type, float[] arranged, int arrangedOffset, float[] x, int xOffset, int n) {
     Objects.checkFromIndexSize(arrangedOffset, n, arranged.length);
     Objects.checkFromIndexSize(xOffset, n, x.length);
-    int full = splits(type) ? n & -BLOCK : 0;
-    for (int i = 0; i < full; i += BLOCK) {
-      int from = arrangedOffset + i;
-      int to = xOffset + i;
-      for (int j = 0; j < 8; j++) {
-        x[to + 2 * j] = arranged[from + j];
-        x[to + 2 * j + 1] = arranged[from + 8 + j];
+    int parts = parts(type);
+    int full = parts == 1 ? 0 : n & -8 * parts;
+    for (int i = 0; i < full; i += 8 * parts) {
+      for (int k = 0; k < parts; k++) {
+        for (int j = 0; j < 8; j++) {
+          x[xOffset + i + parts * j + k] = arranged[arrangedOffset + i + 8 * k + j];
+        }
       }
     }
     System.arraycopy(arranged, arrangedOffset + full, x, xOffset + full, n - full);

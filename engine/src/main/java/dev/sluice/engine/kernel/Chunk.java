@@ -31,7 +31,7 @@ final class Chunk {
 
   /** As {@link #decode}, but arranged as weights of another type are. */
   void decodeAs(TensorType layout, TensorType type, long address, int n) {
-    if (BlockLayout.splits(layout)) {
+    if (BlockLayout.parts(layout) > 1) {
       natural(type, address, natural, n);
       BlockLayout.arrange(layout, natural, 0, values, 0, n);
     } else {

@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorShuffle;
 /**
  * Scaled additions of columns, several in one pass over y, and the scales that close a block of columns. Lengths are
  * multiples of 16 (Q8_0: 32) here; ranges are checked. F16 goes one column at a time: two were no faster from L2 or scattered,
- * and three times slower where columns follow each other in DRAM.
+ * and three times slower where columns follow each other in DRAM. So does Q8_0: the loop of two was more than C2 takes into registers.
  */
 final class VectorColumns {
   /** (address, factor, y, its offset, n). */
@@ -32,8 +32,7 @@ final class VectorColumns {
           .with(TensorType.F32, "floats2")
           .with(TensorType.BF16, "brains2")
           .with(TensorType.I8, "bytes2")
-          .with(TensorType.U4, "nibbles2")
-          .with(TensorType.Q8_0, "blocks2");
+          .with(TensorType.U4, "nibbles2");
 
   /** (four addresses, factors, their offset, y, its offset, n). */
   private static final Loops FOUR =
@@ -271,30 +270,13 @@ final class VectorColumns {
     FloatVector b = factor(a);
     for (int i = 0; i < n; i += 32) {
       long p = w + 34L * (i >> 5);
-      FloatVector d = VectorQuants.scale(p);
-      for (int k = 0; k < 32; k += 8) {
-        int at = yo + i + k;
-        store(VectorQuants.bytes(p + 2 + k).mul(d).fma(b, load(y, at)), y, at);
-      }
-    }
-  }
-
-  static void blocks2(long vAddress, long wAddress, float a, float b, float[] y, int yo,
-      int n) {
-    long v = NativeMemory.bounded(vAddress);
-    long w = NativeMemory.bounded(wAddress);
-    FloatVector av = factor(a);
-    FloatVector bv = factor(b);
-    for (int i = 0; i < n; i += 32) {
-      long p = v + 34L * (i >> 5);
-      long q = w + 34L * (i >> 5);
-      FloatVector dp = VectorQuants.scale(p);
-      FloatVector dq = VectorQuants.scale(q);
-      for (int k = 0; k < 32; k += 8) {
-        int at = yo + i + k;
-        FloatVector s = VectorQuants.bytes(p + 2 + k).mul(dp).fma(av, load(y, at));
-        store(VectorQuants.bytes(q + 2 + k).mul(dq).fma(bv, s), y, at);
-      }
+      int at = yo + i;
+      FloatVector d = VectorQuants.smallScale(p);
+      IntVector fours = VectorQuants.fours(p + 2);
+      store(VectorQuants.first(fours).mul(d).fma(b, load(y, at)), y, at);
+      store(VectorQuants.second(fours).mul(d).fma(b, load(y, at + 8)), y, at + 8);
+      store(VectorQuants.third(fours).mul(d).fma(b, load(y, at + 16)), y, at + 16);
+      store(VectorQuants.fourth(fours).mul(d).fma(b, load(y, at + 24)), y, at + 24);
     }
   }
 

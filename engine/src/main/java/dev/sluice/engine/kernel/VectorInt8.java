@@ -46,9 +46,6 @@ final class VectorInt8 {
   // Where the vectors are of what the rows' minimums add, behind those of partial sums.
   private static final int MINIMUMS = 8 * ROWS_AT_ONCE;
 
-  /** Sign, exponent and fraction of an F16 number whose lowest bit was moved to bit 13. */
-  private static final int HALF = 0x8fffe000;
-
   // Where activations are held, in bytes.
   private static final long BLOCK = Int8Vector.BLOCK_BYTES;
   private static final long ODD = Int8Vector.ODD_BYTES;
@@ -195,7 +192,7 @@ final class VectorInt8 {
 
   static void sum40(long base, long[] offsets, int first, int rows, long activations, int blocks,
       float[] sums) {
-    IntVector half = IntVector.broadcast(INTS, HALF);
+    IntVector half = IntVector.broadcast(INTS, VectorQuants.HALF);
     int end = 18 * blocks;
     for (int r = 0; r < rows; r++) {
       long w = NativeMemory.bounded(base + offsets[first + r]);
@@ -223,7 +220,7 @@ final class VectorInt8 {
 
   static void sum41(long base, long[] offsets, int first, int rows, long activations, int blocks,
       float[] sums) {
-    IntVector half = IntVector.broadcast(INTS, HALF);
+    IntVector half = IntVector.broadcast(INTS, VectorQuants.HALF);
     FloatVector enlarge = FloatVector.broadcast(FLOATS, 0x1p112f);
     int end = 20 * blocks;
     for (int r = 0; r < rows; r++) {

@@ -269,8 +269,9 @@ final class VectorKernels implements Kernels {
     Ranges.checkPart(columns, y, yOffset, from, to);
     long address = NativeMemory.scales(scaleType, scales, scalesOffsetBytes, to);
     try {
-      int full = (to - from) & -BlockLayout.BLOCK;
-      VectorColumns.close(BlockLayout.splits(columns), scaleType, address + scaleType.bytes(from),
+      int parts = BlockLayout.parts(columns);
+      int full = parts > 2 ? 0 : (to - from) & -BlockLayout.BLOCK;
+      VectorColumns.close(parts == 2, scaleType, address + scaleType.bytes(from),
           sums, sumsOffset + from, y, yOffset + from, full);
       ScalarKernels.scaleFrom(from + full, columns, scaleType, address, sums, sumsOffset, y,
           yOffset, to);
@@ -317,8 +318,9 @@ final class VectorKernels implements Kernels {
     Ranges.checkPart(columns, y, yOffset, from, to);
     long address = NativeMemory.scales(minType, mins, minsOffsetBytes, to);
     try {
-      int full = (to - from) & -BlockLayout.BLOCK;
-      VectorColumns.minimums(BlockLayout.splits(columns), minType, factors,
+      int parts = BlockLayout.parts(columns);
+      int full = parts > 2 ? 0 : (to - from) & -BlockLayout.BLOCK;
+      VectorColumns.minimums(parts == 2, minType, factors,
           address + minType.bytes(from), y, yOffset + from, full);
       ScalarKernels.minimumsFrom(from + full, columns, minType, factors, address, y, yOffset, to);
     } finally {

@@ -20,6 +20,14 @@ final class VectorQuants {
   private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_64;
   private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_128;
 
+  static final int TOP_BYTE = 0xff000000;
+
+  /** Sign, exponent and fraction of an F16 number whose lowest bit was moved to bit 13. */
+  static final int HALF = 0x8fffe000;
+
+  /** What makes a float of those bits and multiplies it by 2^-24: both exponents' biases differ by 112. */
+  static final int SMALLER = 112 - 24 << 23;
+
   private VectorQuants() {}
 
   /** Eight unsigned bytes. */
@@ -62,6 +70,44 @@ final class VectorQuants {
     return toFloats(bytes.lanewise(VectorOperators.ASHR, 4));
   }
 
+  /** 32 bytes as they lie, four in each int. */
+  static IntVector fours(long address) {
+    return IntVector.fromMemorySegment(INTS, NativeMemory.ALL, address, ORDER);
+  }
+
+  /** 2^24 times the first, signed, of each four bytes. */
+  static FloatVector first(IntVector fours) {
+    return toFloats(fours.lanewise(VectorOperators.LSHL, 24));
+  }
+
+  /** 2^24 times the second; and so on. */
+  static FloatVector second(IntVector fours) {
+    return toFloats(fours.lanewise(VectorOperators.LSHL, 16).and(TOP_BYTE));
+  }
+
+  static FloatVector third(IntVector fours) {
+    return toFloats(fours.lanewise(VectorOperators.LSHL, 8).and(TOP_BYTE));
+  }
+
+  static FloatVector fourth(IntVector fours) {
+    return toFloats(fours.and(TOP_BYTE));
+  }
+
+  /** 2^-24 times the F16 scale at an address, in all lanes. */
+  static FloatVector smallScale(long address) {
+    return FloatVector.broadcast(FLOATS, smallScale(NativeMemory.bits16(address)));
+  }
+
+  /**
+   * 2^-24 times a binary16 number. Normal ones in steps of integers: the units that convert and multiply are what loops over bytes
+   * wait for.
+   */
+  static float smallScale(int bits) {
+    return (bits + 0x400 & 0x7800) == 0
+        ? Float.float16ToFloat((short) bits) * 0x1p-24f // subnormal, infinite or not a number
+        : Float.intBitsToFloat((bits << 16 >> 3 & HALF) + SMALLER);
+  }
+
   private static FloatVector toFloats(IntVector values) {
     return (FloatVector) values.convert(VectorOperators.I2F, 0);
   }
@@ -77,17 +123,5 @@ final class VectorQuants {
   /** The F16 scale at an address in all lanes. */
   static FloatVector scale(long address) {
     return FloatVector.broadcast(FLOATS, NativeMemory.float16(address));
-  }
-
-  /** Sixteen signed bytes as floats; for {@link Lanes#WIDE} machines. */
-  static FloatVector wideBytes(long address) {
-    return toFloats((IntVector) ByteVector
-        .fromMemorySegment(ByteVector.SPECIES_128, NativeMemory.ALL, address, ORDER)
-        .convertShape(VectorOperators.B2I, IntVector.SPECIES_512, 0));
-  }
-
-  /** As {@link #scale}, in sixteen lanes. */
-  static FloatVector wideScale(long address) {
-    return FloatVector.broadcast(Lanes.WIDE_FLOATS, NativeMemory.float16(address));
   }
 }

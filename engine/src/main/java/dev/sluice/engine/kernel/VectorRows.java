@@ -2,6 +2,10 @@ package dev.sluice.engine.kernel;
 
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
 import static dev.sluice.engine.kernel.Lanes.INTS;
+import static dev.sluice.engine.kernel.NativeMemory.ALL;
+import static dev.sluice.engine.kernel.NativeMemory.SHORT;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
@@ -50,7 +54,7 @@ final class VectorRows {
           .with(TensorType.F32, "band32")
           .with(TensorType.F16, "bandEnlargedF16")
           .with(TensorType.BF16, "bandBf16")
-          .with(TensorType.Q8_0, Lanes.WIDE ? "bandWide8" : "band8");
+          .with(TensorType.Q8_0, "band8");
 
   /** One thread's partial sums of a band, and room for the halves of four more vectors. */
   private static final ThreadLocal<float[]> BAND_SUMS =
@@ -116,20 +120,23 @@ final class VectorRows {
       TensorType type, long address, long strideBytes, int rows, float[] x, int xo, float[] out,
       int o, int n) {
     float[] factors = rows < FEW || !FOUR.have(type) ? null : factors(type, x, xo, n);
+    if (factors == null) {
+      for (int r = 0; r < rows; r++) {
+        out[o + r] = dot(type, address + r * strideBytes, x, xo, n);
+      }
+      return;
+    }
     int from = type == TensorType.F16 ? 0 : xo; // a copy, or x itself
     float[] sums = BAND_SUMS.get();
-    int r = 0;
-    while (factors != null && rows - r >= FEW) {
+    for (int next = 0; next < rows;) {
+      int r = Math.min(next, rows - 4); // of the last four rows some may be taken once more
       int apart = Math.min(rows - r, BAND) / 4;
       band(type, address + r * strideBytes, apart * strideBytes, strideBytes, apart, factors, from,
           n, sums);
       for (int k = 0; k < apart; k++) {
         Lanes.fold4(sums, 32 * k, out, o + r + k, apart);
       }
-      r += 4 * apart;
-    }
-    for (; r < rows; r++) {
-      out[o + r] = dot(type, address + r * strideBytes, x, xo, n);
+      next = r + 4 * apart;
     }
   }
 
@@ -242,9 +249,10 @@ final class VectorRows {
     low.add(high).intoArray(sums, at);
   }
 
-  /** x times 2^112. */
+  /** x times 2^112, from element 0 on. One counter, in bytes of weights: two took half as many instructions again. */
   static void bandEnlargedF16(
       long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    int end = 2 * n;
     for (int r = 0; r < rows; r++) {
       long v = NativeMemory.bounded(address + r * stride);
       long w = NativeMemory.bounded(address + r * stride + far);
@@ -258,19 +266,19 @@ final class VectorRows {
       FloatVector f = a;
       FloatVector g = a;
       FloatVector h = a;
-      for (int i = 0; i < n; i += 16) {
-        FloatVector even = FloatVector.fromArray(FLOATS, x, xo + i);
-        FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + i + 8);
-        IntVector p = pairs(v + 2L * i);
+      for (int i = 0; i < end; i += 32) {
+        FloatVector even = FloatVector.fromArray(FLOATS, x, i >> 1);
+        FloatVector odd = FloatVector.fromArray(FLOATS, x, (i >> 1) + 8);
+        IntVector p = pairs(v + i);
         a = smallEvens(p).fma(even, a);
         b = smallOdds(p).fma(odd, b);
-        p = pairs(w + 2L * i);
+        p = pairs(w + i);
         c = smallEvens(p).fma(even, c);
         d = smallOdds(p).fma(odd, d);
-        p = pairs(y + 2L * i);
+        p = pairs(y + i);
         e = smallEvens(p).fma(even, e);
         f = smallOdds(p).fma(odd, f);
-        p = pairs(z + 2L * i);
+        p = pairs(z + i);
         g = smallEvens(p).fma(even, g);
         h = smallOdds(p).fma(odd, h);
       }
@@ -360,93 +368,99 @@ final class VectorRows {
     FloatVector high = low;
     for (int i = 0; i < n; i += 32) {
       long p = w + 34L * (i >> 5);
-      FloatVector d = VectorQuants.scale(p);
-      low = VectorQuants.bytes(p + 2).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
-      high =
-          VectorQuants.bytes(p + 10).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
-      low =
-          VectorQuants.bytes(p + 18).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 16), low);
-      high = VectorQuants.bytes(p + 26).mul(d).fma(FloatVector.fromArray(FLOATS, x, xo + i + 24),
-          high);
+      int o = xo + i;
+      FloatVector d = VectorQuants.smallScale(p);
+      IntVector q = VectorQuants.fours(p + 2);
+      low = VectorQuants.first(q).mul(d).fma(FloatVector.fromArray(FLOATS, x, o), low);
+      high = VectorQuants.second(q).mul(d).fma(FloatVector.fromArray(FLOATS, x, o + 8), high);
+      low = VectorQuants.third(q).mul(d).fma(FloatVector.fromArray(FLOATS, x, o + 16), low);
+      high = VectorQuants.fourth(q).mul(d).fma(FloatVector.fromArray(FLOATS, x, o + 24), high);
     }
     low.add(high).intoArray(sums, at);
   }
 
+  /** Written out: see {@link VectorInt8} for what C2 does with more of our methods in one loop. */
   static void band8(
       long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    int end = 34 * (n >> 5);
     for (int r = 0; r < rows; r++) {
-      long v = address + r * stride;
-      two8(v, v + far, x, xo, n, sums, 32 * r);
-      two8(v + 2 * far, v + 3 * far, x, xo, n, sums, 32 * r + 16);
-    }
-  }
-
-  /** The same sums as {@link #band8}: a vector of 16 lanes holds what are two of 8 there. */
-  static void bandWide8(
-      long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
-    for (int r = 0; r < rows; r++) {
-      long row = address + r * stride;
-      FloatVector a = FloatVector.zero(Lanes.WIDE_FLOATS);
-      FloatVector b = a;
-      FloatVector c = a;
-      FloatVector d = a;
-      for (int i = 0; i < n; i += 32) {
-        long v = NativeMemory.bounded(row + 34L * (i >> 5));
-        long w = NativeMemory.bounded(v + far);
-        long y = NativeMemory.bounded(w + far);
-        long z = NativeMemory.bounded(y + far);
-        FloatVector ofV = VectorQuants.wideScale(v);
-        FloatVector ofW = VectorQuants.wideScale(w);
-        FloatVector ofY = VectorQuants.wideScale(y);
-        FloatVector ofZ = VectorQuants.wideScale(z);
-        for (int k = 0; k < 32; k += 16) {
-          FloatVector factors = FloatVector.fromArray(Lanes.WIDE_FLOATS, x, xo + i + k);
-          a = VectorQuants.wideBytes(v + 2 + k).mul(ofV).fma(factors, a);
-          b = VectorQuants.wideBytes(w + 2 + k).mul(ofW).fma(factors, b);
-          c = VectorQuants.wideBytes(y + 2 + k).mul(ofY).fma(factors, c);
-          d = VectorQuants.wideBytes(z + 2 + k).mul(ofZ).fma(factors, d);
-        }
+      long v = NativeMemory.bounded(address + r * stride);
+      long w = NativeMemory.bounded(v + far);
+      long y = NativeMemory.bounded(w + far);
+      long z = NativeMemory.bounded(y + far);
+      FloatVector aLow = FloatVector.zero(FLOATS);
+      FloatVector aHigh = aLow;
+      FloatVector bLow = aLow;
+      FloatVector bHigh = aLow;
+      FloatVector cLow = aLow;
+      FloatVector cHigh = aLow;
+      FloatVector dLow = aLow;
+      FloatVector dHigh = aLow;
+      int at = xo;
+      for (int i = 0; i < end; i += 34) {
+        long p = v + i;
+        short h = ALL.get(SHORT, p);
+        FloatVector d = FloatVector.broadcast(FLOATS, (h + 0x400 & 0x7800) == 0
+            ? Float.float16ToFloat(h) * 0x1p-24f
+            : Float.intBitsToFloat((h << 16 >> 3 & VectorQuants.HALF) + VectorQuants.SMALLER));
+        IntVector q = IntVector.fromMemorySegment(INTS, ALL, p + 2, ORDER);
+        aLow = ((FloatVector) q.lanewise(LSHL, 24).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at), aLow);
+        aHigh = ((FloatVector) q.lanewise(LSHL, 16).and(VectorQuants.TOP_BYTE).convert(I2F, 0))
+            .mul(d).fma(FloatVector.fromArray(FLOATS, x, at + 8), aHigh);
+        aLow = ((FloatVector) q.lanewise(LSHL, 8).and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 16), aLow);
+        aHigh = ((FloatVector) q.and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 24), aHigh);
+        p = w + i;
+        h = ALL.get(SHORT, p);
+        d = FloatVector.broadcast(FLOATS, (h + 0x400 & 0x7800) == 0
+            ? Float.float16ToFloat(h) * 0x1p-24f
+            : Float.intBitsToFloat((h << 16 >> 3 & VectorQuants.HALF) + VectorQuants.SMALLER));
+        q = IntVector.fromMemorySegment(INTS, ALL, p + 2, ORDER);
+        bLow = ((FloatVector) q.lanewise(LSHL, 24).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at), bLow);
+        bHigh = ((FloatVector) q.lanewise(LSHL, 16).and(VectorQuants.TOP_BYTE).convert(I2F, 0))
+            .mul(d).fma(FloatVector.fromArray(FLOATS, x, at + 8), bHigh);
+        bLow = ((FloatVector) q.lanewise(LSHL, 8).and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 16), bLow);
+        bHigh = ((FloatVector) q.and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 24), bHigh);
+        p = y + i;
+        h = ALL.get(SHORT, p);
+        d = FloatVector.broadcast(FLOATS, (h + 0x400 & 0x7800) == 0
+            ? Float.float16ToFloat(h) * 0x1p-24f
+            : Float.intBitsToFloat((h << 16 >> 3 & VectorQuants.HALF) + VectorQuants.SMALLER));
+        q = IntVector.fromMemorySegment(INTS, ALL, p + 2, ORDER);
+        cLow = ((FloatVector) q.lanewise(LSHL, 24).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at), cLow);
+        cHigh = ((FloatVector) q.lanewise(LSHL, 16).and(VectorQuants.TOP_BYTE).convert(I2F, 0))
+            .mul(d).fma(FloatVector.fromArray(FLOATS, x, at + 8), cHigh);
+        cLow = ((FloatVector) q.lanewise(LSHL, 8).and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 16), cLow);
+        cHigh = ((FloatVector) q.and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 24), cHigh);
+        p = z + i;
+        h = ALL.get(SHORT, p);
+        d = FloatVector.broadcast(FLOATS, (h + 0x400 & 0x7800) == 0
+            ? Float.float16ToFloat(h) * 0x1p-24f
+            : Float.intBitsToFloat((h << 16 >> 3 & VectorQuants.HALF) + VectorQuants.SMALLER));
+        q = IntVector.fromMemorySegment(INTS, ALL, p + 2, ORDER);
+        dLow = ((FloatVector) q.lanewise(LSHL, 24).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at), dLow);
+        dHigh = ((FloatVector) q.lanewise(LSHL, 16).and(VectorQuants.TOP_BYTE).convert(I2F, 0))
+            .mul(d).fma(FloatVector.fromArray(FLOATS, x, at + 8), dHigh);
+        dLow = ((FloatVector) q.lanewise(LSHL, 8).and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 16), dLow);
+        dHigh = ((FloatVector) q.and(VectorQuants.TOP_BYTE).convert(I2F, 0)).mul(d)
+            .fma(FloatVector.fromArray(FLOATS, x, at + 24), dHigh);
+        at += 32;
       }
-      a.intoArray(sums, 32 * r);
-      b.intoArray(sums, 32 * r + 16);
-      c.intoArray(sums, 32 * r + 32);
-      d.intoArray(sums, 32 * r + 48);
-      halve4(sums, 32 * r);
+      aLow.add(aHigh).intoArray(sums, 32 * r);
+      bLow.add(bHigh).intoArray(sums, 32 * r + 8);
+      cLow.add(cHigh).intoArray(sums, 32 * r + 16);
+      dLow.add(dHigh).intoArray(sums, 32 * r + 24);
     }
-  }
-
-  /** Of four vectors of 16 partial sums that lie one after another, leaves four of 8, at the same place. */
-  private static void halve4(float[] sums, int at) {
-    for (int k = 0; k < 4; k++) {
-      FloatVector.fromArray(FLOATS, sums, at + 16 * k)
-          .add(FloatVector.fromArray(FLOATS, sums, at + 16 * k + 8)).intoArray(sums, at + 8 * k);
-    }
-  }
-
-  private static void two8(long vAddress, long wAddress, float[] x, int xo, int n, float[] sums,
-      int at) {
-    long v = NativeMemory.bounded(vAddress);
-    long w = NativeMemory.bounded(wAddress);
-    FloatVector a = FloatVector.zero(FLOATS);
-    FloatVector e = a;
-    FloatVector c = a;
-    FloatVector d = a;
-    for (int b = 0; b < n >> 5; b++) {
-      long p = v + 34L * b;
-      long q = w + 34L * b;
-      FloatVector dp = VectorQuants.scale(p);
-      FloatVector dq = VectorQuants.scale(q);
-      for (int k = 0; k < 32; k += 16) {
-        FloatVector low = FloatVector.fromArray(FLOATS, x, xo + 32 * b + k);
-        FloatVector high = FloatVector.fromArray(FLOATS, x, xo + 32 * b + k + 8);
-        a = VectorQuants.bytes(p + 2 + k).mul(dp).fma(low, a);
-        e = VectorQuants.bytes(p + 10 + k).mul(dp).fma(high, e);
-        c = VectorQuants.bytes(q + 2 + k).mul(dq).fma(low, c);
-        d = VectorQuants.bytes(q + 10 + k).mul(dq).fma(high, d);
-      }
-    }
-    a.add(e).intoArray(sums, at);
-    c.add(d).intoArray(sums, at + 8);
   }
 
   static void sum40(long wAddress, float[] x, int xo, int n, float[] sums, int at) {
@@ -531,10 +545,12 @@ final class VectorRows {
     long w = NativeMemory.bounded(wAddress);
     for (int i = 0; i < n; i += 32) {
       long p = w + 34L * (i >> 5);
-      FloatVector d = VectorQuants.scale(p);
-      for (int k = 0; k < 32; k += 8) {
-        VectorQuants.bytes(p + 2 + k).mul(d).intoArray(row, ro + i + k);
-      }
+      FloatVector d = VectorQuants.smallScale(p);
+      IntVector q = VectorQuants.fours(p + 2);
+      VectorQuants.first(q).mul(d).intoArray(row, ro + i);
+      VectorQuants.second(q).mul(d).intoArray(row, ro + i + 8);
+      VectorQuants.third(q).mul(d).intoArray(row, ro + i + 16);
+      VectorQuants.fourth(q).mul(d).intoArray(row, ro + i + 24);
     }
   }
 

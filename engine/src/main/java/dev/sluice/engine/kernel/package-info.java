@@ -5,21 +5,21 @@
  *
  * <h2>The canonical sum</h2>
  *
- * A dot product of n elements keeps 16 partial sums. Activations are held <em>arranged</em>: in
- * each full block of 16, elements 0, 2, … 14 come first and 1, 3, … 15 after them for 16-bit
- * weights (so a 32-bit load of two weights splits into two vectors without a shuffle), and in
- * natural order for F32. The n % 16 elements that remain keep natural order. Arranged element 16b +
+ * A dot product of n elements keeps 16 partial sums. Activations are held <em>arranged</em>, so that one load of 32 bytes of
+ * weights splits into vectors without a shuffle: for 16-bit weights in each full block of 16 elements 0, 2, … 14 come first and
+ * 1, 3, … 15 after them; for Q8_0 in each block of 32 elements 0, 4, … 28, then 1, 5, … 29, and so on; for others in natural
+ * order. What remains behind full blocks keeps natural order. Arranged element 16b +
  * k goes to partial sum s_k by fused multiply-add, b ascending, all starting from +0; the last
  * block is padded with zeros to 16. Then t_k = s_k + s_(k+8) for k &lt; 8 and
  *
  * <pre>  dot = (((t0 + t4) + (t2 + t6)) + ((t1 + t5) + (t3 + t7)))</pre>
  *
  * Every implementation of {@link dev.sluice.engine.kernel.Kernels} computes exactly this, so
- * float32 rows that were widened to the arranged layout give the same bits as the 16-bit weights
- * that they came from.
+ * float32 rows that were widened to the arranged layout give the same bits as the weights that
+ * they came from.
  *
- * <p>Quantised rows are summed over their exact weights (in Q8_0, scale · q has at most 19 significant bits), in natural order
- * (unsigned nibbles of columns, U4, as 16-bit weights), so what holds for 16-bit weights holds for them.
+ * <p>Quantised rows are summed over their exact weights (in Q8_0, scale · q has at most 19 significant bits; Q4_0 and
+ * Q4_1 in natural order, unsigned nibbles of columns, U4, as 16-bit weights), so what holds for 16-bit weights holds for them.
  *
  * <h2>The sum over int8 activations</h2>
  *

@@ -1,35 +1,54 @@
 package dev.sluice.engine.kernel;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.api.Test;
 
-/** A machine takes one of two loops over Q8_0; both run anywhere, if slowly, and agree. */
+/** Loops over Q8_0 turn a binary16 scale into a float in two ways, by what it is. */
 class VectorRowsTest {
-  private static final int OFFSET = 3;
+  private static final int SCALES = 1 << 16;
 
-  @ParameterizedTest
-  @ValueSource(ints = {1, 2, 31, 32})
-  void wideAndNarrowLoopsLeaveTheSameSums(int rows) {
-    Random random = new Random(rows);
-    for (int n : new int[] {32, 64, 96, 2560}) {
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment weights = Samples.weights(arena, TensorType.Q8_0, random, 4 * rows * n);
-        float[] x = Samples.floats(random, n + OFFSET);
-        long stride = TensorType.Q8_0.bytes(n);
-        float[] narrow = new float[32 * rows + 32];
-        float[] wide = new float[32 * rows + 32];
-        VectorRows.band8(weights.address(), rows * stride, stride, rows, x, OFFSET, n, narrow);
-        VectorRows.bandWide8(weights.address(), rows * stride, stride, rows, x, OFFSET, n, wide);
-        assertArrayEquals(Arrays.copyOf(narrow, 32 * rows), Arrays.copyOf(wide, 32 * rows),
-            n + " weights a row");
+  @Test
+  void aSmallScaleIsTheNumberTimesAPowerOfTwo() {
+    for (int bits = Short.MIN_VALUE; bits <= Short.MAX_VALUE; bits++) {
+      assertEquals(Float.float16ToFloat((short) bits) * 0x1p-24f, VectorQuants.smallScale(bits));
+    }
+  }
+
+  @Test
+  void rowsWithEveryScaleHaveTheBitsOfThePlainLoop() {
+    Random random = new Random(1);
+    int blocks = 64; // of a row: numbers of one kind mostly, so that no infinity hides what else the row has
+    int n = 32 * blocks;
+    int rows = SCALES / blocks;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment weights = arena.allocate(TensorType.Q8_0.bytes((long) n * rows));
+      for (int b = 0; b < SCALES; b++) {
+        weights.set(ValueLayout.JAVA_SHORT_UNALIGNED, 34L * b, (short) b);
+        for (int k = 0; k < 32; k++) {
+          weights.set(ValueLayout.JAVA_BYTE, 34L * b + 2 + k, (byte) random.nextInt());
+        }
       }
+      float[] x = new float[n];
+      for (int i = 0; i < n; i++) {
+        x[i] = (float) random.nextGaussian();
+      }
+      float[] expected = new float[rows];
+      float[] out = new float[rows];
+      long stride = TensorType.Q8_0.bytes(n);
+      Kernels.scalar().dots(TensorType.Q8_0, weights, 0, stride, rows, x, 0, expected, 0, n);
+      Kernels.best().dots(TensorType.Q8_0, weights, 0, stride, rows, x, 0, out, 0, n);
+      assertArrayEquals(expected, out);
+      for (int r = 0; r < rows; r++) {
+        out[r] = Kernels.best().dot(TensorType.Q8_0, weights, r * stride, x, 0, n);
+      }
+      assertArrayEquals(expected, out, "one at a time");
     }
   }
 }
