@@ -390,11 +390,11 @@ void rows_q8_0(ARGUMENTS) {
 }
 
 /*
- * For n a multiple of 64, at most MOST_ELEMENTS. Activations as 16-bit numbers. For bytes, a block of 32: even ones, and odd ones less 256 times the even one before. For nibbles, two
+ * For n a multiple of 64, at most MOST_ELEMENTS. Activations as 16-bit numbers. For bytes, a block of 32: even ones, odd ones less 256 times the even one before, and 2^15 - 128 times the even one. For nibbles, two
  * blocks side by side: what the four nibbles of each 16 bits meet, less 16 times what the one before meets, and -8 times all four.
  */
 typedef struct {
-  int16_t even[16], odd[16];
+  int16_t even[16], odd[16], correction[16];
 } bytes_block;
 
 typedef struct {
@@ -407,6 +407,7 @@ static void spread_bytes(const int8_t *x, int64_t n, bytes_block *to) {
       int even = x[32 * b + 2 * k], odd = x[32 * b + 2 * k + 1];
       to[b].even[k] = (int16_t)even;
       to[b].odd[k] = (int16_t)(odd - 256 * even);
+      to[b].correction[k] = (int16_t)(0x8000 - 128 * even);
     }
   }
 }
@@ -428,13 +429,15 @@ static void spread_nibbles(const int8_t *x, int64_t n, nibbles_pair *to) {
 
 #define S16(p) _mm256_loadu_si256((const __m256i *)(p))
 
+/* The lower byte 128 too large and each sum 2^15, so that none is negative; the lower sum goes into the fraction of 2^23. */
 static __m256 step_q8_0(const uint8_t *w, const bytes_block *x) {
-  __m256i z = S16(w + 2), sign = _mm256_set1_epi16(0x80);
+  __m256i z = S16(w + 2);
   __m256i v = _mm256_add_epi16(
-      _mm256_mullo_epi16(_mm256_sub_epi16(_mm256_xor_si256(z, sign), sign), S16(x->even)),
-      _mm256_mullo_epi16(_mm256_srai_epi16(z, 8), S16(x->odd)));
-  return _mm256_cvtepi32_ps(
-      _mm256_add_epi32(_mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16), _mm256_srai_epi32(v, 16)));
+      _mm256_add_epi16(_mm256_mullo_epi16(_mm256_xor_si256(z, _mm256_set1_epi16(0x80)), S16(x->even)),
+                       _mm256_mullo_epi16(_mm256_srai_epi16(z, 8), S16(x->odd))),
+      S16(x->correction));
+  __m256i both = _mm256_add_epi32(_mm256_blend_epi16(v, _mm256_set1_epi16(0x4b00), 0xaa), _mm256_srli_epi32(v, 16));
+  return _mm256_sub_ps(_mm256_castsi256_ps(both), _mm256_set1_ps(0x1p23f + 0x1p16f));
 }
 
 /* Two blocks at a time, a sum each. */

@@ -13,7 +13,8 @@ import java.util.Objects;
  * 127. Reusable: {@link Kernels#quantise} overwrites it. One writer; other threads read once it is written.
  *
  * <p>Held twice, as the products with weights want them. For Q8_0, a block at a time: in shorts q_0, q_2 … q_30, then q_(k+1) − 256
- * q_k for the same k (for bytes that still have their upper neighbour); in floats the scale, and the scale times the sum of the quants
+ * q_k for the same k (for bytes that still have their upper neighbour), and 2^15 − 128 q_k (for even bytes that are 128 too large, and
+ * a sum that is not to be negative); in floats the scale, and the scale times the sum of the quants
  * (the block's product with weights of 1). For nibbles, two blocks side by side in the halves of each vector: in shorts q_2j, q_(2j+16),
  * q_(2j+1), q_(2j+17), all but the first less 16 times the one before (for nibbles that still have their upper neighbours), and −8
  * times the sum of the four (what Q4_0's offset takes away); in floats, four times each, the scale times 2^112 (for F16 scales that were
@@ -23,11 +24,12 @@ public final class Int8Vector {
   /** Activations that share a scale. */
   public static final int BLOCK = 32;
 
-  // Four times what a block of Q8_0 takes, so that one counter steps through both; half of it is free.
+  // Four times what a block of Q8_0 takes, so that one counter steps through both; some of it is free.
   static final int BLOCK_BYTES = 136;
   static final int ODD_BYTES = 32;
   static final int SCALE_BYTES = 64;
   private static final int SUM_BYTES = 68;
+  static final int CORRECTION_BYTES = 72;
 
   /** Two blocks as nibbles want them. */
   static final int PAIR_BYTES = 224;
@@ -173,6 +175,7 @@ public final class Int8Vector {
       int odd = quants[k + 1];
       memory.set(SHORT, at + k, (short) even);
       memory.set(SHORT, at + ODD_BYTES + k, (short) (odd - 256 * even));
+      memory.set(SHORT, at + CORRECTION_BYTES + k, (short) (0x8000 - 128 * even));
       sum += even + odd;
     }
     return sum;
