@@ -24,7 +24,7 @@ import jdk.incubator.vector.VectorOperators;
  * rows apart: each is then a sequential stream of its own, which the processor prefetches. Neighbouring rows measured half as
  * fast from DRAM, a quarter of the matrix a tenth slower. Scattered rows are taken singly: they come from DRAM, where four
  * short streams at once were a quarter slower than one after another. A whole band of rows is one call: a call for every four
- * rows took a twentieth of the time.
+ * rows took a twentieth of the time. Rows that fours leave over are taken in four with rows that were done: singly they take twice as long.
  */
 final class VectorRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -249,7 +249,7 @@ final class VectorRows {
     low.add(high).intoArray(sums, at);
   }
 
-  /** x times 2^112, from element 0 on. One counter, in bytes of weights: two took half as many instructions again. */
+  /** x times 2^112, from element 0 on. One counter, in bytes of weights: there are fewer addresses to work out. */
   static void bandEnlargedF16(
       long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
     int end = 2 * n;
