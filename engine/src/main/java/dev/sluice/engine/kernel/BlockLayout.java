@@ -14,7 +14,7 @@ final class BlockLayout {
   private BlockLayout() {}
 
   /**
-   * How many vectors of 8 elements 32 bytes of weights make: element {@code parts · j + k} of a block of {@code 8 · parts} is
+   * Into how many vectors of 8 elements a load of weights is split: element {@code parts · j + k} of a block of {@code 8 · parts} is
    * the j-th of the k-th vector. 1 is natural order.
    */
   static int parts(TensorType type) {

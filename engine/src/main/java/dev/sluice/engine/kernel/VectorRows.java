@@ -28,7 +28,7 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class VectorRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  /** Fewer rows than this are not worth the copy that {@link #enlarged} makes. */
+  /** Fewer rows than this, which is four at least, are not worth the copy that {@link #enlarged} makes. */
   private static final int FEW = 8;
   /** Rows that four streams share before they move on. */
   private static final int BAND = 128;

@@ -7,7 +7,7 @@
  *
  * A dot product of n elements keeps 16 partial sums. Activations are held <em>arranged</em>, so that one load of 32 bytes of
  * weights splits into vectors without a shuffle: for 16-bit weights in each full block of 16 elements 0, 2, … 14 come first and
- * 1, 3, … 15 after them; for Q8_0 in each block of 32 elements 0, 4, … 28, then 1, 5, … 29, and so on; for others in natural
+ * 1, 3, … 15 after them; for Q8_0 in each block of 32 elements 0, 4, … 28, then 1, 5, … 29, and so on; for others but U4 in natural
  * order. What remains behind full blocks keeps natural order. Arranged element 16b +
  * k goes to partial sum s_k by fused multiply-add, b ascending, all starting from +0; the last
  * block is padded with zeros to 16. Then t_k = s_k + s_(k+8) for k &lt; 8 and

@@ -22,6 +22,20 @@ class VectorRowsTest {
   }
 
   @Test
+  void bytesOfAnIntAreArrangedIntoFourVectors() {
+    int n = 96;
+    float[] natural = new float[n];
+    for (int i = 0; i < n; i++) {
+      natural[i] = i;
+    }
+    float[] arranged = new float[n];
+    Kernels.scalar().arrange(TensorType.Q8_0, natural, 0, arranged, 0, n);
+    for (int i = 0; i < n; i++) {
+      assertEquals(i, arranged[i / 32 * 32 + 8 * (i % 4) + i % 32 / 4]);
+    }
+  }
+
+  @Test
   void rowsWithEveryScaleHaveTheBitsOfThePlainLoop() {
     Random random = new Random(1);
     int blocks = 64; // of a row: numbers of one kind mostly, so that no infinity hides what else the row has
@@ -41,12 +55,13 @@ class VectorRowsTest {
       }
       float[] expected = new float[rows];
       float[] out = new float[rows];
+      Kernels vectors = new VectorKernels();
       long stride = TensorType.Q8_0.bytes(n);
       Kernels.scalar().dots(TensorType.Q8_0, weights, 0, stride, rows, x, 0, expected, 0, n);
-      Kernels.best().dots(TensorType.Q8_0, weights, 0, stride, rows, x, 0, out, 0, n);
+      vectors.dots(TensorType.Q8_0, weights, 0, stride, rows, x, 0, out, 0, n);
       assertArrayEquals(expected, out);
       for (int r = 0; r < rows; r++) {
-        out[r] = Kernels.best().dot(TensorType.Q8_0, weights, r * stride, x, 0, n);
+        out[r] = vectors.dot(TensorType.Q8_0, weights, r * stride, x, 0, n);
       }
       assertArrayEquals(expected, out, "one at a time");
     }
