@@ -74,7 +74,8 @@ final class Lanes {
     fold4(floats(at), floats(at + 32), floats(at + 64), floats(at + 96), out, o, 1);
   }
 
-  private static FloatVector floats(long address) {
+  /** Eight floats of our own at a checked address, in the machine's order. */
+  static FloatVector floats(long address) {
     return FloatVector.fromMemorySegment(FLOATS, NativeMemory.ALL, address,
         ByteOrder.nativeOrder());
   }

@@ -1,6 +1,7 @@
 package dev.sluice.engine.kernel;
 
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
+import static dev.sluice.engine.kernel.Lanes.floats;
 import static dev.sluice.engine.kernel.NativeMemory.ALL;
 
 import java.lang.foreign.Arena;
@@ -111,10 +112,6 @@ final class VectorColumnTiles {
         }
       }
     }
-  }
-
-  private static FloatVector floats(long address) {
-    return FloatVector.fromMemorySegment(FLOATS, ALL, address, ORDER);
   }
 
   private static void copy(float[] column, int offset, long target) {

@@ -162,7 +162,7 @@ final class VectorInt8 {
       float[] sums) {
     ShortVector sign = ShortVector.broadcast(SHORTS, (short) 0x80);
     ShortVector exponent = ShortVector.broadcast(SHORTS, (short) 0x4b00);
-    FloatVector both = FloatVector.broadcast(FLOATS, 0x1p23f + 0x1p16f);
+    FloatVector bias = FloatVector.broadcast(FLOATS, 0x1p23f + 0x1p16f);
     long x = NativeMemory.bounded(activations);
     int end = 34 * blocks;
     for (int r = 0; r < rows; r++) {
@@ -183,7 +183,7 @@ final class VectorInt8 {
         float factor = Float.float16ToFloat(ALL.get(SHORT, p)) * ALL.get(FLOAT, q + SCALE);
         // The lower sum in the fraction of 2^23, to which the upper one is added as an int: exact, and two shifts fewer than widening both.
         even = v.blend(exponent, UPPER_SHORTS).reinterpretAsInts()
-            .add(v.reinterpretAsInts().lanewise(LSHR, 16)).reinterpretAsFloats().sub(both)
+            .add(v.reinterpretAsInts().lanewise(LSHR, 16)).reinterpretAsFloats().sub(bias)
             .fma(FloatVector.broadcast(FLOATS, factor), even);
         z = ShortVector.fromMemorySegment(SHORTS, ALL, p + 36, ORDER);
         v = z.lanewise(XOR, sign)
@@ -193,7 +193,7 @@ final class VectorInt8 {
             .add(ShortVector.fromMemorySegment(SHORTS, ALL, q + BLOCK + CORRECTION, ORDER));
         factor = Float.float16ToFloat(ALL.get(SHORT, p + 34)) * ALL.get(FLOAT, q + BLOCK + SCALE);
         odd = v.blend(exponent, UPPER_SHORTS).reinterpretAsInts()
-            .add(v.reinterpretAsInts().lanewise(LSHR, 16)).reinterpretAsFloats().sub(both)
+            .add(v.reinterpretAsInts().lanewise(LSHR, 16)).reinterpretAsFloats().sub(bias)
             .fma(FloatVector.broadcast(FLOATS, factor), odd);
       }
       even.add(odd).intoArray(sums, 8 * r);

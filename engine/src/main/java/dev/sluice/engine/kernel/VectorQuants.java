@@ -95,14 +95,14 @@ final class VectorQuants {
 
   /** 2^-24 times the F16 scale at an address, in all lanes. */
   static FloatVector smallScale(long address) {
-    return FloatVector.broadcast(FLOATS, smallScale(NativeMemory.bits16(address)));
+    return FloatVector.broadcast(FLOATS, smallFloat16(NativeMemory.bits16(address)));
   }
 
   /**
    * 2^-24 times a binary16 number. Normal ones in steps of integers: the units that convert and multiply are what loops over bytes
    * wait for.
    */
-  static float smallScale(int bits) {
+  static float smallFloat16(int bits) {
     return (bits + 0x400 & 0x7800) == 0
         ? Float.float16ToFloat((short) bits) * 0x1p-24f // subnormal, infinite or not a number
         : Float.intBitsToFloat((bits << 16 >> 3 & HALF) + SMALLER);

@@ -45,8 +45,8 @@ final class VectorRows {
           .with(TensorType.Q4_1, "sum41");
 
   /**
-   * (address, distance of the four streams, stride, rows of each, x, its offset, n, sums): leaves rows · 4 · 8 partial sums, and
-   * whatever in the 32 floats behind. A loop for each type, since C2 has to compile it on its own ({@link Loops}).
+   * (address, distance of the four streams, stride, rows of each, x, its offset, n, sums): leaves rows · 4 · 8 partial sums. A
+   * loop for each type, since C2 has to compile it on its own ({@link Loops}).
    */
   private static final Loops FOUR =
       new Loops(MethodHandles.lookup(), long.class, long.class, long.class, int.class,
@@ -56,9 +56,9 @@ final class VectorRows {
           .with(TensorType.BF16, "bandBf16")
           .with(TensorType.Q8_0, "band8");
 
-  /** One thread's partial sums of a band, and room for the halves of four more vectors. */
+  /** One thread's partial sums of a band. */
   private static final ThreadLocal<float[]> BAND_SUMS =
-      ThreadLocal.withInitial(() -> new float[BAND * 8 + 32]);
+      ThreadLocal.withInitial(() -> new float[BAND * 8]);
 
   private static final Loops WIDEN =
       new Loops(MethodHandles.lookup(), long.class, float[].class, int.class, int.class)

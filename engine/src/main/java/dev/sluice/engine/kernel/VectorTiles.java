@@ -1,6 +1,7 @@
 package dev.sluice.engine.kernel;
 
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
+import static dev.sluice.engine.kernel.Lanes.floats;
 import static dev.sluice.engine.kernel.NativeMemory.ALL;
 
 import java.lang.foreign.Arena;
@@ -189,10 +190,6 @@ final class VectorTiles {
       from += 2 * SUMS_BYTES;
       to += SUMS_BYTES;
     }
-  }
-
-  private static FloatVector floats(long address) {
-    return FloatVector.fromMemorySegment(FLOATS, ALL, address, ORDER);
   }
 
   /** n is a multiple of 16. */

@@ -17,7 +17,7 @@ class VectorRowsTest {
   @Test
   void aSmallScaleIsTheNumberTimesAPowerOfTwo() {
     for (int bits = Short.MIN_VALUE; bits <= Short.MAX_VALUE; bits++) {
-      assertEquals(Float.float16ToFloat((short) bits) * 0x1p-24f, VectorQuants.smallScale(bits));
+      assertEquals(Float.float16ToFloat((short) bits) * 0x1p-24f, VectorQuants.smallFloat16(bits));
     }
   }
 
