@@ -1,5 +1,6 @@
 package dev.sluice.bench.kernel;
 
+import dev.sluice.engine.kernel.Int8Vector;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.storage.store.ModelSpec.Activation;
 import java.util.Random;
@@ -58,6 +59,8 @@ public class TileBenchmark {
   private float[] h;
   private float[] ys;
   private float[] scores;
+  private Int8Vector bytes;
+  private int next;
 
   @Setup(Level.Iteration) // sums would grow without end
   public void draw() {
@@ -72,6 +75,7 @@ public class TileBenchmark {
     ys = new float[TOKENS * n];
     out = new float[ROWS * TOKENS];
     scores = gaussians(random, n);
+    bytes = new Int8Vector(n);
   }
 
   private static float[] gaussians(Random random, int count) {
@@ -94,6 +98,15 @@ public class TileBenchmark {
     kernels.axpyTile(rows, 0, ROWS, h, 0, TOKENS, ys, 0, TOKENS, n);
     work.gigaOperations += 1e-9 * ROWS * TOKENS * n;
     return ys;
+  }
+
+  /** Of one vector after another, as single tokens' activations become bytes. */
+  @Benchmark
+  public Int8Vector quantise(Work work) {
+    next = (next + 1) % TOKENS;
+    kernels.quantise(xs, next * n, n, bytes);
+    work.gigaOperations += 1e-9 * n;
+    return bytes;
   }
 
   @Benchmark

@@ -37,7 +37,7 @@ public final class Int8Vector {
   static final int PAIR_FACTOR_BYTES = 160;
   static final int PAIR_SUM_BYTES = 192;
 
-  private static final int LANE_BYTES = 32;
+  static final int LANE_BYTES = 32;
   private static final float ENLARGED = 0x1p112f;
   private static final float MOST_SCALE = 0x1p15f;
 
@@ -50,6 +50,7 @@ public final class Int8Vector {
   private final MemorySegment memory;
   private final MemorySegment pairs;
   private final int capacity;
+  private final int[] quants = new int[BLOCK]; // of the block that is being written
   private int length;
   private boolean enlargeable;
 
@@ -118,11 +119,9 @@ public final class Int8Vector {
     return length / BLOCK;
   }
 
-  /** Quantises n elements in plain Java. */
+  /** Quantises n elements in plain Java; {@link VectorQuantiser} does the same. */
   void set(float[] x, int offset, int n) {
     resize(n);
-    enlargeable = true;
-    int[] quants = new int[BLOCK];
     for (int block = 0; block < n / BLOCK; block++) {
       int from = offset + block * BLOCK;
       float most = 0;
@@ -134,9 +133,8 @@ public final class Int8Vector {
       for (int i = 0; i < BLOCK; i++) {
         quants[i] = rounded(x[from + i] * inverse);
       }
-      enlargeable &= scale < MOST_SCALE; // not so for NaN
-      int sum = setBytes(block, quants);
-      setNibbles(block, quants);
+      int sum = setBytes(block);
+      setNibbles(block);
       setFactors(block, scale, scale * sum);
     }
   }
@@ -147,16 +145,32 @@ public final class Int8Vector {
    * @throws IndexOutOfBoundsException if there is no room
    * @throws IllegalArgumentException if n is no multiple of 32
    */
-  private void resize(int n) {
+  void resize(int n) {
     if (n % BLOCK != 0) {
       throw new IllegalArgumentException(n + " activations are no whole number of blocks of 32");
     }
     Objects.checkFromIndexSize(0, n, capacity);
     length = n;
+    enlargeable = true;
+  }
+
+  /** Room for the quants of one block, for who writes it. */
+  int[] quants() {
+    return quants;
+  }
+
+  /** Where a block begins as Q8_0 wants it. */
+  long blockAddress(int block) {
+    return memory.address() + (long) block * BLOCK_BYTES;
+  }
+
+  /** Where a block's halves of its pair's vectors begin as nibbles want them. */
+  long pairAddress(int block) {
+    return pairs.address() + ofPair(block);
   }
 
   /** 1 / scale; 0 where that overflows: such activations count as 0. */
-  private static float inverse(float scale) {
+  static float inverse(float scale) {
     return scale < 0x1p-126f ? 0f : 1f / scale;
   }
 
@@ -167,7 +181,7 @@ public final class Int8Vector {
   }
 
   /** Returns their sum. */
-  private int setBytes(int block, int[] quants) {
+  private int setBytes(int block) {
     long at = (long) block * BLOCK_BYTES;
     int sum = 0;
     for (int k = 0; k < BLOCK; k += 2) {
@@ -181,7 +195,7 @@ public final class Int8Vector {
     return sum;
   }
 
-  private void setNibbles(int block, int[] quants) {
+  private void setNibbles(int block) {
     long at = ofPair(block);
     for (int k = 0; k < BLOCK / 2; k += 2) {
       int first = quants[k];
@@ -196,7 +210,9 @@ public final class Int8Vector {
     }
   }
 
-  private void setFactors(int block, float scale, float sum) {
+  /** The last of a block that is written. */
+  void setFactors(int block, float scale, float sum) {
+    enlargeable &= scale < MOST_SCALE; // not so for NaN
     long at = (long) block * BLOCK_BYTES;
     memory.set(FLOAT, at + SCALE_BYTES, scale);
     memory.set(FLOAT, at + SUM_BYTES, sum);

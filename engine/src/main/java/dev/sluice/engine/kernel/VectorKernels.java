@@ -119,7 +119,11 @@ final class VectorKernels implements Kernels {
   @Override
   public void quantise(float[] x, int offset, int n, Int8Vector target) {
     Objects.checkFromIndexSize(offset, n, x.length);
-    target.set(x, offset, n);
+    try {
+      VectorQuantiser.set(x, offset, n, target);
+    } finally {
+      Reference.reachabilityFence(target);
+    }
   }
 
   @Override

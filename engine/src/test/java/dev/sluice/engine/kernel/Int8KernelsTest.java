@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -53,6 +54,40 @@ final class Int8KernelsTest {
         }
       }
     }
+  }
+
+  @Test
+  void vectorsQuantiseToTheBitAsPlainJavaDoes() {
+    Random random = new Random(7);
+    float[] odd = {0f, -0f, Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY,
+      Float.MIN_VALUE, -0x1p-127f, Float.MAX_VALUE, 5e6f};
+    for (int round = 0; round < 400; round++) {
+      int n = LENGTHS[round % LENGTHS.length];
+      float[] values = Samples.floats(random, n + 5);
+      float size = (float) Math.pow(2, random.nextInt(-140, 120));
+      for (int i = 0; i < values.length; i++) {
+        values[i] *= size;
+      }
+      for (int k = round % 3; k > 0 && n > 0; k--) {
+        values[random.nextInt(values.length)] = odd[random.nextInt(odd.length)];
+      }
+      Int8Vector plain = new Int8Vector(2560);
+      Int8Vector vectors = new Int8Vector(2560);
+      Kernels.scalar().quantise(values, round % 6, n, plain);
+      new VectorKernels().quantise(values, round % 6, n, vectors);
+      assertEquals(plain.isEnlargeable(), vectors.isEnlargeable());
+      assertEquals(plain.length(), vectors.length());
+      long blocks = (long) n / 32 * Int8Vector.BLOCK_BYTES;
+      long pairs = (n / 32 + 1) / 2 * (long) Int8Vector.PAIR_BYTES;
+      assertSame(plain.address(), vectors.address(), blocks, round);
+      assertSame(plain.pairsAddress(), vectors.pairsAddress(), pairs, round);
+    }
+  }
+
+  private static void assertSame(long plain, long vectors, long bytes, int round) {
+    long at = MemorySegment.ofAddress(plain).reinterpret(bytes)
+        .mismatch(MemorySegment.ofAddress(vectors).reinterpret(bytes));
+    assertEquals(-1, at, "round " + round + ", first different byte");
   }
 
   @ParameterizedTest
