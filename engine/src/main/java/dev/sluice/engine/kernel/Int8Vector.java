@@ -140,7 +140,7 @@ public final class Int8Vector {
   }
 
   /**
-   * Sets the length before blocks are written.
+   * Sets the length and forgets earlier scales, before blocks are written.
    *
    * @throws IndexOutOfBoundsException if there is no room
    * @throws IllegalArgumentException if n is no multiple of 32
@@ -210,7 +210,7 @@ public final class Int8Vector {
     }
   }
 
-  /** The last of a block that is written. */
+  /** Sets a block's scale, and scale times sum, in both layouts. */
   void setFactors(int block, float scale, float sum) {
     enlargeable &= scale < MOST_SCALE; // not so for NaN
     long at = (long) block * BLOCK_BYTES;

@@ -16,12 +16,14 @@ import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Fills an {@link Int8Vector} with vectors, to the bit as {@link Int8Vector#set} does. Every fourth element of a block goes into a vector
- * of its own, so that neighbouring shorts of the layout are the halves of one int lane and nothing has to cross lanes.
+ * Fills an {@link Int8Vector} with vectors, to the bit as {@link Int8Vector#set} does (of several NaN in a block any may be the scale).
+ * Once every fourth quant of a block is in a vector of its own, neighbouring shorts of the layout are the halves of one int lane, and
+ * what is left to do stays within lanes.
  */
 final class VectorQuantiser {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorSpecies<Short> EIGHT_SHORTS = ShortVector.SPECIES_128;
+  private static final int EIGHT_SHORTS_BYTES = 16;
   private static final int LANES = 8;
   private static final VectorShuffle<Integer> EVENS =
       VectorShuffle.fromValues(INTS, 0, 2, 4, 6, -8, -6, -4, -2);
@@ -90,11 +92,11 @@ final class VectorQuantiser {
     IntVector second = IntVector.fromArray(INTS, quants, LANES);
     IntVector third = IntVector.fromArray(INTS, quants, 2 * LANES);
     IntVector fourth = IntVector.fromArray(INTS, quants, 3 * LANES);
-    IntVector most = IntVector.broadcast(INTS, 0x8000);
+    IntVector bias = IntVector.broadcast(INTS, 0x8000);
     store(first, third, address);
     store(second.sub(first.lanewise(LSHL, 8)), fourth.sub(third.lanewise(LSHL, 8)),
         address + Int8Vector.ODD_BYTES);
-    store(most.sub(first.lanewise(LSHL, 7)), most.sub(third.lanewise(LSHL, 7)),
+    store(bias.sub(first.lanewise(LSHL, 7)), bias.sub(third.lanewise(LSHL, 7)),
         address + Int8Vector.CORRECTION_BYTES);
     return first.add(second).add(third.add(fourth)).reduceLanes(VectorOperators.ADD);
   }
@@ -105,17 +107,18 @@ final class VectorQuantiser {
   }
 
   /** From the bytes of the same block. */
-  private static void storeNibbles(long bytes, long pair) {
-    ShortVector first = shorts(bytes);
-    ShortVector second = shorts(bytes + 16);
-    ShortVector third = shorts(bytes + Int8Vector.ODD_BYTES).add(first.lanewise(LSHL, 8));
-    ShortVector fourth = shorts(bytes + Int8Vector.ODD_BYTES + 16).add(second.lanewise(LSHL, 8));
-    first.intoMemorySegment(ALL, pair, ORDER);
-    storeLess(second, first, pair + Int8Vector.LANE_BYTES);
-    storeLess(third, second, pair + 2 * Int8Vector.LANE_BYTES);
-    storeLess(fourth, third, pair + 3 * Int8Vector.LANE_BYTES);
+  private static void storeNibbles(long address, long pairAddress) {
+    ShortVector first = shorts(address);
+    ShortVector second = shorts(address + EIGHT_SHORTS_BYTES);
+    ShortVector third = shorts(address + Int8Vector.ODD_BYTES).add(first.lanewise(LSHL, 8));
+    ShortVector fourth =
+        shorts(address + Int8Vector.ODD_BYTES + EIGHT_SHORTS_BYTES).add(second.lanewise(LSHL, 8));
+    first.intoMemorySegment(ALL, pairAddress, ORDER);
+    storeLess(second, first, pairAddress + Int8Vector.LANE_BYTES);
+    storeLess(third, second, pairAddress + 2 * Int8Vector.LANE_BYTES);
+    storeLess(fourth, third, pairAddress + 3 * Int8Vector.LANE_BYTES);
     first.add(second).add(third.add(fourth)).lanewise(LSHL, 3).neg()
-        .intoMemorySegment(ALL, pair + Int8Vector.OFFSET_BYTES, ORDER);
+        .intoMemorySegment(ALL, pairAddress + Int8Vector.OFFSET_BYTES, ORDER);
   }
 
   private static void storeLess(ShortVector quants, ShortVector before, long address) {

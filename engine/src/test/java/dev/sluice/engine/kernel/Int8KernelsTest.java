@@ -11,6 +11,7 @@ import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -61,7 +62,11 @@ final class Int8KernelsTest {
     Random random = new Random(7);
     float[] odd = {0f, -0f, Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY,
       Float.MIN_VALUE, -0x1p-127f, Float.MAX_VALUE, 5e6f};
-    for (int round = 0; round < 400; round++) {
+    Int8Vector warm = new Int8Vector(2560);
+    for (int i = 0; i < 2_000; i++) { // so that what is compiled is tested too
+      new VectorKernels().quantise(Samples.floats(random, 2560), 0, 2560, warm);
+    }
+    for (int round = 0; round < 2_000; round++) {
       int n = LENGTHS[round % LENGTHS.length];
       float[] values = Samples.floats(random, n + 5);
       float size = (float) Math.pow(2, random.nextInt(-140, 120));
@@ -81,6 +86,8 @@ final class Int8KernelsTest {
       long pairs = (n / 32 + 1) / 2 * (long) Int8Vector.PAIR_BYTES;
       assertSame(plain.address(), vectors.address(), blocks, round);
       assertSame(plain.pairsAddress(), vectors.pairsAddress(), pairs, round);
+      Reference.reachabilityFence(plain);
+      Reference.reachabilityFence(vectors);
     }
   }
 
