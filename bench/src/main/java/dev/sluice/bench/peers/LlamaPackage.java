@@ -8,9 +8,11 @@ import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * llama.cpp as its npm package brings it, built for the processor's kinds of vectors and chosen among them at start-up.
@@ -21,6 +23,8 @@ public record LlamaPackage(Path folder) {
   private static final String VERSION = "3.22.1";
   private static final String PACKAGE = "node-llama-cpp";
   private static final String BINARIES = "@node-llama-cpp/linux-x64";
+  private static final String BUILDS = "bins/linux-x64";
+  private static final String COPYING_BUILD = "libggml-cpu-sapphirerapids\\.so";
   private static final long NODE_START_SECONDS = 20;
 
   /** What to type to install it into {@code folder}. */
@@ -94,9 +98,52 @@ public record LlamaPackage(Path folder) {
     }
   }
 
+  /**
+   * The same without the builds whose kernels (AMX) want weights in tiles: of a mapped file they keep a second copy, all of it in
+   * memory of the process's own, so beyond RAM llama.cpp is ended by the kernel. Its own programs have --no-repack for that, the
+   * package has no such setting. The package itself where no such build would be chosen.
+   *
+   * @param work where the package is kept, as links to the files of this one
+   */
+  LlamaPackage forMapping(Path work) {
+    if (!Processors.have("amx_tile")) {
+      return this;
+    }
+    Path modules = work.toAbsolutePath().resolve("llama-for-mapping").resolve("node_modules");
+    LlamaPackage other = new LlamaPackage(modules.resolve(PACKAGE));
+    if (Files.isDirectory(modules)) {
+      return other;
+    }
+    Path begun = modules.resolveSibling("node_modules-" + ProcessHandle.current().pid());
+    Path own = folder.getParent();
+    try (Stream<Path> files = Files.walk(own)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        Path link = begun.resolve(own.relativize(file).toString());
+        if (Files.isDirectory(file)) {
+          Files.createDirectories(link);
+        } else if (!file.getFileName().toString().matches(COPYING_BUILD)) {
+          link(file, link);
+        }
+      }
+      Files.move(begun, modules, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new FaultException(begun, "cannot be written (" + FaultException.reason(e) + ")",
+          "name a --work folder that can be written to", e);
+    }
+    return other;
+  }
+
+  private static void link(Path file, Path link) throws IOException {
+    try {
+      Files.createLink(link, file);
+    } catch (IOException | UnsupportedOperationException e) { // another file system
+      Files.copy(file, link);
+    }
+  }
+
   /** llama.cpp's shared library. */
   Path library() {
-    Path binaries = folder.resolveSibling(BINARIES).resolve("bins/linux-x64");
+    Path binaries = folder.resolveSibling(BINARIES).resolve(BUILDS);
     try (var files = Files.list(binaries)) {
       return files
           .filter(file -> file.getFileName().toString().matches("libllama(\\.v[0-9.]+)?\\.so"))

@@ -123,8 +123,10 @@ public final class PeerRuns {
     List<Rival> rivals = new ArrayList<>();
     if (plan.has(Contender.LLAMA)) {
       rivals.add(
-          llama("llama.cpp, mapped", LLAMA, "the same GGUF, mapped; pages come and go", plan.gguf(),
-              Limit.GIVEN, Loading.MAPPED));
+          llama("llama.cpp, mapped", LLAMA,
+              "the same GGUF, mapped; pages come and go" + (isPackageWhole() ? ""
+                  : "; not its AMX build, which would copy all weights into memory of its own"),
+              plan.gguf(), Limit.GIVEN, Loading.MAPPED));
     }
     if (plan.has(Contender.QUANT)) {
       quant(size, rivals, notRun);
@@ -144,9 +146,15 @@ public final class PeerRuns {
     return rivals;
   }
 
+  private boolean isPackageWhole() {
+    return plan.llama().forMapping(plan.work()).equals(plan.llama());
+  }
+
   private LlamaRival llama(
       String name, String family, String description, Path model, Limit limit, Loading loading) {
-    return new LlamaRival(name, family, description, plan.llama(), model, limit, loading,
+    LlamaPackage llama =
+        loading == Loading.MAPPED ? plan.llama().forMapping(plan.work()) : plan.llama();
+    return new LlamaRival(name, family, description, llama, model, limit, loading,
         plan.maxDecodeSeconds());
   }
 

@@ -38,6 +38,12 @@ final class Processors {
     return allowed.stream().limit(threads).map(String::valueOf).collect(Collectors.joining(","));
   }
 
+  /** Whether the kernel lists a feature, such as {@code amx_tile}. */
+  static boolean have(String feature) {
+    return Pattern.compile("^flags\\s*:.*\\b" + feature + "\\b", Pattern.MULTILINE)
+        .matcher(MemoryController.text(Path.of("/proc/cpuinfo"))).find();
+  }
+
   /** The model's name, as the kernel has it. */
   static String name() {
     Matcher matcher = Pattern.compile("^model name\\s*:\\s*(.+)$", Pattern.MULTILINE)

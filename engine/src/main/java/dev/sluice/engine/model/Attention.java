@@ -3,6 +3,7 @@ package dev.sluice.engine.model;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.store.ModelSpec;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -65,9 +66,11 @@ final class Attention {
     float[] k = scratch.keys(count * kvSize);
     float[] v = scratch.values(count * kvSize);
     if (count == 1) {
-      projections.queries.applyOne(kernels, workers, normed, 0, q, qOffset, scratch);
-      projections.keys.applyOne(kernels, workers, normed, 0, k, 0, scratch);
-      projections.values.applyOne(kernels, workers, normed, 0, v, 0, scratch);
+      Linear.applyEach(
+          List.of(new Linear.Product(projections.queries, q, qOffset),
+              new Linear.Product(projections.keys, k, 0),
+              new Linear.Product(projections.values, v, 0)),
+          kernels, workers, normed, 0, scratch);
     } else {
       projections.queries.applyBlock(kernels, normed, 0, count, q, qOffset, scratch);
       projections.keys.applyBlock(kernels, normed, 0, count, k, 0, scratch);

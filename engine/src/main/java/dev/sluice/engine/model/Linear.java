@@ -5,6 +5,7 @@ import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * A resident matrix, row-major, with an optional bias: y = W x + b. Immutable; thread-safe.
@@ -23,36 +24,83 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
   /** Applies the matrix to one vector; splits rows over the workers when the matrix is large. */
   void applyOne(Kernels kernels, Workers workers, float[] x, int xOffset, float[] y, int yOffset,
       Scratch scratch) {
-    RowRange rowRange = multiplier(kernels, x, xOffset, y, yOffset, scratch);
-    if ((long) rows * cols < PARALLEL_PRODUCTS || workers.threads() == 1) {
-      rowRange.multiply(0, rows);
-    } else {
-      int parts = workers.threads();
-      workers.parallelFor(
-          parts,
-          part -> rowRange.multiply((int) ((long) rows * part / parts),
-              (int) ((long) rows * (part + 1) / parts)));
+    share(List.of(new Product(this, y, yOffset)), kernels, workers,
+        input(kernels, x, xOffset, scratch));
+  }
+
+  /**
+   * Applies several matrices to one vector, which is made ready once and shared out in one round of the workers if all take it
+   * alike.
+   *
+   * @param products with the same number of columns
+   */
+  static void applyEach(List<Product> products, Kernels kernels, Workers workers, float[] x,
+      int xOffset, Scratch scratch) {
+    Linear first = products.getFirst().matrix;
+    boolean alike = true;
+    for (Product product : products) {
+      Linear matrix = product.matrix;
+      alike &= matrix.type == first.type && matrix.precision == first.precision;
     }
-    addBias(y, yOffset);
+    if (alike) {
+      share(products, kernels, workers, first.input(kernels, x, xOffset, scratch));
+      return;
+    }
+    for (Product product : products) {
+      product.matrix.applyOne(kernels, workers, x, xOffset, product.y, product.yOffset, scratch);
+    }
   }
 
-  /** Multiplies rows {@code from} to {@code to} with a vector that is ready for them. */
-  private interface RowRange {
-    void multiply(int from, int to);
+  /** Where a matrix puts its product with a vector. */
+  record Product(Linear matrix, float[] y, int yOffset) {}
+
+  /** One vector as matrices of a type want it. */
+  private sealed interface Input {
+    record Bytes(Int8Vector bytes) implements Input {}
+
+    record Floats(float[] arranged) implements Input {}
   }
 
-  private RowRange multiplier(Kernels kernels, float[] x, int xOffset, float[] y, int yOffset,
-      Scratch scratch) {
+  private Input input(Kernels kernels, float[] x, int xOffset, Scratch scratch) {
     if (precision.isInt8For(type, cols)) {
       Int8Vector bytes = scratch.bytes(cols);
       kernels.quantise(x, xOffset, cols, bytes);
-      return (from, to) -> kernels.dots(type, memory, offsetBytes + from * rowBytes(), rowBytes(),
-          to - from, bytes, y, yOffset + from);
+      return new Input.Bytes(bytes);
     }
     float[] arranged = scratch.arranged(cols);
     kernels.arrange(type, x, xOffset, arranged, 0, cols);
-    return (from, to) -> kernels.dots(type, memory, offsetBytes + from * rowBytes(), rowBytes(),
-        to - from, arranged, 0, y, yOffset + from, cols);
+    return new Input.Floats(arranged);
+  }
+
+  /** Each worker takes its share of every matrix's rows, unless all are too small for that. */
+  private static void share(List<Product> products, Kernels kernels, Workers workers, Input input) {
+    long weights = 0;
+    for (Product product : products) {
+      weights += (long) product.matrix.rows * product.matrix.cols;
+    }
+    int parts = weights < PARALLEL_PRODUCTS ? 1 : workers.threads();
+    workers.parallelFor(
+        parts,
+        part -> {
+          for (Product product : products) {
+            long rows = product.matrix.rows;
+            product.matrix.multiply(kernels, input, (int) (rows * part / parts),
+                (int) (rows * (part + 1) / parts), product.y, product.yOffset);
+          }
+        });
+    for (Product product : products) {
+      product.matrix.addBias(product.y, product.yOffset);
+    }
+  }
+
+  private void multiply(Kernels kernels, Input input, int from, int to, float[] y, int yOffset) {
+    long first = offsetBytes + from * rowBytes();
+    switch (input) {
+      case Input.Bytes(Int8Vector bytes) -> kernels.dots(type, memory, first, rowBytes(), to - from,
+          bytes, y, yOffset + from);
+      case Input.Floats(float[] arranged) -> kernels.dots(type, memory, first, rowBytes(),
+          to - from, arranged, 0, y, yOffset + from, cols);
+    }
   }
 
   /** Applies the matrix to {@code count} consecutive vectors; {@code ys} gets count × rows. Single-threaded. */
