@@ -123,13 +123,9 @@ final class VectorBlocks {
         .convert(VectorOperators.I2F, 0);
   }
 
-  /** As {@link VectorQuants#halves}: exponents and fractions in their places, 2^112 times too small. */
   private static FloatVector halves(long address) {
-    return ((IntVector) ShortVector.fromMemorySegment(SHORTS, NativeMemory.ALL, address, ORDER)
-        .convertShape(VectorOperators.S2I, INTS, 0))
-        .lanewise(VectorOperators.LSHL, 13)
-        .and(0x8fffe000)
-        .reinterpretAsFloats()
-        .mul(0x1p112f);
+    return VectorHalves.lower(
+        (IntVector) ShortVector.fromMemorySegment(SHORTS, NativeMemory.ALL, address, ORDER)
+            .convertShape(VectorOperators.S2I, INTS, 0));
   }
 }

@@ -19,7 +19,7 @@ final class VectorColumns {
       new Loops(MethodHandles.lookup(), long.class, float.class, float[].class, int.class,
           int.class)
           .with(TensorType.F32, "floats1")
-          .with(TensorType.F16, "halves1")
+          .with(TensorType.F16, VectorHalves.SUBNORMALS_ARE_DEAR ? "normalHalves1" : "halves1")
           .with(TensorType.BF16, "brains1")
           .with(TensorType.I8, "bytes1")
           .with(TensorType.U4, "nibbles1")
@@ -285,8 +285,19 @@ final class VectorColumns {
     FloatVector b = factor(a * 0x1p112f);
     for (int i = 0; i < n; i += 16) {
       IntVector p = VectorRows.pairs(w + 2L * i);
-      store(VectorRows.smallEvens(p).fma(b, load(y, yo + i)), y, yo + i);
-      store(VectorRows.smallOdds(p).fma(b, load(y, yo + i + 8)), y, yo + i + 8);
+      store(VectorHalves.smallLower(p).fma(b, load(y, yo + i)), y, yo + i);
+      store(VectorHalves.smallUpper(p).fma(b, load(y, yo + i + 8)), y, yo + i + 8);
+    }
+  }
+
+  /** The same where subnormal operands are dear. */
+  static void normalHalves1(long wAddress, float a, float[] y, int yo, int n) {
+    long w = NativeMemory.bounded(wAddress);
+    FloatVector b = factor(a);
+    for (int i = 0; i < n; i += 16) {
+      IntVector p = VectorRows.pairs(w + 2L * i);
+      store(VectorHalves.lower(p).fma(b, load(y, yo + i)), y, yo + i);
+      store(VectorHalves.upper(p).fma(b, load(y, yo + i + 8)), y, yo + i + 8);
     }
   }
 
@@ -381,7 +392,7 @@ final class VectorColumns {
   private static FloatVector first(boolean split, TensorType type, long w, int i) {
     if (type == TensorType.F16) {
       return split
-          ? VectorRows.evensF16(VectorRows.pairs(w + 2L * i))
+          ? VectorHalves.lower(VectorRows.pairs(w + 2L * i))
           : VectorQuants.halves(w + 2L * i);
     }
     FloatVector low = VectorRows.floats(w + 4L * i);
@@ -392,7 +403,7 @@ final class VectorColumns {
   private static FloatVector second(boolean split, TensorType type, long w, int i) {
     if (type == TensorType.F16) {
       return split
-          ? VectorRows.oddsF16(VectorRows.pairs(w + 2L * i))
+          ? VectorHalves.upper(VectorRows.pairs(w + 2L * i))
           : VectorQuants.halves(w + 2L * i + 16);
     }
     FloatVector high = VectorRows.floats(w + 4L * i + 32);

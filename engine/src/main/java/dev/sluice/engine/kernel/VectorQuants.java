@@ -117,7 +117,7 @@ final class VectorQuants {
     IntVector bits =
         (IntVector) ShortVector.fromMemorySegment(SHORTS, NativeMemory.ALL, address, ORDER)
             .convertShape(VectorOperators.S2I, INTS, 0);
-    return VectorRows.evensF16(bits);
+    return VectorHalves.lower(bits);
   }
 
   /** The F16 scale at an address in all lanes. */

@@ -30,6 +30,9 @@ final class VectorRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   /** Fewer rows than this, which is four at least, are not worth the copy that {@link #enlarged} makes. */
   private static final int FEW = 8;
+  /** Whether activations of F16 rows make up for weights that come too small. */
+  private static final boolean IS_ENLARGED = !VectorHalves.SUBNORMALS_ARE_DEAR;
+
   /** Rows that four streams share before they move on. */
   private static final int BAND = 128;
 
@@ -52,7 +55,7 @@ final class VectorRows {
       new Loops(MethodHandles.lookup(), long.class, long.class, long.class, int.class,
           float[].class, int.class, int.class, float[].class)
           .with(TensorType.F32, "band32")
-          .with(TensorType.F16, "bandEnlargedF16")
+          .with(TensorType.F16, IS_ENLARGED ? "bandEnlargedF16" : "bandF16")
           .with(TensorType.BF16, "bandBf16")
           .with(TensorType.Q8_0, "band8");
 
@@ -126,7 +129,7 @@ final class VectorRows {
       }
       return;
     }
-    int from = type == TensorType.F16 ? 0 : xo; // a copy, or x itself
+    int from = type == TensorType.F16 && IS_ENLARGED ? 0 : xo; // a copy, or x itself
     float[] sums = BAND_SUMS.get();
     for (int next = 0; next < rows;) {
       int r = Math.min(next, rows - 4); // of the last four rows some may be taken once more
@@ -142,7 +145,7 @@ final class VectorRows {
 
   /** The activations as the loop over four rows wants them; null if it cannot have them. */
   private static float[] factors(TensorType type, float[] x, int xo, int n) {
-    return type == TensorType.F16 ? enlarged(x, xo, n) : x;
+    return type == TensorType.F16 && IS_ENLARGED ? enlarged(x, xo, n) : x;
   }
 
   /**
@@ -185,27 +188,6 @@ final class VectorRows {
     return FloatVector.fromMemorySegment(FLOATS, NativeMemory.ALL, address, ORDER);
   }
 
-  /** Even elements of 16 F16 weights, times 2^-112. */
-  static FloatVector smallEvens(IntVector pairs) {
-    return pairs
-        .lanewise(VectorOperators.LSHL, 16)
-        .lanewise(VectorOperators.ASHR, 3)
-        .and(0x8fffe000)
-        .reinterpretAsFloats();
-  }
-
-  static FloatVector smallOdds(IntVector pairs) {
-    return pairs.lanewise(VectorOperators.ASHR, 3).and(0x8fffe000).reinterpretAsFloats();
-  }
-
-  static FloatVector evensF16(IntVector pairs) {
-    return smallEvens(pairs).mul(0x1p112f);
-  }
-
-  static FloatVector oddsF16(IntVector pairs) {
-    return smallOdds(pairs).mul(0x1p112f);
-  }
-
   static FloatVector evensBf16(IntVector pairs) {
     return pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
   }
@@ -220,8 +202,8 @@ final class VectorRows {
     FloatVector high = low;
     for (int i = 0; i < n; i += 16) {
       IntVector p = pairs(w + 2L * i);
-      low = evensF16(p).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
-      high = oddsF16(p).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
+      low = VectorHalves.lower(p).fma(FloatVector.fromArray(FLOATS, x, xo + i), low);
+      high = VectorHalves.upper(p).fma(FloatVector.fromArray(FLOATS, x, xo + i + 8), high);
     }
     low.add(high).intoArray(sums, at);
   }
@@ -270,22 +252,64 @@ final class VectorRows {
         FloatVector even = FloatVector.fromArray(FLOATS, x, i >> 1);
         FloatVector odd = FloatVector.fromArray(FLOATS, x, (i >> 1) + 8);
         IntVector p = pairs(v + i);
-        a = smallEvens(p).fma(even, a);
-        b = smallOdds(p).fma(odd, b);
+        a = VectorHalves.smallLower(p).fma(even, a);
+        b = VectorHalves.smallUpper(p).fma(odd, b);
         p = pairs(w + i);
-        c = smallEvens(p).fma(even, c);
-        d = smallOdds(p).fma(odd, d);
+        c = VectorHalves.smallLower(p).fma(even, c);
+        d = VectorHalves.smallUpper(p).fma(odd, d);
         p = pairs(y + i);
-        e = smallEvens(p).fma(even, e);
-        f = smallOdds(p).fma(odd, f);
+        e = VectorHalves.smallLower(p).fma(even, e);
+        f = VectorHalves.smallUpper(p).fma(odd, f);
         p = pairs(z + i);
-        g = smallEvens(p).fma(even, g);
-        h = smallOdds(p).fma(odd, h);
+        g = VectorHalves.smallLower(p).fma(even, g);
+        h = VectorHalves.smallUpper(p).fma(odd, h);
       }
       a.add(b).intoArray(sums, 32 * r);
       c.add(d).intoArray(sums, 32 * r + 8);
       e.add(f).intoArray(sums, 32 * r + 16);
       g.add(h).intoArray(sums, 32 * r + 24);
+    }
+  }
+
+  /** {@link VectorHalves#withoutSubnormals} written out, two rows at a time: C2 boxes the vectors of a larger loop. */
+  static void bandF16(
+      long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
+    IntVector magnitude = IntVector.broadcast(INTS, VectorHalves.MAGNITUDE);
+    IntVector sign = IntVector.broadcast(INTS, VectorHalves.SIGN);
+    IntVector bias = IntVector.broadcast(INTS, VectorHalves.BIAS);
+    FloatVector two = FloatVector.broadcast(FLOATS, 2f);
+    FloatVector least = FloatVector.broadcast(FLOATS, -0x1p-14f);
+    int end = 2 * n;
+    for (int k = 0; k < 2 * rows; k++) {
+      long first = address + (k >> 1) * stride + (k & 1) * 2L * far;
+      long v = NativeMemory.bounded(first);
+      long w = NativeMemory.bounded(first + far);
+      FloatVector a = FloatVector.zero(FLOATS);
+      FloatVector b = a;
+      FloatVector c = a;
+      FloatVector d = a;
+      for (int i = 0; i < end; i += 32) {
+        FloatVector even = FloatVector.fromArray(FLOATS, x, xo + (i >> 1));
+        FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + (i >> 1) + 8);
+        IntVector p = pairs(v + i);
+        IntVector q = p.lanewise(VectorOperators.LSHL, 16);
+        IntVector m = q.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
+        a = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(q.and(sign))
+            .reinterpretAsFloats().fma(even, a);
+        m = p.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
+        b = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(p.and(sign))
+            .reinterpretAsFloats().fma(odd, b);
+        p = pairs(w + i);
+        q = p.lanewise(VectorOperators.LSHL, 16);
+        m = q.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
+        c = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(q.and(sign))
+            .reinterpretAsFloats().fma(even, c);
+        m = p.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
+        d = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(p.and(sign))
+            .reinterpretAsFloats().fma(odd, d);
+      }
+      a.add(b).intoArray(sums, 16 * k);
+      c.add(d).intoArray(sums, 16 * k + 8);
     }
   }
 
@@ -511,8 +535,8 @@ final class VectorRows {
     long w = NativeMemory.bounded(wAddress);
     for (int i = 0; i < n; i += 16) {
       IntVector p = pairs(w + 2L * i);
-      evensF16(p).intoArray(row, ro + i);
-      oddsF16(p).intoArray(row, ro + i + 8);
+      VectorHalves.lower(p).intoArray(row, ro + i);
+      VectorHalves.upper(p).intoArray(row, ro + i + 8);
     }
   }
 

@@ -1,0 +1,66 @@
+package dev.sluice.engine.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.sluice.storage.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import org.junit.jupiter.api.Test;
+
+/** Each processor takes one of two ways with binary16 numbers; here both are tried on any. */
+class VectorHalvesTest {
+  @Test
+  void bothWaysConvertEveryFiniteNumber() {
+    for (int bits = 0; bits < 1 << 16; bits++) {
+      float expected = Float.float16ToFloat((short) bits);
+      if (Float.isFinite(expected)) {
+        // Other bits in the other half are not to matter.
+        IntVector pairs = IntVector.broadcast(Lanes.INTS, bits << 16 | 0xa5c3);
+        assertSame(expected, VectorHalves.withoutSubnormals(pairs), bits);
+        assertSame(expected, VectorHalves.smallUpper(pairs).mul(0x1p112f), bits);
+      }
+    }
+  }
+
+  private static void assertSame(float expected, FloatVector actual, int bits) {
+    for (int lane = 0; lane < actual.length(); lane++) {
+      assertEquals(Float.floatToRawIntBits(expected),
+          Float.floatToRawIntBits(actual.lane(lane)), "bits " + bits);
+    }
+  }
+
+  @Test
+  void bothWaysGiveRowsTheSameBits() {
+    int n = 2560;
+    int rows = 3;
+    Random random = new Random(1);
+    try (Arena arena = Arena.ofConfined()) {
+      long stride = TensorType.F16.bytes(n);
+      MemorySegment weights = arena.allocate(4L * rows * stride);
+      for (int i = 0; i < 4 * rows * n; i++) {
+        // One in forty is subnormal, and some are -0.
+        float weight = i % 97 == 0 ? -0f : (float) random.nextGaussian() * 0x1p-9f;
+        weights.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(weight));
+      }
+      float[] x = new float[n + 1];
+      float[] enlarged = new float[n];
+      for (int i = 0; i < n; i++) {
+        x[1 + i] = (float) random.nextGaussian();
+        enlarged[i] = x[1 + i] * 0x1p112f;
+      }
+      float[] expected = new float[32 * rows];
+      float[] sums = new float[32 * rows];
+      for (int round = 0; round < 2_000; round++) { // so that what is compiled is tried too
+        VectorRows.bandEnlargedF16(weights.address(), rows * stride, stride, rows, enlarged, 0, n,
+            expected);
+        VectorRows.bandF16(weights.address(), rows * stride, stride, rows, x, 1, n, sums);
+      }
+      assertArrayEquals(Samples.bits(expected), Samples.bits(sums));
+    }
+  }
+}
