@@ -12,10 +12,10 @@ import java.util.Objects;
  * its scales to float16; these are not rounded): d = max |x| / 127, q = x · (1 / d) rounded half away from zero, so |q| ≤
  * 127. Reusable: {@link Kernels#quantise} overwrites it. One writer; other threads read once it is written.
  *
- * <p>Held twice, as the products with weights want them. For Q8_0, a block at a time: in shorts q_0, q_2 … q_30, then q_(k+1) − 256
- * q_k for the same k (for bytes that still have their upper neighbour), and 2^15 − 128 q_k (for even bytes that are 128 too large, and
- * a sum that is not to be negative); in floats the scale, and the scale times the sum of the quants
- * (the block's product with weights of 1). For nibbles, two blocks side by side in the halves of each vector: in shorts q_2j, q_(2j+16),
+ * <p>Held twice, as the products with weights want them, two blocks side by side. For Q8_0: in shorts q_0, q_2 … q_30 of both, then
+ * q_(k+1) − 256 q_k for the same k (for bytes that still have their upper neighbour), and 2^15 − 128 q_k (for even bytes that are 128
+ * too large, and a sum that is not to be negative); in floats the scales, and the scales times the sums of the quants
+ * (a block's product with weights of 1). For nibbles, in the halves of each vector: in shorts q_2j, q_(2j+16),
  * q_(2j+1), q_(2j+17), all but the first less 16 times the one before (for nibbles that still have their upper neighbours), and −8
  * times the sum of the four (what Q4_0's offset takes away); in floats, four times each, the scale times 2^112 (for F16 scales that were
  * moved into place but not enlarged), and the scale times the sum of the quants.
@@ -24,12 +24,13 @@ public final class Int8Vector {
   /** Activations that share a scale. */
   public static final int BLOCK = 32;
 
-  // Four times what a block of Q8_0 takes, so that one counter steps through both; some of it is free.
-  static final int BLOCK_BYTES = 136;
-  static final int ODD_BYTES = 32;
-  static final int SCALE_BYTES = 64;
-  private static final int SUM_BYTES = 68;
-  static final int CORRECTION_BYTES = 72;
+  /** Two blocks as Q8_0 wants them: four times what its own take, so that one counter steps through both; some of it is free. */
+  static final int BLOCKS_BYTES = 272;
+  static final int SECOND_BYTES = 32; // from a block's shorts to those of the next
+  static final int ODD_BYTES = 64;
+  static final int CORRECTION_BYTES = 128;
+  static final int SCALE_BYTES = 192;
+  private static final int SUM_BYTES = 200;
 
   /** Two blocks as nibbles want them. */
   static final int PAIR_BYTES = 224;
@@ -62,7 +63,7 @@ public final class Int8Vector {
     this.capacity = capacity;
     long blocks = capacity / BLOCK;
     Arena arena = Arena.ofAuto();
-    memory = arena.allocate(Math.max(1, blocks * BLOCK_BYTES), 64);
+    memory = arena.allocate(Math.max(1, (blocks + 1) / 2 * BLOCKS_BYTES), 64);
     pairs = arena.allocate(Math.max(1, (blocks + 1) / 2 * PAIR_BYTES), 64);
   }
 
@@ -84,7 +85,7 @@ public final class Int8Vector {
   /** The whole number that stands for activation i. */
   public int quant(int i) {
     Objects.checkIndex(i, length);
-    long at = (long) (i / BLOCK) * BLOCK_BYTES + (i % BLOCK & -2);
+    long at = ofBytes(i / BLOCK) + (i % BLOCK & -2);
     short even = memory.get(SHORT, at);
     return (i & 1) == 0 ? even : (short) (memory.get(SHORT, at + ODD_BYTES) + 256 * even);
   }
@@ -92,7 +93,7 @@ public final class Int8Vector {
   /** What the quants of a block are multiples of. */
   public float scale(int block) {
     Objects.checkIndex(block, length / BLOCK);
-    return memory.get(FLOAT, (long) block * BLOCK_BYTES + SCALE_BYTES);
+    return memory.get(FLOAT, ofFactors(block) + SCALE_BYTES);
   }
 
   /** Where the blocks begin as Q8_0 wants them. */
@@ -112,7 +113,7 @@ public final class Int8Vector {
 
   /** A block's scale times the sum of its quants: its product with weights of 1. */
   float sum(int block) {
-    return memory.get(FLOAT, (long) block * BLOCK_BYTES + SUM_BYTES);
+    return memory.get(FLOAT, ofFactors(block) + SUM_BYTES);
   }
 
   int blocks() {
@@ -159,9 +160,9 @@ public final class Int8Vector {
     return quants;
   }
 
-  /** Where a block begins as Q8_0 wants it. */
+  /** Where a block's halves of its pair's vectors begin as Q8_0 wants them. */
   long blockAddress(int block) {
-    return memory.address() + (long) block * BLOCK_BYTES;
+    return memory.address() + ofBytes(block);
   }
 
   /** Where a block's halves of its pair's vectors begin as nibbles want them. */
@@ -182,7 +183,7 @@ public final class Int8Vector {
 
   /** Returns their sum. */
   private int setBytes(int block) {
-    long at = (long) block * BLOCK_BYTES;
+    long at = ofBytes(block);
     int sum = 0;
     for (int k = 0; k < BLOCK; k += 2) {
       int even = quants[k];
@@ -213,7 +214,7 @@ public final class Int8Vector {
   /** Sets a block's scale, and scale times sum, in both layouts. */
   void setFactors(int block, float scale, float sum) {
     enlargeable &= scale < MOST_SCALE; // not so for NaN
-    long at = (long) block * BLOCK_BYTES;
+    long at = ofFactors(block);
     memory.set(FLOAT, at + SCALE_BYTES, scale);
     memory.set(FLOAT, at + SUM_BYTES, sum);
     long pair = ofPair(block);
@@ -221,6 +222,15 @@ public final class Int8Vector {
       pairs.set(FLOAT, pair + PAIR_FACTOR_BYTES + k, scale * ENLARGED);
       pairs.set(FLOAT, pair + PAIR_SUM_BYTES + k, sum);
     }
+  }
+
+  private static long ofBytes(int block) {
+    return (long) (block / 2) * BLOCKS_BYTES + (block % 2 == 0 ? 0 : SECOND_BYTES);
+  }
+
+  /** To which the distances of scales and sums are added. */
+  private static long ofFactors(int block) {
+    return (long) (block / 2) * BLOCKS_BYTES + (block % 2 == 0 ? 0 : Float.BYTES);
   }
 
   /** Where a block's halves of its pair's vectors begin. */

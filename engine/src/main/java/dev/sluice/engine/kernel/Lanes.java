@@ -17,10 +17,7 @@ final class Lanes {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_256;
   static final VectorSpecies<Integer> INTS = IntVector.SPECIES_256;
 
-  /**
-   * Whether the processor has vectors of 16 floats: half as many instructions for loops that are bound by how many of them it takes in.
-   * Measured on Zen 4 alone.
-   */
+  /** Whether the processor has vectors of 16 floats: fewer instructions for loops that are bound by how many of them it takes in. */
   static final boolean WIDE =
       FloatVector.SPECIES_PREFERRED.vectorBitSize() >= FloatVector.SPECIES_512.vectorBitSize();
   static final VectorSpecies<Float> WIDE_FLOATS = FloatVector.SPECIES_512;

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.ref.Reference;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -82,7 +83,7 @@ final class Int8KernelsTest {
       new VectorKernels().quantise(values, round % 6, n, vectors);
       assertEquals(plain.isEnlargeable(), vectors.isEnlargeable());
       assertEquals(plain.length(), vectors.length());
-      long blocks = (long) n / 32 * Int8Vector.BLOCK_BYTES;
+      long blocks = (n / 32 + 1) / 2 * (long) Int8Vector.BLOCKS_BYTES;
       long pairs = (n / 32 + 1) / 2 * (long) Int8Vector.PAIR_BYTES;
       assertSame(plain.address(), vectors.address(), blocks, round);
       assertSame(plain.pairsAddress(), vectors.pairsAddress(), pairs, round);
@@ -151,6 +152,31 @@ final class Int8KernelsTest {
           }
         }
       }
+    }
+  }
+
+  @Test
+  void vectorsOfOneBlockAndOfTwoGiveTheSameBits() {
+    Random random = new Random(8);
+    int n = 2560;
+    Int8Vector x = new Int8Vector(n);
+    float[] narrow = new float[2 * 16 * 8 + 16];
+    float[] wide = narrow.clone();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment weights = Samples.weights(arena, TensorType.Q8_0, random, 3 * n);
+      long row = TensorType.Q8_0.bytes(n);
+      long[] offsets = {2 * row, 0, row};
+      for (int round = 0; round < 2_000; round++) { // so that what is compiled is tested too
+        if (round % 100 == 0) {
+          Kernels.scalar().quantise(Samples.floats(random, n), 0, n, x);
+        }
+        int blocks = 2 + 2 * random.nextInt(n / 64);
+        VectorInt8.sum8(weights.address(), offsets, 1, 2, x.address(), blocks, narrow);
+        VectorInt8.wide8(weights.address(), offsets, 1, 2, x.address(), blocks, wide);
+        assertArrayEquals(Samples.bits(Arrays.copyOf(narrow, 16)),
+            Samples.bits(Arrays.copyOf(wide, 16)), blocks + " blocks");
+      }
+      Reference.reachabilityFence(x);
     }
   }
 
