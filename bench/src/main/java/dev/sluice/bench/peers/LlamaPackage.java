@@ -4,15 +4,20 @@ import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.FaultException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * llama.cpp as its npm package brings it, built for the processor's kinds of vectors and chosen among them at start-up.
@@ -24,7 +29,7 @@ public record LlamaPackage(Path folder) {
   private static final String PACKAGE = "node-llama-cpp";
   private static final String BINARIES = "@node-llama-cpp/linux-x64";
   private static final String BUILDS = "bins/linux-x64";
-  private static final String COPYING_BUILD = "libggml-cpu-sapphirerapids\\.so";
+  private static final String COPYING_BUILD = "libggml-cpu-sapphirerapids.*\\.so";
   private static final long NODE_START_SECONDS = 20;
 
   /** What to type to install it into {@code folder}. */
@@ -99,38 +104,92 @@ public record LlamaPackage(Path folder) {
   }
 
   /**
-   * The same without the builds whose kernels (AMX) want weights in tiles: of a mapped file they keep a second copy, all of it in
+   * The same without the build whose kernels (AMX) want weights in tiles: of a mapped file it keeps a second copy, all of it in
    * memory of the process's own, so beyond RAM llama.cpp is ended by the kernel. Its own programs have --no-repack for that, the
-   * package has no such setting. The package itself where no such build would be chosen.
+   * package has no such setting. The package itself where that build would not be chosen.
    *
-   * @param work where the package is kept, as links to the files of this one
+   * @param work where such a package is kept, as links to the files of this one
    */
   LlamaPackage forMapping(Path work) {
-    if (!Processors.have("amx_tile")) {
-      return this;
-    }
-    Path modules = work.toAbsolutePath().resolve("llama-for-mapping").resolve("node_modules");
-    LlamaPackage other = new LlamaPackage(modules.resolve(PACKAGE));
-    if (Files.isDirectory(modules)) {
+    return Processors.have("amx_tile") ? without(COPYING_BUILD, work) : this;
+  }
+
+  /**
+   * @param build what the names of the files match that are left out
+   * @throws FaultException if there are none, or if nothing can be written
+   */
+  LlamaPackage without(String build, Path work) {
+    Path kept = work.toAbsolutePath().resolve("llama-" + version() + "-for-mapping");
+    LlamaPackage other = new LlamaPackage(kept.resolve("node_modules").resolve(PACKAGE));
+    if (Files.isDirectory(kept)) {
       return other;
     }
-    Path begun = modules.resolveSibling("node_modules-" + ProcessHandle.current().pid());
-    Path own = folder.getParent();
-    try (Stream<Path> files = Files.walk(own)) {
-      for (Path file : (Iterable<Path>) files::iterator) {
-        Path link = begun.resolve(own.relativize(file).toString());
-        if (Files.isDirectory(file)) {
-          Files.createDirectories(link);
-        } else if (!file.getFileName().toString().matches(COPYING_BUILD)) {
-          link(file, link);
+    try {
+      Files.createDirectories(kept.getParent());
+      Path begun = Files.createTempDirectory(kept.getParent(), "llama-");
+      try {
+        if (!link(folder.getParent(), begun.resolve("node_modules"), build)) {
+          throw new FaultException(folder.resolveSibling(BINARIES),
+              "no file matches " + build + ", so llama.cpp would copy all weights",
+              "install " + BINARIES + "@" + VERSION);
         }
+        if (!Files.isDirectory(kept)) { // another process may have been quicker
+          Files.move(begun, kept, StandardCopyOption.ATOMIC_MOVE);
+        }
+      } finally {
+        delete(begun);
       }
-      Files.move(begun, modules, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw new FaultException(begun, "cannot be written (" + FaultException.reason(e) + ")",
+    } catch (IOException | UncheckedIOException e) {
+      IOException cause = e instanceof UncheckedIOException unchecked ? unchecked.getCause()
+          : (IOException) e;
+      throw new FaultException(kept,
+          "llama.cpp's package cannot be linked to (" + FaultException.reason(cause) + ")",
           "name a --work folder that can be written to", e);
     }
     return other;
+  }
+
+  /** What is left of a folder, if anything is. */
+  private static void delete(Path folder) throws IOException {
+    if (Files.isDirectory(folder)) {
+      try (Stream<Path> files = Files.walk(folder)) {
+        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
+  private String version() {
+    Path about = folder.resolve("package.json");
+    try {
+      return JsonMapper.builder().build().readTree(Files.readString(about)).path("version")
+          .asString("unknown").replaceAll("[^0-9A-Za-z.-]", "-");
+    } catch (IOException | JacksonException e) {
+      throw new FaultException(about, "it cannot be read", "install the package again", e);
+    }
+  }
+
+  /** Returns whether a file was left out. */
+  private static boolean link(Path from, Path to, String build) throws IOException {
+    boolean isOneLeftOut = false;
+    try (Stream<Path> files = Files.walk(from, FileVisitOption.FOLLOW_LINKS)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        Path relative = from.relativize(file);
+        Path link = to.resolve(relative.toString());
+        if (relative.startsWith(".bin")) {
+          continue; // links to scripts, which look for their neighbours
+        }
+        if (Files.isDirectory(file)) {
+          Files.createDirectories(link);
+        } else if (file.getFileName().toString().matches(build)) {
+          isOneLeftOut = true;
+        } else {
+          link(file.toRealPath(), link);
+        }
+      }
+    }
+    return isOneLeftOut;
   }
 
   private static void link(Path file, Path link) throws IOException {

@@ -90,7 +90,7 @@ public final class PeerRuns {
   }
 
   private GgufFacts describe() {
-    LlamaRival any = llama(LLAMA, LLAMA, "", plan.gguf(), Limit.NONE, Loading.MAPPED);
+    LlamaRival any = llama(LLAMA, LLAMA, "", plan.gguf(), Limit.NONE, Loading.COPIED);
     List<String> command = any.commandForMetadata(scratch.resolve("about.json"));
     try (MemoryGroup group = group(OptionalLong.empty())) {
       return GgufFacts.parse("llama.cpp",
@@ -124,8 +124,7 @@ public final class PeerRuns {
     if (plan.has(Contender.LLAMA)) {
       rivals.add(
           llama("llama.cpp, mapped", LLAMA,
-              "the same GGUF, mapped; pages come and go" + (isPackageWhole() ? ""
-                  : "; not its AMX build, which would copy all weights into memory of its own"),
+              "the same GGUF, mapped; pages come and go" + whichBuild(),
               plan.gguf(), Limit.GIVEN, Loading.MAPPED));
     }
     if (plan.has(Contender.QUANT)) {
@@ -146,8 +145,9 @@ public final class PeerRuns {
     return rivals;
   }
 
-  private boolean isPackageWhole() {
-    return plan.llama().forMapping(plan.work()).equals(plan.llama());
+  private String whichBuild() {
+    return plan.llama().forMapping(plan.work()).equals(plan.llama()) ? ""
+        : "; not its AMX build, which would copy all weights into memory of its own";
   }
 
   private LlamaRival llama(
@@ -166,7 +166,8 @@ public final class PeerRuns {
       Path file = quantised(mixture);
       if (bytes(file) + beside <= size.bytes()) {
         rivals.add(llama("llama.cpp, " + mixture, QUANT,
-            "the largest k-quant that fits, made from the same GGUF; weights of lower precision",
+            "the largest k-quant that fits, made from the same GGUF; weights of lower precision"
+                + whichBuild(),
             file, Limit.GIVEN, Loading.MAPPED));
         return;
       }

@@ -36,7 +36,7 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Scales of nibbles are moved into place as ints, 2^112 times too small, which activation scales make up for. Those of Q8_0 are
  * converted one by one: they are sixteen times smaller for the same weights, and below 2^-14 such a product takes twice the time.
  *
- * <p>Two blocks at a time: one was slower, and with four vectors leave the registers. Two rows at once and scales of a row
+ * <p>Two blocks at a time, in a vector of 512 bits where there are such: one was slower, and with four vectors leave the registers. Two rows at once and scales of a row
  * decoded beforehand measured slower too (docs/kernels.md).
  */
 final class VectorInt8 {
@@ -212,7 +212,7 @@ final class VectorInt8 {
   }
 
   /**
-   * Both blocks of a pair in one vector: two thirds of the instructions. From L2 that is no faster, but from DRAM where the processor asks
+   * Both blocks of a pair in one vector: two thirds of the instructions. On an Intel Xeon that was no faster from L2, but from DRAM, since that processor asks
    * for no lines ahead: it waits with as many lines as it has instructions in flight.
    */
   static void wide8(long base, long[] offsets, int first, int rows, long activations, int blocks,

@@ -9,7 +9,7 @@ import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Kernels on 256-bit vectors, but for loops over blocks of columns, which take wider ones where the machine has them and no bit changes
+ * Kernels on 256-bit vectors, but for loops over blocks of columns and over int8 rows of Q8_0, which take wider ones where the machine has them and no bit changes
  * ({@link Lanes#WIDE}). Checks ranges and sends whole blocks to the loops; dot products whose length is not a multiple of 16 go
  * to the scalar twin whole.
  */

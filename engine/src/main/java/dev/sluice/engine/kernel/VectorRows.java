@@ -28,7 +28,8 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class VectorRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  /** Fewer rows than this, which is four at least, are not worth the copy that {@link #enlarged} makes. */
+  /** Fewer rows than this, which is four at least, are not worth what goes before a band, such as the copy that {@link #enlarged} makes. */
+
   private static final int FEW = 8;
   /** Whether activations of F16 rows make up for weights that come too small. */
   private static final boolean IS_ENLARGED = !VectorHalves.SUBNORMALS_ARE_DEAR;

@@ -32,7 +32,7 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
    * Applies several matrices to one vector, which is made ready once and shared out in one round of the workers if all take it
    * alike.
    *
-   * @param products with the same number of columns
+   * @param products at least one
    */
   static void applyEach(List<Product> products, Kernels kernels, Workers workers, float[] x,
       int xOffset, Scratch scratch) {
@@ -40,7 +40,8 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
     boolean alike = true;
     for (Product product : products) {
       Linear matrix = product.matrix;
-      alike &= matrix.type == first.type && matrix.precision == first.precision;
+      alike &= matrix.type == first.type && matrix.precision == first.precision
+          && matrix.cols == first.cols;
     }
     if (alike) {
       share(products, kernels, workers, first.input(kernels, x, xOffset, scratch));
@@ -72,7 +73,7 @@ record Linear(TensorType type, MemorySegment memory, long offsetBytes, int rows,
     return new Input.Floats(arranged);
   }
 
-  /** Each worker takes its share of every matrix's rows, unless all are too small for that. */
+  /** Each worker takes its share of every matrix's rows, unless together they are too small for that. */
   private static void share(List<Product> products, Kernels kernels, Workers workers, Input input) {
     long weights = 0;
     for (Product product : products) {

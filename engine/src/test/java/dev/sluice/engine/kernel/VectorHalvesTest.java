@@ -35,6 +35,28 @@ class VectorHalvesTest {
   }
 
   @Test
+  void bothWaysGiveColumnsTheSameBits() {
+    int n = 2560;
+    Random random = new Random(2);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment column = arena.allocate(TensorType.F16.bytes(n));
+      float[] expected = new float[n];
+      for (int i = 0; i < n; i++) {
+        column.setAtIndex(ValueLayout.JAVA_SHORT, i,
+            Float.floatToFloat16((float) random.nextGaussian() * 0x1p-9f));
+        expected[i] = (float) random.nextGaussian() * 0x1p-6f;
+      }
+      float[] sums = expected.clone();
+      for (int round = 0; round < 2_000; round++) {
+        float factor = (float) random.nextGaussian();
+        VectorColumns.halves1(column.address(), factor, expected, 0, n);
+        VectorColumns.normalHalves1(column.address(), factor, sums, 0, n);
+      }
+      assertArrayEquals(Samples.bits(expected), Samples.bits(sums));
+    }
+  }
+
+  @Test
   void bothWaysGiveRowsTheSameBits() {
     int n = 2560;
     int rows = 3;

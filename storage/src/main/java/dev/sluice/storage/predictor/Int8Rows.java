@@ -8,7 +8,7 @@ import java.lang.foreign.ValueLayout;
  * A matrix of signed bytes, −127 … 127, with one float scale a row, laid out for products with many short rows: groups of
  * {@value #GROUP_ROWS} rows, in each group pairs of columns, and for each pair {@value #STEP_BYTES} bytes in which a
  * little-endian 16-bit lane is one row's two elements. Even lanes are the group's first eight rows and odd lanes its last
- * eight, so that widening even and odd lanes apart leaves rows in order. Rows and columns are padded with zeros.
+ * eight, so that sums of even and of odd lanes apart leave rows in order. Rows and columns are padded with zeros.
  *
  * <p>A product with a vector of bytes is a sum of whole numbers: it does not depend on the order of addition. The codes
  * are a view over memory that the caller owns; reading is thread-safe.
