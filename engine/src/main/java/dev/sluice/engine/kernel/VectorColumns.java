@@ -6,6 +6,7 @@ import dev.sluice.storage.tensor.TensorType;
 import java.lang.invoke.MethodHandles;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
@@ -290,14 +291,24 @@ final class VectorColumns {
     }
   }
 
-  /** The same where subnormal operands are dear. */
+  /** The same where subnormal operands are dear; see {@link VectorHalves}. */
   static void normalHalves1(long wAddress, float a, float[] y, int yo, int n) {
+    IntVector magnitude = IntVector.broadcast(Lanes.INTS, VectorHalves.MAGNITUDE);
+    IntVector sign = IntVector.broadcast(Lanes.INTS, VectorHalves.SIGN);
+    IntVector bias = IntVector.broadcast(Lanes.INTS, VectorHalves.BIAS);
+    FloatVector two = factor(2f);
+    FloatVector least = factor(-0x1p-14f);
     long w = NativeMemory.bounded(wAddress);
     FloatVector b = factor(a);
     for (int i = 0; i < n; i += 16) {
       IntVector p = VectorRows.pairs(w + 2L * i);
-      store(VectorHalves.lower(p).fma(b, load(y, yo + i)), y, yo + i);
-      store(VectorHalves.upper(p).fma(b, load(y, yo + i + 8)), y, yo + i + 8);
+      IntVector q = p.lanewise(VectorOperators.LSHL, 16);
+      IntVector m = q.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
+      store(m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(q.and(sign))
+          .reinterpretAsFloats().fma(b, load(y, yo + i)), y, yo + i);
+      m = p.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
+      store(m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(p.and(sign))
+          .reinterpretAsFloats().fma(b, load(y, yo + i + 8)), y, yo + i + 8);
     }
   }
 

@@ -2,7 +2,6 @@ package dev.sluice.engine.kernel;
 
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -11,8 +10,9 @@ import jdk.incubator.vector.IntVector;
  * Binary16 numbers as floats, exactly, by shifts: Java's vectors have no such conversion. Exponent and fraction come to where a
  * float has them, which makes normal numbers 2^112 times too small, and subnormal ones subnormal floats. A product makes up for both, but
  * some processors (Intel's) leave their pipeline for each subnormal operand, and of weights of 0.02 one in four hundred is one: rows of
- * F16 went at a third of the speed. There the bias is added to the exponents as an int, so that a subnormal number of fraction m stands as
- * 2^-15 (1 + m/1024), and twice that less 2^-14 is what it is; for a normal one that is no smaller than itself, hence the lesser of both.
+ * F16 went at a third of the speed. There, in the loops over rows and columns (the others have few such numbers), the bias is added to the exponents as an int, so that a subnormal number of fraction m stands as
+ * 2^-15 (1 + m/1024), and twice that less 2^-14 is what it is; for a normal one that is no smaller than itself, hence the lesser of both. It is written out in those loops: C2 does not inline a method whose
+ * own code has become large, and then boxes the vectors.
  */
 final class VectorHalves {
   /** Whether subnormal operands are dear, as this processor says. */
@@ -24,14 +24,14 @@ final class VectorHalves {
 
   private VectorHalves() {}
 
-  /** Of numbers in the lower halves. */
+  /** Of numbers in the lower halves, by a product. */
   static FloatVector lower(IntVector pairs) {
     return upper(pairs.lanewise(LSHL, 16));
   }
 
-  /** Of numbers in the upper halves. */
+  /** Of numbers in the upper halves, by a product. */
   static FloatVector upper(IntVector pairs) {
-    return SUBNORMALS_ARE_DEAR ? withoutSubnormals(pairs) : smallUpper(pairs).mul(0x1p112f);
+    return smallUpper(pairs).mul(0x1p112f);
   }
 
   /** 2^-112 times the numbers in the lower halves, which subnormal floats may be. */
@@ -41,12 +41,6 @@ final class VectorHalves {
 
   static FloatVector smallUpper(IntVector pairs) {
     return pairs.lanewise(ASHR, 3).and(VectorQuants.HALF).reinterpretAsFloats();
-  }
-
-  static FloatVector withoutSubnormals(IntVector pairs) {
-    IntVector magnitude = pairs.lanewise(LSHR, 3).and(MAGNITUDE).add(BIAS);
-    IntVector other = magnitude.reinterpretAsFloats().fma(2f, -0x1p-14f).reinterpretAsInts();
-    return magnitude.min(other).or(pairs.and(SIGN)).reinterpretAsFloats();
   }
 
   /** Multiplies some, in turns with others. A wrong answer costs time, no bits. */

@@ -272,7 +272,7 @@ final class VectorRows {
     }
   }
 
-  /** {@link VectorHalves#withoutSubnormals} written out, two rows at a time: C2 boxes the vectors of a larger loop. */
+  /** Without subnormal operands, see {@link VectorHalves}; two rows at a time: C2 boxes the vectors of a larger loop. */
   static void bandF16(
       long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
     IntVector magnitude = IntVector.broadcast(INTS, VectorHalves.MAGNITUDE);
