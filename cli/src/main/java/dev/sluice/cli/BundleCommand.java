@@ -105,9 +105,10 @@ final class BundleCommand implements Callable<Integer> {
       names = "--quant",
       paramLabel = "PART=TYPE",
       split = ",",
-      description = "Encode parts of the bundles in fewer bits: gate, up or down = q8_0, q4_0 or q4_1, such as down=q4_0. Columns "
-          + "of down share a scale among 32 neurons, or as many as down=q4_0:128 says; their scales stay in RAM. The error of "
-          + "each layer is kept in the store. Default: every part as it is.")
+      description = "Encode parts of the model in fewer bits: gate, up, down, attention or head = q8_0, q4_0 or q4_1, such as down=q4_0. "
+          + "Columns of down share a scale among 32 neurons, or as many as down=q4_0:128 says; their scales stay in RAM. Attention "
+          + "and head are in RAM, so fewer bits leave more of it for bundles. The error of each layer is kept in the store. "
+          + "Default: every part as it is.")
   private List<String> quant = List.of();
 
   @Option(

@@ -9,11 +9,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** What encoding bundles anew cost, for a person. */
+/** What encoding weights anew cost, for a person. */
 final class QuantisationText {
   private QuantisationText() {}
 
-  /** A line for each part, and one for the FFN's output; none if the store's bundles are as they were. */
+  /** A line for each part, and one for the FFN's output; none if the store's weights are as they were. */
   static List<String> of(Store store) {
     List<String> lines = new ArrayList<>();
     store.blob(StoreKeys.QUANTISATION).ifPresent(json -> lines.addAll(lines(store, json)));

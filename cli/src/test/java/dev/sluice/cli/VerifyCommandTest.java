@@ -145,14 +145,41 @@ final class VerifyCommandTest {
   @Test
   void aBundledStoreIsRepairedFromTheCheckpoint() throws IOException {
     importAs();
+    bundle("--order", "random");
+    assertRepaired(12);
+  }
+
+  /** Its bytes are nowhere else; all others are repaired, those on pages that it does not reach. */
+  @Test
+  void whatWasEncodedAnewStaysDamaged() throws IOException {
+    importAs();
+    bundle("--quant", "attention=q8_0");
+    Map<String, byte[]> sound = CrashScene.content(store);
+    damage(store.resolve("ffn.bin"), 12, new SplittableRandom(SEED));
+    byte[] dense = Files.readAllBytes(store.resolve("dense.bin"));
+    dense[100] ^= 1; // of the embedding, which comes first
+    dense[dense.length - 100] ^= 1; // of the last layer's attention
+    Files.write(store.resolve("dense.bin"), dense);
+    CommandRun repaired = run("verify", store, "--repair-from", checkpoint);
+    assertEquals(1, repaired.exit(), repaired::toString);
+    assertTrue(repaired.err().contains("layers.2.attention."), repaired::toString);
+    dense[100] ^= 1;
+    sound.put("dense.bin", dense);
+    CrashScene.content(store).forEach(
+        (name, bytes) -> assertArrayEquals(sound.get(name), bytes, name));
+  }
+
+  private void bundle(String... options) throws IOException {
     Path text = Files.writeString(given.resolve("text.txt"), "The mill turns. ".repeat(20));
     Path trace = given.resolve("a.trace");
     run("trace", "-m", store, "--text", text, "--tokens", "128", "-c", "64", "-o", trace)
         .assertDone();
     Path imported = store;
     store = given.resolve("bundled.sluice");
-    run("bundle", "-m", imported, "--trace", trace, "--order", "random", "-o", store).assertDone();
-    assertRepaired(12);
+    Object[] line = {"bundle", "-m", imported, "--trace", trace, "-o", store};
+    Object[] all = Arrays.copyOf(line, line.length + options.length);
+    System.arraycopy(options, 0, all, line.length, options.length);
+    run(all).assertDone();
   }
 
   private void assertRepaired(int pages) throws IOException {

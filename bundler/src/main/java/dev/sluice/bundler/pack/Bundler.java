@@ -54,7 +54,7 @@ public final class Bundler {
    * @param fittedTo which firings orders are fitted to
    * @param predictors what to fit; empty for none
    * @param recallTarget share of active magnitude the predictors' margins must keep
-   * @param requantisation which parts of bundles are encoded anew
+   * @param requantisation which weights are encoded anew
    * @param marginTargets CETT targets at which predictors are calibrated, besides {@code cett}, the exact rule and each rule's
    *     CETT-PPL-1 % target
    */
@@ -86,7 +86,7 @@ public final class Bundler {
           requantisation, MARGIN_TARGETS);
     }
 
-    /** The same with bundles encoded as they are. */
+    /** The same with weights encoded as they are. */
     public Request(Path target, StoreWriter.Options options, Order order, double cett,
         FittedTo fittedTo, List<PredictorRecipe> predictors, double recallTarget, long seed) {
       this(target, options, order, cett, fittedTo, predictors, recallTarget, seed,
@@ -125,8 +125,9 @@ public final class Bundler {
       ResidentTensors resident =
           new ResidentTensors(store,
               ResidentCopy.copy(store, writer, arena,
-                  name -> !Requantiser.replaces(quant, name)));
+                  name -> !Requantiser.replaces(quant, spec, name)));
       Requantiser requantiser = new Requantiser(quant, store, resident);
+      requantiser.head(writer);
       List<QuantisedFit.Target> targets = targets(trace, spec, curves, request);
       List<PredictorFit> fits = request.predictors.stream()
           .map(recipe -> recipe.start(spec, request.recallTarget, targets,

@@ -3,8 +3,10 @@ package dev.sluice.bundler.pack;
 import dev.sluice.bundler.quant.BundleDecoder;
 import dev.sluice.bundler.quant.LayerRequantisation;
 import dev.sluice.bundler.quant.LayerRequantisation.Encoded;
+import dev.sluice.bundler.quant.MatrixRequantisation;
 import dev.sluice.bundler.quant.Requantisation;
 import dev.sluice.storage.store.BundleFormat;
+import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.QuantisationErrors;
 import dev.sluice.storage.store.Store;
@@ -14,11 +16,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Encodes a store's layers anew one after another as they are bundled, writes the scales of their columns, and keeps what it
- * cost. Used by one thread.
+ * Encodes a store's head and then its layers anew one after another as they are bundled, writes what of them is resident (scales of
+ * columns, gate rows, matrices of attention), and keeps what it cost. Used by one thread.
  */
 final class Requantiser {
   private final Requantisation choice;
@@ -30,6 +33,8 @@ final class Requantiser {
   private final List<Double> up = new ArrayList<>();
   private final List<Double> down = new ArrayList<>();
   private final List<Double> output = new ArrayList<>();
+  private final List<Double> attention = new ArrayList<>();
+  private final List<Double> head = new ArrayList<>();
   private int positions;
 
   Requantiser(Requantisation choice, Store store, ResidentTensors resident) {
@@ -41,11 +46,41 @@ final class Requantiser {
     this.measuresOutput = resident.floats("layers.0.ffn.sub_norm.weight").length == 0;
   }
 
-  /** Whether a dense tensor of the store has no place in the new one. */
-  static boolean replaces(Requantisation choice, String tensor) {
+  /** Whether a dense tensor of the store has no place in the new one as it is. */
+  static boolean replaces(Requantisation choice, ModelSpec spec, String tensor) {
     boolean scales = tensor.endsWith(".ffn.down.scales") || tensor.endsWith(".ffn.down.mins");
     return choice.down().isPresent() && scales
-        || choice.gate().isPresent() && tensor.endsWith(".ffn.gate.weight");
+        || choice.gate().isPresent() && tensor.endsWith(".ffn.gate.weight")
+        || choice.ofMatrix(tensor, spec.head()).isPresent();
+  }
+
+  /** Writes the head anew, if it changes. */
+  void head(StoreWriter writer) {
+    matrices(spec.head() == ModelSpec.HeadKind.TIED ? "embed" : "head", writer, head);
+  }
+
+  /** Writes all resident matrices anew whose names begin so and that change; adds the error of them together. */
+  private void matrices(String prefix, StoreWriter writer, List<Double> told) {
+    double errors = 0;
+    double squares = 0;
+    boolean any = false;
+    for (DenseTensor tensor : resident.all()) {
+      Optional<TensorType> type = choice.ofMatrix(tensor.name(), spec.head());
+      if (type.isPresent() && tensor.name().startsWith(prefix)) {
+        try (Arena arena = Arena.ofShared()) {
+          MatrixRequantisation anew = new MatrixRequantisation(tensor.type(),
+              resident.bytes(tensor.name()), tensor.shape().get(0), tensor.shape().get(1),
+              type.get(), arena);
+          writer.dense(tensor.name(), type.get(), tensor.shape(), anew);
+          errors += anew.squaredErrors();
+          squares += anew.squares();
+          any = true;
+        }
+      }
+    }
+    if (any) {
+      told.add(squares == 0 ? 0 : Math.sqrt(errors / squares));
+    }
   }
 
   /**
@@ -62,7 +97,8 @@ final class Requantiser {
     BundleDecoder before =
         new BundleDecoder(spec, stored.bundles(), resident.bytes(BundleFormat.gateTensor(layer)),
             scales, mins);
-    if (choice.isNone()) {
+    matrices("layers." + layer + ".attention.", writer, attention);
+    if (!choice.changesBundles()) {
       return before;
     }
     Encoded encoded = encoding.encode(before, scales, mins, arena);
@@ -100,6 +136,7 @@ final class Requantiser {
 
   /** What it cost so far. */
   QuantisationErrors errors() {
-    return new QuantisationErrors(choice.toString(), positions, gate, up, down, output);
+    return new QuantisationErrors(choice.toString(), positions, gate, up, down, output, attention,
+        head);
   }
 }

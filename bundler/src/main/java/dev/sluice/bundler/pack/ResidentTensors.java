@@ -5,10 +5,12 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.tensor.TensorDecoder;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** A store's dense tensors in memory, by name. Immutable; thread-safe; owns nothing. */
 final class ResidentTensors {
+  private final List<DenseTensor> all;
   private final Map<String, DenseTensor> byName = new HashMap<>();
   private final MemorySegment memory;
 
@@ -16,8 +18,14 @@ final class ResidentTensors {
    * @param memory all of {@code dense.bin}
    */
   ResidentTensors(Store store, MemorySegment memory) {
-    store.denseTensors().forEach(tensor -> byName.put(tensor.name(), tensor));
+    all = store.denseTensors();
+    all.forEach(tensor -> byName.put(tensor.name(), tensor));
     this.memory = memory;
+  }
+
+  /** In the order in which the store has them. */
+  List<DenseTensor> all() {
+    return all;
   }
 
   /** A tensor's bytes; none if there is no such tensor. */

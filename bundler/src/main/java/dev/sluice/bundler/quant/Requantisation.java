@@ -5,34 +5,42 @@ import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.BundleFormat.GatePlace;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
+import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.tensor.TensorType;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Which parts of a bundle are encoded anew. Rows become ggml's blocks; columns become integers of the same width whose
+ * Which parts of a model are encoded anew. Rows become ggml's blocks; columns become integers of the same width whose
  * scales stay resident, one per output and block of neurons. Immutable.
  *
  * @param gate type of gate rows, if they change
  * @param up type of up rows, if they change
  * @param down of columns, if they change
  * @param gatePlace where gate rows are then, if they move
+ * @param attention type of the q, k, v and output matrices of every layer, if they change
+ * @param head type of the head, if it changes; of a tied one that of the embedding too
  */
 public record Requantisation(
     Optional<TensorType> gate, Optional<TensorType> up, Optional<Columns> down,
-    Optional<GatePlace> gatePlace) {
+    Optional<GatePlace> gatePlace, Optional<TensorType> attention, Optional<TensorType> head) {
   private static final Pattern PART =
-      Pattern.compile("(gate|up|down)=(q8_0|q4_0|q4_1)(?::([1-9][0-9]{0,4}))?");
+      Pattern.compile("(gate|up|down|attention|head)=(q8_0|q4_0|q4_1)(?::([1-9][0-9]{0,4}))?");
+  private static final Pattern ATTENTION_MATRIX =
+      Pattern.compile("layers\\.[0-9]+\\.attention\\.[qkvo]\\.weight");
   private static final int MAX_BLOCK_NEURONS = 1024;
 
   /** Every part stays as it is. */
   public static final Requantisation NONE =
       new Requantisation(
-          Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+          Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
+          Optional.empty(), Optional.empty());
 
   /**
    * How columns are fitted.
@@ -53,13 +61,13 @@ public record Requantisation(
   }
 
   /**
-   * Reads {@code down=q4_0}, {@code down=q4_0:128} (neurons that share scales), {@code up=q8_0}, {@code gate=q4_1}.
+   * Reads {@code down=q4_0}, {@code down=q4_0:128} (neurons that share scales), {@code up=q8_0}, {@code gate=q4_1}, {@code
+   * attention=q4_0}, {@code head=q8_0}.
    *
    * @throws BadInputException if it is something else
    */
   public static Requantisation parse(List<String> parts) {
-    Optional<TensorType> gate = Optional.empty();
-    Optional<TensorType> up = Optional.empty();
+    Map<String, TensorType> types = new HashMap<>();
     Optional<Columns> down = Optional.empty();
     for (String part : parts) {
       Matcher matcher = PART.matcher(part);
@@ -67,51 +75,51 @@ public record Requantisation(
         throw bad(part, "is not understood");
       }
       TensorType type = TensorType.valueOf(matcher.group(2).toUpperCase(Locale.ROOT));
-      String neurons = matcher.group(3);
-      boolean rows = !matcher.group(1).equals("down");
-      if (rows && neurons != null) {
-        throw bad(part, "names a block of neurons, but rows have blocks of their own");
-      }
-      int block = neurons == null ? type.blockElements() : Integer.parseInt(neurons);
-      if (block > MAX_BLOCK_NEURONS) {
-        throw bad(part, "shares scales among more than " + MAX_BLOCK_NEURONS + " neurons");
-      }
-      boolean again =
-          switch (matcher.group(1)) {
-            case "gate" -> gate.isPresent();
-            case "up" -> up.isPresent();
-            default -> down.isPresent();
-          };
-      if (again) {
+      if (types.put(matcher.group(1), type) != null) {
         throw bad(part, "names a part twice");
       }
-      switch (matcher.group(1)) {
-        case "gate" -> gate = Optional.of(type);
-        case "up" -> up = Optional.of(type);
-        default -> down = Optional.of(new Columns(type, block));
+      String neurons = matcher.group(3);
+      if (matcher.group(1).equals("down")) {
+        int block = neurons == null ? type.blockElements() : Integer.parseInt(neurons);
+        if (block > MAX_BLOCK_NEURONS) {
+          throw bad(part, "shares scales among more than " + MAX_BLOCK_NEURONS + " neurons");
+        }
+        down = Optional.of(new Columns(type, block));
+      } else if (neurons != null) {
+        throw bad(part, "names a block of neurons, but rows have blocks of their own");
       }
     }
-    return new Requantisation(gate, up, down, Optional.empty());
+    return new Requantisation(Optional.ofNullable(types.get("gate")),
+        Optional.ofNullable(types.get("up")), down, Optional.empty(),
+        Optional.ofNullable(types.get("attention")), Optional.ofNullable(types.get("head")));
   }
 
   private static BadInputException bad(String part, String what) {
     return new BadInputException("--quant " + part, what,
-        "give parts such as down=q4_0, down=q4_0:128, up=q8_0 or gate=q4_1");
+        "give parts such as down=q4_0, down=q4_0:128, up=q8_0, gate=q4_1, attention=q4_0 or head=q8_0");
   }
 
   /** The same with gate rows kept resident. */
   public Requantisation withResidentGate() {
-    return new Requantisation(gate, up, down, Optional.of(GatePlace.RESIDENT));
+    return new Requantisation(gate, up, down, Optional.of(GatePlace.RESIDENT), attention, head);
   }
 
-  /** Whether nothing changes. */
-  public boolean isNone() {
-    return equals(NONE);
+  /** Whether bundles do not stay as they are. */
+  public boolean changesBundles() {
+    return gate.isPresent() || up.isPresent() || down.isPresent() || gatePlace.isPresent();
   }
 
   /** Whether any weight is encoded anew. */
   public boolean changesTypes() {
-    return gate.isPresent() || up.isPresent() || down.isPresent();
+    return !parts().isEmpty();
+  }
+
+  /** The type that a resident matrix of attention or the head gets, if it changes. */
+  public Optional<TensorType> ofMatrix(String tensor, HeadKind kind) {
+    if (tensor.equals(kind == HeadKind.TIED ? "embed" : "head")) {
+      return head;
+    }
+    return ATTENTION_MATRIX.matcher(tensor).matches() ? attention : Optional.empty();
   }
 
   /**
@@ -138,25 +146,40 @@ public record Requantisation(
             down.map(Columns::blockNeurons).orElse(old.blockNeurons()),
             gatePlace.orElse(old.gatePlace()));
     for (TensorType type : List.of(format.gate(), format.up(), format.down())) {
-      if (spec.hidden() % type.blockElements() != 0) {
-        throw new BadInputException("--quant " + this,
-            "rows of " + spec.hidden() + " elements are no whole number of blocks of "
-                + type.blockElements(),
-            "leave that part as it is");
-      }
+      requireWholeBlocks(spec.hidden(), type);
     }
+    attention.ifPresent(type -> {
+      requireWholeBlocks(spec.hidden(), type);
+      requireWholeBlocks(spec.heads() * spec.headSize(), type); // rows of the output matrix
+    });
+    head.ifPresent(type -> requireWholeBlocks(spec.hidden(), type));
     return spec.withBundle(format);
+  }
+
+  private void requireWholeBlocks(int width, TensorType type) {
+    if (width % type.blockElements() != 0) {
+      throw new BadInputException("--quant " + this,
+          "rows of " + width + " elements are no whole number of blocks of "
+              + type.blockElements(),
+          "leave that part as it is");
+    }
   }
 
   /** As {@link #parse} reads it, parts joined by commas; places are left out. */
   @Override
   public String toString() {
+    return String.join(",", parts());
+  }
+
+  private List<String> parts() {
     List<String> parts = new ArrayList<>();
     gate.ifPresent(type -> parts.add("gate=" + name(type)));
     up.ifPresent(type -> parts.add("up=" + name(type)));
     down.ifPresent(
         columns -> parts.add("down=" + name(columns.levels) + ":" + columns.blockNeurons));
-    return String.join(",", parts);
+    attention.ifPresent(type -> parts.add("attention=" + name(type)));
+    head.ifPresent(type -> parts.add("head=" + name(type)));
+    return parts;
   }
 
   private static String name(TensorType type) {

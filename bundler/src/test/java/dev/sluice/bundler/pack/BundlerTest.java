@@ -16,6 +16,7 @@ import dev.sluice.storage.predictor.QuantisedCopy;
 import dev.sluice.storage.store.Arrangement;
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.Container;
+import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.Existing;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ProgressListener;
@@ -286,6 +287,78 @@ class BundlerTest {
         }
       }
     }
+  }
+
+  /** Resident matrices move by the error told, and nothing else moves. */
+  @ParameterizedTest
+  @CsvSource({"llama-relu,attention=q4_0,embed,0.11",
+    "llama-relu,attention=q8_0;head=q4_1,embed,0.10",
+    "arcee-relu,head=q8_0;attention=q4_0;down=q4_0,head,0.11"})
+  void attentionAndHeadInFewerBits(String model, String parts, String head, double atMost) {
+    Path from = folder.resolve(model + parts.hashCode() + ".sluice");
+    Path firings = folder.resolve(model + parts.hashCode() + ".trace");
+    Importer.importCheckpoint(
+        Path.of(System.getProperty("sluice.root")).resolve("fixtures/hf").resolve(model), from,
+        StoreWriter.Options.DEFAULT, (d, t) -> {});
+    Path target = folder.resolve("resident-" + model + parts.hashCode() + ".sluice");
+    Requantisation choice = Requantisation.parse(List.of(parts.split(";")));
+    try (Store store = Store.open(from)) {
+      writeTrace(firings, store, store.digest(), "dense");
+      try (TraceReader reader = TraceReader.open(firings)) {
+        Bundler.bundle(store, reader, firings,
+            new Bundler.Request(target, StoreWriter.Options.DEFAULT, Order.named("random", 3), CETT,
+                Bundler.FittedTo.ALL, List.of(), 0.99, 3, choice),
+            (d, t) -> {});
+      }
+      try (Store made = Store.open(target); Arena arena = Arena.ofConfined()) {
+        ResidentTensors want = new ResidentTensors(store, store.loadDense(arena));
+        ResidentTensors got = new ResidentTensors(made, made.loadDense(arena));
+        QuantisationErrors errors =
+            QuantisationErrors.decode(made.blob(StoreKeys.QUANTISATION).orElseThrow());
+        assertEquals(choice.toString(), made.provenance().notes().get("quantised"));
+        for (int layer = 0; layer < store.spec().layers(); layer++) {
+          String prefix = "layers." + layer + ".attention.";
+          double told = errors.attention().get(layer);
+          assertEquals(told, difference(want, got, prefix), 1e-6);
+          assertTrue(told > 0 && told <= atMost, "attention " + told);
+          if (choice.down().isEmpty()) {
+            MemorySegment before = StoredLayer.read(store, layer, arena).bundles();
+            assertEquals(-1, before.mismatch(StoredLayer.read(made, layer, arena).bundles()));
+          }
+        }
+        assertEquals(choice.head().isPresent() ? 1 : 0, errors.head().size());
+        errors.head().forEach(told -> {
+          assertEquals(told, difference(want, got, head), 1e-6);
+          assertTrue(told > 0 && told <= atMost, "head " + told);
+        });
+        for (DenseTensor tensor : want.all()) {
+          boolean anew = tensor.name().matches("layers.*attention.[qkvo].weight")
+              || choice.head().isPresent() && tensor.name().equals(head);
+          assertEquals(anew, choice.ofMatrix(tensor.name(), store.spec().head()).isPresent());
+          if (!anew && !tensor.name().contains(".down.")) {
+            assertEquals(-1, want.bytes(tensor.name()).mismatch(got.bytes(tensor.name())),
+                tensor.name());
+          }
+        }
+      }
+    }
+  }
+
+  /** Of the matrices whose names begin so, together. */
+  private static double difference(ResidentTensors want, ResidentTensors got, String prefix) {
+    double errors = 0;
+    double squares = 0;
+    for (DenseTensor tensor : want.all()) {
+      if (tensor.name().startsWith(prefix) && tensor.shape().size() == 2) {
+        float[] a = want.floats(tensor.name());
+        float[] b = got.floats(tensor.name());
+        for (int i = 0; i < a.length; i++) {
+          errors += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+          squares += (double) a[i] * a[i];
+        }
+      }
+    }
+    return Math.sqrt(errors / squares);
   }
 
   private interface Row {

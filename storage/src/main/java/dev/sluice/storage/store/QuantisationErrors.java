@@ -8,7 +8,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What encoding bundles anew cost, layer by layer: root mean squares of the errors over those of the weights, and of the FFN's
+ * What encoding weights anew cost, layer by layer: root mean squares of the errors over those of the weights, and of the FFN's
  * output. A small JSON object, such as {@code {"parts": "down=q4_0:32", "positions": 16, "down": [0.09, …], "output":
  * […]}}. Immutable.
  *
@@ -16,17 +16,22 @@ import tools.jackson.databind.node.ObjectNode;
  * @param positions traced inputs at which outputs were compared
  * @param gate one per layer, or empty if gate stayed as it was; so the next two
  * @param output one per layer, or empty if it was not measured
+ * @param attention one per layer, over its four matrices, or empty if they stayed as they were
+ * @param head one, or empty if it stayed as it was
  */
 public record QuantisationErrors(
     String parts, int positions, List<Double> gate, List<Double> up, List<Double> down,
-    List<Double> output) {
-  private static final List<String> LISTS = List.of("gate", "up", "down", "output");
+    List<Double> output, List<Double> attention, List<Double> head) {
+  private static final List<String> LISTS =
+      List.of("gate", "up", "down", "output", "attention", "head");
 
   public QuantisationErrors {
     gate = List.copyOf(gate);
     up = List.copyOf(up);
     down = List.copyOf(down);
     output = List.copyOf(output);
+    attention = List.copyOf(attention);
+    head = List.copyOf(head);
   }
 
   /** One of the lists by its name, see {@link #names}. */
@@ -36,6 +41,8 @@ public record QuantisationErrors(
       case "up" -> up;
       case "down" -> down;
       case "output" -> output;
+      case "attention" -> attention;
+      case "head" -> head;
       default -> throw new IllegalArgumentException(name);
     };
   }
@@ -81,6 +88,6 @@ public record QuantisationErrors(
     }
     return new QuantisationErrors(
         root.path("parts").asString(""), root.path("positions").asInt(0), lists.get(0),
-        lists.get(1), lists.get(2), lists.get(3));
+        lists.get(1), lists.get(2), lists.get(3), lists.get(4), lists.get(5));
   }
 }

@@ -17,7 +17,7 @@ public final class StoreKeys {
   /** {@code targets}: JSON object, rule key to the CETT-PPL-1 % target. */
   public static final String TARGETS = "targets";
 
-  /** {@code quantisation}: {@link QuantisationErrors} of a store whose bundles were encoded anew. */
+  /** {@code quantisation}: {@link QuantisationErrors} of a store whose weights were encoded anew. */
   public static final String QUANTISATION = "quantisation";
 
   /** {@code named-shares}: {@link dev.sluice.storage.predictor.NamedShares} of the store's predictors. */
