@@ -16,6 +16,9 @@ import static jdk.incubator.vector.VectorOperators.XOR;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.invoke.MethodHandles;
 import java.nio.ByteOrder;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -86,6 +89,14 @@ final class VectorInt8 {
           .with(TensorType.Q4_0, "sum40")
           .with(TensorType.Q4_1, "sum41");
 
+  private static final Map<TensorType, TouchTrial> TRIALS = new EnumMap<>(TensorType.class);
+
+  static {
+    for (TensorType type : List.of(TensorType.Q8_0, TensorType.Q4_0, TensorType.Q4_1)) {
+      TRIALS.put(type, new TouchTrial());
+    }
+  }
+
   private VectorInt8() {}
 
   /** Leaves 8 partial sums of each of at most {@link #ROWS_AT_ONCE} rows, and a vector of what their minimums add behind those of all. */
@@ -126,13 +137,22 @@ final class VectorInt8 {
   static void dots(
       TensorType type, long address, long strideBytes, int rows, Int8Vector x, float[] out, int o) {
     long[] offsets = BUFFERS.get().offsets;
+    long rowBytes = type.bytes(x.length());
+    TouchTrial trial = TRIALS.get(type);
+    long bytes = rows * strideBytes;
+    TouchTrial.Way way = trial.way(bytes);
+    long start = System.nanoTime();
     for (int r = 0; r < rows; r += ROWS_AT_ONCE) {
       int some = Math.min(ROWS_AT_ONCE, rows - r);
       for (int k = 0; k < some; k++) {
         offsets[k] = (r + k) * strideBytes;
       }
+      if (way == TouchTrial.Way.TOUCHED) {
+        TouchTrial.touch(address + offsets[0], offsets[some - 1] - offsets[0] + rowBytes);
+      }
       dotsAt(type, address, offsets, 0, some, x, out, o + r);
     }
+    trial.took(way, bytes, start);
   }
 
   static void dotsAt(

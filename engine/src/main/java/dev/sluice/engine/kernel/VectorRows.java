@@ -60,6 +60,8 @@ final class VectorRows {
           .with(TensorType.BF16, "bandBf16")
           .with(TensorType.Q8_0, "band8");
 
+  private static final TouchTrial ONE_BY_ONE = new TouchTrial();
+
   /** One thread's partial sums of a band. */
   private static final ThreadLocal<float[]> BAND_SUMS =
       ThreadLocal.withInitial(() -> new float[BAND * 8]);
@@ -125,9 +127,7 @@ final class VectorRows {
       int o, int n) {
     float[] factors = rows < FEW || !FOUR.have(type) ? null : factors(type, x, xo, n);
     if (factors == null) {
-      for (int r = 0; r < rows; r++) {
-        out[o + r] = dot(type, address + r * strideBytes, x, xo, n);
-      }
+      oneByOne(type, address, strideBytes, rows, x, xo, out, o, n);
       return;
     }
     int from = type == TensorType.F16 && IS_ENLARGED ? 0 : xo; // a copy, or x itself
@@ -142,6 +142,23 @@ final class VectorRows {
       }
       next = r + 4 * apart;
     }
+  }
+
+  private static void oneByOne(
+      TensorType type, long address, long strideBytes, int rows, float[] x, int xo, float[] out,
+      int o, int n) {
+    long bytes = rows * strideBytes;
+    TouchTrial.Way way = ONE_BY_ONE.way(bytes);
+    int stretch = (int) Math.max(1, TouchTrial.STRETCH_BYTES / Math.max(1, strideBytes));
+    long start = System.nanoTime();
+    for (int r = 0; r < rows; r++) {
+      if (way == TouchTrial.Way.TOUCHED && r % stretch == 0) {
+        int some = Math.min(stretch, rows - r);
+        TouchTrial.touch(address + r * strideBytes, (some - 1) * strideBytes + type.bytes(n));
+      }
+      out[o + r] = dot(type, address + r * strideBytes, x, xo, n);
+    }
+    ONE_BY_ONE.took(way, bytes, start);
   }
 
   /** The activations as the loop over four rows wants them; null if it cannot have them. */

@@ -4,6 +4,7 @@ import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.XOR;
 
+import dev.sluice.engine.kernel.TouchTrial;
 import dev.sluice.storage.predictor.Int8Rows;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -45,6 +46,8 @@ final class VectorInt8Products implements Int8Products {
     }
   }
 
+  private static final TouchTrial TRIAL = new TouchTrial();
+
   private final boolean isWide;
 
   VectorInt8Products() {
@@ -65,7 +68,16 @@ final class VectorInt8Products implements Int8Products {
     Room room = ROOM.get();
     short[] vectors = room.vectors(2 * LANES * steps);
     layOut(x, xOffset, steps, together, vectors);
+    int groupBytes = steps * Int8Rows.STEP_BYTES;
+    long bytes = (long) (toGroup - fromGroup) * groupBytes;
+    TouchTrial.Way way = TRIAL.way(bytes);
+    int stretch = Math.max(1, TouchTrial.STRETCH_BYTES / Math.max(1, groupBytes));
+    long start = System.nanoTime();
     for (int group = fromGroup; group < toGroup; group++) {
+      if (way == TouchTrial.Way.TOUCHED && (group - fromGroup) % stretch == 0) {
+        TouchTrial.touch(codes, rows.groupOffsetBytes(group),
+            (long) Math.min(stretch, toGroup - group) * groupBytes);
+      }
       int to = outOffset + (group - fromGroup) * LANES;
       if (together == 2) {
         wide(codes, rows.groupOffsetBytes(group), steps, vectors, room.sums, out, to);
@@ -73,6 +85,7 @@ final class VectorInt8Products implements Int8Products {
         narrow(codes, rows.groupOffsetBytes(group), steps, vectors, out, to);
       }
     }
+    TRIAL.took(way, bytes, start);
   }
 
   /** For steps that are taken together, a vector of the first activation of each, then one of the second of each. */
