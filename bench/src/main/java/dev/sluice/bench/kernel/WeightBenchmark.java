@@ -3,6 +3,7 @@ package dev.sluice.bench.kernel;
 import dev.sluice.engine.kernel.Int8Vector;
 import dev.sluice.engine.kernel.Kernels;
 import dev.sluice.engine.kernel.Workers;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -127,7 +128,8 @@ public class WeightBenchmark {
 
   /** What one thread works on. */
   private final class Lane {
-    final MemorySegment weights = arena.allocate((long) source.partBytes * source.parts, 64);
+    final MemorySegment weights =
+        AnonymousMemory.map((long) source.partBytes * source.parts, arena); // as the engine holds them
     final int rows = Math.toIntExact(source.partBytes / product.type.bytes(N));
     final float[] x = new float[N];
     final float[] arranged = new float[N];

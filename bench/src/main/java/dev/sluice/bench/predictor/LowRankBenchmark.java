@@ -5,12 +5,14 @@ import dev.sluice.engine.kernel.Workers;
 import dev.sluice.engine.predict.ActivePredictor;
 import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.PredictorScratch;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.predictor.ActivityCuts;
 import dev.sluice.storage.predictor.Int8Rows;
 import dev.sluice.storage.predictor.LowRankLayer;
 import dev.sluice.storage.predictor.LowRankLayer.Middle;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -52,6 +54,7 @@ public class LowRankBenchmark {
   int threads;
 
   private Arena arena;
+  private SegmentAllocator memory;
   private Workers workers;
   private ActivePredictor predictor;
   private final PredictorScratch scratch = new PredictorScratch();
@@ -61,6 +64,8 @@ public class LowRankBenchmark {
   @Setup(Level.Trial)
   public void setUp() {
     arena = Arena.ofShared();
+    long codes = (long) LAYERS * (rank + Int8Rows.GROUP_ROWS) * (HIDDEN + NEURONS);
+    memory = SegmentAllocator.slicingAllocator(AnonymousMemory.map(codes, arena)); // as the engine has it
     workers = new Workers(threads);
     Random random = new Random(1);
     fill(input, random);
@@ -83,7 +88,7 @@ public class LowRankBenchmark {
   private Int8Rows rows(int rows, int cols, Random random) {
     float[] values = new float[rows * cols];
     fill(values, random);
-    return Int8Rows.pack(values, rows, cols, arena);
+    return Int8Rows.pack(values, rows, cols, memory);
   }
 
   private static void fill(float[] values, Random random) {

@@ -118,7 +118,7 @@ public record MemoryNeeds(
     return Math.round(predictorBytes * ratio);
   }
 
-  /** What the store keeps of a predictor is what it takes in memory, to a few bytes. An oracle is a bound, not a method. */
+  /** An oracle is a bound, not a method. */
   private static long predictorBytes(Store store, PredictorChoice choice) {
     switch (choice.kind()) {
       case ALL, ORACLE, GATE -> {
@@ -129,6 +129,17 @@ public record MemoryNeeds(
       }
       default -> {}
     }
+    long stored = storedBytes(store, choice);
+    return stored < PredictorLoader.LARGE_BYTES ? stored
+        : stored + AnonymousMemory.residentBytes(1);
+  }
+
+  /**
+   * What the store keeps of a predictor, which is what it takes in memory, to a few bytes.
+   *
+   * @throws BadInputException if it has none of that name
+   */
+  static long storedBytes(Store store, PredictorChoice choice) {
     long bytes = 0;
     for (String key : store.blobKeys()) {
       if (StoreKeys.isOfPredictor(key, choice.stored())) {

@@ -12,6 +12,7 @@ import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.QuantisedPredictor;
 import dev.sluice.engine.predict.TopPredictor;
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.CertifiedLayer;
 import dev.sluice.storage.predictor.CertifiedLayer.Bound;
@@ -25,13 +26,16 @@ import dev.sluice.storage.store.Store;
 import dev.sluice.storage.store.StoreKeys;
 import dev.sluice.storage.threshold.ActiveRule;
 import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Makes predictors of what a store keeps for them. Matrices live in {@code arena}. */
+/** Makes predictors of what a store keeps for them. Matrices live in {@code arena}, in huge pages if they are large. */
 record PredictorLoader(
     Store store, Model model, Activity activity, float[][] columnNorms, Workers workers,
     Arena arena) {
+  static final long LARGE_BYTES = 2 << 20;
+  private static final long ALIGNMENT_BYTES_A_LAYER = 4 * 64; // no layer has more matrices
 
   /**
    * The predictor for blocks of positions; an oracle's and the gate's is {@code all}, and that of methods that a prompt decides.
@@ -58,6 +62,16 @@ record PredictorLoader(
     }
   }
 
+  /** Where a predictor's matrices go: side by side, since what threads read from front to back comes sooner from huge pages. */
+  private SegmentAllocator memory(PredictorChoice choice) {
+    long bytes = MemoryNeeds.storedBytes(store, choice);
+    if (bytes < LARGE_BYTES) {
+      return arena;
+    }
+    return SegmentAllocator.slicingAllocator(
+        AnonymousMemory.map(bytes + store.spec().layers() * ALIGNMENT_BYTES_A_LAYER, arena));
+  }
+
   private byte[] blob(PredictorChoice choice, String key) {
     return store.blob(key).orElseThrow(() -> choice.missing(store));
   }
@@ -69,7 +83,7 @@ record PredictorLoader(
     QuantisedCopy copy =
         QuantisedCopy.decode(
             bytes, (offset, target) -> store.readBlob(key, offset, target), spec.activation(),
-            arena);
+            memory(choice));
     if (copy.layers() != spec.layers()
         || copy.inner(0).rows() != spec.feedForward()
         || copy.inner(0).cols() != spec.hidden()
@@ -93,9 +107,10 @@ record PredictorLoader(
 
   private CascadePredictor cascade(PredictorChoice choice) {
     List<CascadeLayer> layers = new ArrayList<>();
+    SegmentAllocator memory = memory(choice);
     for (int layer = 0; layer < store.spec().layers(); layer++) {
       CascadeLayer one = CascadeLayer.decode(
-          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), memory);
       requireShape(one.first());
       layers.add(one);
     }
@@ -105,9 +120,10 @@ record PredictorLoader(
 
   private ExpertPredictor experts(PredictorChoice choice) {
     List<ExpertLayer> layers = new ArrayList<>();
+    SegmentAllocator memory = memory(choice);
     for (int layer = 0; layer < store.spec().layers(); layer++) {
       ExpertLayer one = ExpertLayer.decode(
-          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), memory);
       if (one.hidden() != store.spec().hidden()
           || one.neurons() != store.spec().feedForward()) {
         throw new IllegalArgumentException("its shape is not the model's");
@@ -127,10 +143,11 @@ record PredictorLoader(
     }
     Bound bound = choice.delta() == 0 ? Bound.NORM : Bound.DITHER;
     List<CertifiedLayer> layers = new ArrayList<>();
+    SegmentAllocator memory = memory(choice);
     float[][] biases = new float[spec.layers()][];
     for (int layer = 0; layer < spec.layers(); layer++) {
       CertifiedLayer one = CertifiedLayer.decode(
-          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), bound, arena);
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), bound, memory);
       if (one.hidden() != spec.hidden() || one.neurons() != spec.feedForward()
           || one.bits() != choice.bits() || one.layer() != layer) {
         throw new IllegalArgumentException("its shape is not the model's");
@@ -153,9 +170,10 @@ record PredictorLoader(
 
   private List<LowRankLayer> layers(PredictorChoice choice) {
     List<LowRankLayer> layers = new ArrayList<>();
+    SegmentAllocator memory = memory(choice);
     for (int layer = 0; layer < store.spec().layers(); layer++) {
       LowRankLayer one = LowRankLayer.decode(
-          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), arena);
+          blob(choice, StoreKeys.predictorLayer(choice.stored(), layer)), memory);
       requireShape(one);
       layers.add(one);
     }

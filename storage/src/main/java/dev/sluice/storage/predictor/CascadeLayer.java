@@ -1,8 +1,8 @@
 package dev.sluice.storage.predictor;
 
 import dev.sluice.storage.threshold.ActiveRule;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -12,7 +12,7 @@ import java.util.List;
 /**
  * One layer of a cascade: a low-rank estimate whose cuts rule most neurons out, and for the others a low-bit row, whose
  * product with the input is mixed with the estimate: score = estimate + weight·(product + offset − estimate). What one
- * lost the other often has, so the mixture errs less than either. Immutable; its memory lives as long as the Arena given.
+ * lost the other often has, so the mixture errs less than either. Immutable; its memory lives as long as that of the allocator given.
  *
  * @param first estimates, and the cuts below which nothing is looked at again
  * @param copy the rows that feed the activation function
@@ -69,11 +69,11 @@ public record CascadeLayer(LowRankLayer first, PackedRows copy, float[] offsets,
   }
 
   /**
-   * Reads what {@link #encode} wrote; matrices are copied into {@code arena}.
+   * Reads what {@link #encode} wrote; matrices are copied into {@code memory}.
    *
    * @throws IllegalArgumentException if the bytes are not that
    */
-  public static CascadeLayer decode(byte[] bytes, Arena arena) {
+  public static CascadeLayer decode(byte[] bytes, SegmentAllocator memory) {
     ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     if (in.remaining() < HEADER_BYTES || in.getInt() != MAGIC || in.getInt() != VERSION) {
       throw new IllegalArgumentException("not a cascade of version " + VERSION);
@@ -85,15 +85,15 @@ public record CascadeLayer(LowRankLayer first, PackedRows copy, float[] offsets,
       throw new IllegalArgumentException("a cascade that is cut short");
     }
     LowRankLayer first = LowRankLayer.decode(
-        Arrays.copyOfRange(bytes, in.position(), in.position() + lowBytes), arena);
+        Arrays.copyOfRange(bytes, in.position(), in.position() + lowBytes), memory);
     in.position(in.position() + lowBytes);
     int neurons = first.neurons();
     long copyBytes = (long) neurons * PackedRows.rowBytes(first.hidden(), bits);
     if (copyBytes + 2L * Float.BYTES * neurons > in.remaining()) {
       throw new IllegalArgumentException("a cascade that is cut short");
     }
-    MemorySegment memory = arena.allocate(copyBytes, 64);
-    MemorySegment.copy(MemorySegment.ofBuffer(in), 0, memory, 0, copyBytes);
+    MemorySegment matrix = memory.allocate(copyBytes, 64);
+    MemorySegment.copy(MemorySegment.ofBuffer(in), 0, matrix, 0, copyBytes);
     in.position(Math.toIntExact(in.position() + copyBytes));
     float[] offsets = floats(in, neurons);
     float[] weights = floats(in, neurons);
@@ -102,7 +102,7 @@ public record CascadeLayer(LowRankLayer first, PackedRows copy, float[] offsets,
       if (in.hasRemaining()) {
         throw new IllegalArgumentException("a cascade longer than its parts");
       }
-      return new CascadeLayer(first, new PackedRows(memory, neurons, first.hidden(), bits), offsets,
+      return new CascadeLayer(first, new PackedRows(matrix, neurons, first.hidden(), bits), offsets,
           weights, cuts);
     } catch (BufferUnderflowException e) {
       throw new IllegalArgumentException("a cascade that is cut short", e);

@@ -1,7 +1,7 @@
 package dev.sluice.storage.predictor;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
  * <p>Rows come in groups of {@value #LANES}, elements in blocks of {@value #BLOCK}; the last ones are padded with zeros. A block of a
  * group: a {@link DitheredBlock} word (2 bytes) for each row, then {@code bits} vectors of one int a row. With 8 bits, element i is byte
  * i % 4 of int i / 4; with fewer, its low four bits are nibble i % 8 of int i / 8, and the others lie in the ints from 4 on, low
- * bits first. Little-endian. Immutable and thread-safe; its memory lives as long as the Arena given.
+ * bits first. Little-endian. Immutable and thread-safe; its memory lives as long as that of the allocator given.
  */
 public final class CertifiedLayer {
   /** Rows of a group. */
@@ -108,7 +108,7 @@ public final class CertifiedLayer {
    * @throws IllegalArgumentException if a weight is too large, or the shape is none
    */
   public static CertifiedLayer pack(float[] rows, int neurons, int hidden, int bits, int layer,
-      long seed, float[] directions, Arena arena) {
+      long seed, float[] directions, SegmentAllocator memory) {
     int count = directions.length / Math.max(1, hidden);
     requireShape(neurons, hidden, bits, count);
     double largest = 0;
@@ -120,11 +120,11 @@ public final class CertifiedLayer {
     }
     int groups = groups(neurons);
     CertifiedLayer made = new CertifiedLayer(layer, neurons, hidden, bits,
-        DitheredBlock.baseFor(largest, bits), seed, halves(directions, arena),
+        DitheredBlock.baseFor(largest, bits), seed, halves(directions, memory),
         new float[groups * LANES],
-        new float[groups * LANES], arena.allocate(codeBytes(neurons, hidden, bits), 64),
-        arena.allocate((long) groups * LANES * count, 64),
-        arena.allocate((long) groups * LANES * blocks(hidden), 64));
+        new float[groups * LANES], memory.allocate(codeBytes(neurons, hidden, bits), 64),
+        memory.allocate((long) groups * LANES * count, 64),
+        memory.allocate((long) groups * LANES * blocks(hidden), 64));
     IntStream.range(0, groups).parallel().forEach(group -> {
       for (int i = group * LANES; i < Math.min(neurons, (group + 1) * LANES); i++) {
         made.packRow(i, rows, i * hidden);
@@ -133,8 +133,8 @@ public final class CertifiedLayer {
     return made;
   }
 
-  private static MemorySegment halves(float[] values, Arena arena) {
-    MemorySegment halves = arena.allocate((long) Short.BYTES * values.length, 64);
+  private static MemorySegment halves(float[] values, SegmentAllocator memory) {
+    MemorySegment halves = memory.allocate((long) Short.BYTES * values.length, 64);
     for (int i = 0; i < values.length; i++) {
       halves.set(SHORT, (long) Short.BYTES * i, Float.floatToFloat16(values[i]));
     }
@@ -442,11 +442,11 @@ public final class CertifiedLayer {
   }
 
   /**
-   * Reads what {@link #encode} wrote; matrices are copied into {@code arena}, norms only if they are needed.
+   * Reads what {@link #encode} wrote; matrices are copied into {@code memory}, norms only if they are needed.
    *
    * @throws IllegalArgumentException if the bytes are not that
    */
-  public static CertifiedLayer decode(byte[] bytes, Bound bound, Arena arena) {
+  public static CertifiedLayer decode(byte[] bytes, Bound bound, SegmentAllocator memory) {
     ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     if (in.remaining() < HEADER_BYTES || in.getInt() != MAGIC || in.getInt() != VERSION) {
       throw new IllegalArgumentException("not a certified layer of version " + VERSION);
@@ -466,7 +466,7 @@ public final class CertifiedLayer {
       throw new IllegalArgumentException("a certified layer of another length than its shape says");
     }
     int padded = groups(neurons) * LANES;
-    MemorySegment directions = copied(in, (long) Short.BYTES * count * hidden, arena);
+    MemorySegment directions = copied(in, (long) Short.BYTES * count * hidden, memory);
     for (long at = 0; at < directions.byteSize(); at += Short.BYTES) {
       if (!(Math.abs(Float.float16ToFloat(directions.get(SHORT, at))) <= 2)) {
         throw new IllegalArgumentException("a certified layer with a number that cannot be");
@@ -475,17 +475,17 @@ public final class CertifiedLayer {
     float[] steps = floats(in, padded);
     float[] magnitudes = floats(in, padded);
     return new CertifiedLayer(layer, neurons, hidden, bits, base, seed, directions, steps,
-        magnitudes, copied(in, codeBytes(neurons, hidden, bits), arena),
-        copied(in, (long) padded * count, arena),
-        bound == Bound.NORM ? copied(in, (long) padded * blocks(hidden), arena)
+        magnitudes, copied(in, codeBytes(neurons, hidden, bits), memory),
+        copied(in, (long) padded * count, memory),
+        bound == Bound.NORM ? copied(in, (long) padded * blocks(hidden), memory)
             : MemorySegment.NULL);
   }
 
-  private static MemorySegment copied(ByteBuffer in, long bytes, Arena arena) {
-    MemorySegment memory = arena.allocate(bytes, 64);
-    MemorySegment.copy(MemorySegment.ofBuffer(in), 0, memory, 0, bytes);
+  private static MemorySegment copied(ByteBuffer in, long bytes, SegmentAllocator memory) {
+    MemorySegment matrix = memory.allocate(bytes, 64);
+    MemorySegment.copy(MemorySegment.ofBuffer(in), 0, matrix, 0, bytes);
     in.position(Math.toIntExact(in.position() + bytes));
-    return memory;
+    return matrix;
   }
 
   private static float[] floats(ByteBuffer in, int count) {

@@ -1,6 +1,6 @@
 package dev.sluice.storage.predictor;
 
-import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -9,7 +9,7 @@ import java.util.Arrays;
 /**
  * One layer's neurons parted into experts of equal size, and a router that scores experts by the FFN's input (MoEfication, arXiv
  * 2110.01786). The router is a layer of thin matrices whose outputs are experts: where its {@link ActivityCuts} say how many
- * are the {@code most}, they mean experts. Immutable; the router's memory lives as long as the Arena given.
+ * are the {@code most}, they mean experts. Immutable; the router's memory lives as long as the allocator given says.
  *
  * @param router hidden → experts
  * @param expertOf the expert of each neuron; kept, not copied
@@ -71,11 +71,11 @@ public record ExpertLayer(LowRankLayer router, int[] expertOf) {
   }
 
   /**
-   * Reads what {@link #encode} wrote; matrices are copied into {@code arena}.
+   * Reads what {@link #encode} wrote; matrices are copied into {@code memory}.
    *
    * @throws IllegalArgumentException if the bytes are not that
    */
-  public static ExpertLayer decode(byte[] bytes, Arena arena) {
+  public static ExpertLayer decode(byte[] bytes, SegmentAllocator memory) {
     ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     try {
       if (in.getInt() != MAGIC || in.getInt() != VERSION) {
@@ -90,7 +90,7 @@ public record ExpertLayer(LowRankLayer router, int[] expertOf) {
         expertOf[i] = Short.toUnsignedInt(in.getShort());
       }
       byte[] router = Arrays.copyOfRange(bytes, in.position(), bytes.length);
-      return new ExpertLayer(LowRankLayer.decode(router, arena), expertOf);
+      return new ExpertLayer(LowRankLayer.decode(router, memory), expertOf);
     } catch (BufferUnderflowException e) {
       throw new IllegalArgumentException("an expert layer that is cut short", e);
     }

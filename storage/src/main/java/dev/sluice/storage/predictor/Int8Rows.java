@@ -1,7 +1,7 @@
 package dev.sluice.storage.predictor;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 
 /**
@@ -65,8 +65,8 @@ public final class Int8Rows {
   }
 
   /** Rounds {@code values}, rows × cols, each row to its largest absolute value over {@value #LARGEST}. */
-  public static Int8Rows pack(float[] values, int rows, int cols, Arena arena) {
-    MemorySegment codes = arena.allocate(codeBytes(rows, cols), 64);
+  public static Int8Rows pack(float[] values, int rows, int cols, SegmentAllocator memory) {
+    MemorySegment codes = memory.allocate(codeBytes(rows, cols), 64);
     float[] scales = new float[rows];
     Int8Rows packed = new Int8Rows(codes, rows, cols, scales);
     for (int row = 0; row < rows; row++) {
@@ -137,9 +137,9 @@ public final class Int8Rows {
     return codeBytes(rows, cols) + (long) Float.BYTES * rows;
   }
 
-  /** The first {@code cols} columns, copied into {@code arena}; scales stay, so elements keep their values. */
-  public Int8Rows firstCols(int cols, Arena arena) {
-    MemorySegment some = arena.allocate(codeBytes(rows, cols), 64);
+  /** The first {@code cols} columns, copied into {@code memory}; scales stay, so elements keep their values. */
+  public Int8Rows firstCols(int cols, SegmentAllocator memory) {
+    MemorySegment some = memory.allocate(codeBytes(rows, cols), 64);
     Int8Rows result = new Int8Rows(some, rows, cols, scales);
     for (int group = 0; group < groups(); group++) {
       MemorySegment.copy(codes, groupOffsetBytes(group), some, result.groupOffsetBytes(group),

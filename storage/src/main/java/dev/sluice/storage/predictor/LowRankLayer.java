@@ -1,8 +1,8 @@
 package dev.sluice.storage.predictor;
 
 import dev.sluice.storage.threshold.ActiveRule;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -11,7 +11,7 @@ import java.util.List;
 /**
  * One layer of a predictor with two thin matrices: score = B·m(A·((x − centre)·sharpness) + inner offset) + outer offset,
  * where m is the identity or ReLU. Without training a score estimates the pre-activation; of a trained network it is a
- * logit. Either way a neuron is named by its {@link ActivityCuts}. Immutable; its memory lives as long as the Arena given.
+ * logit. Either way a neuron is named by its {@link ActivityCuts}. Immutable; its memory lives as long as that of the allocator given.
  *
  * @param middle what stands between the matrices
  * @param centre the inputs' mean, one per input
@@ -131,11 +131,11 @@ public record LowRankLayer(
   }
 
   /**
-   * Reads what {@link #encode} wrote; matrices are copied into {@code arena}.
+   * Reads what {@link #encode} wrote; matrices are copied into {@code memory}.
    *
    * @throws IllegalArgumentException if the bytes are not that
    */
-  public static LowRankLayer decode(byte[] bytes, Arena arena) {
+  public static LowRankLayer decode(byte[] bytes, SegmentAllocator memory) {
     ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     if (in.remaining() < HEADER_BYTES || in.getInt() != MAGIC || in.getInt() != VERSION) {
       throw new IllegalArgumentException("not a low-rank layer of version " + VERSION);
@@ -153,9 +153,9 @@ public record LowRankLayer(
     try {
       float[] centre = floats(in, hidden);
       float[] sharpness = floats(in, hidden);
-      Int8Rows inward = rows(in, rank, hidden, arena);
+      Int8Rows inward = rows(in, rank, hidden, memory);
       float[] innerOffsets = floats(in, rank);
-      Int8Rows outward = rows(in, neurons, rank, arena);
+      Int8Rows outward = rows(in, neurons, rank, memory);
       float[] outerOffsets = floats(in, neurons);
       List<ActivityCuts> cuts = ActivityCuts.decode(in, count, neurons);
       if (in.hasRemaining()) {
@@ -169,13 +169,13 @@ public record LowRankLayer(
     }
   }
 
-  private static Int8Rows rows(ByteBuffer in, int rows, int cols, Arena arena) {
+  private static Int8Rows rows(ByteBuffer in, int rows, int cols, SegmentAllocator memory) {
     float[] scales = floats(in, rows);
     long bytes = Int8Rows.codeBytes(rows, cols);
     if (bytes > in.remaining()) {
       throw new BufferUnderflowException();
     }
-    MemorySegment codes = arena.allocate(bytes, 64);
+    MemorySegment codes = memory.allocate(bytes, 64);
     MemorySegment.copy(MemorySegment.ofBuffer(in), 0, codes, 0, bytes);
     in.position(Math.toIntExact(in.position() + bytes));
     return new Int8Rows(codes, rows, cols, scales);

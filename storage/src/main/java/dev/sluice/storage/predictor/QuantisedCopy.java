@@ -2,8 +2,8 @@ package dev.sluice.storage.predictor;
 
 import dev.sluice.storage.store.ModelSpec.Activation;
 import dev.sluice.storage.threshold.ActiveRule;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -16,7 +16,7 @@ import java.util.List;
  * an unrelated direction x.
  *
  * <p>Planes: ungated models keep up; gated ones keep gate, then up (the gate rule needs only the first). Immutable;
- * its memory lives as long as the Arena given to {@link #decode}.
+ * its memory lives as long as that of the allocator given to {@link #decode}.
  */
 public final class QuantisedCopy {
   private static final int MAGIC = 0x51434f50; // "POCQ"
@@ -193,22 +193,22 @@ public final class QuantisedCopy {
   }
 
   /** The same over bytes in memory. */
-  public static QuantisedCopy decode(byte[] bytes, Activation activation, Arena arena) {
+  public static QuantisedCopy decode(byte[] bytes, Activation activation, SegmentAllocator memory) {
     return decode(
         bytes.length,
         (offset, target) -> MemorySegment.copy(MemorySegment.ofArray(bytes), offset, target, 0,
             target.byteSize()),
-        activation, arena);
+        activation, memory);
   }
 
   /**
-   * Reads what {@link #encode} wrote; matrices are copied into {@code arena}.
+   * Reads what {@link #encode} wrote; matrices are copied into {@code memory}.
    *
    * @param bytes of all that {@code source} has
    * @throws IllegalArgumentException if the bytes are not that
    */
   public static QuantisedCopy decode(long bytes, Source source, Activation activation,
-      Arena arena) {
+      SegmentAllocator memory) {
     byte[] head = new byte[(int) Math.min(bytes, MAX_HEAD_BYTES)];
     source.read(0, MemorySegment.ofArray(head));
     ByteBuffer in = ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN);
@@ -247,10 +247,10 @@ public final class QuantisedCopy {
     for (int plane = 0; plane < planeCount; plane++) {
       List<PackedRows> matrices = new ArrayList<>();
       for (int layer = 0; layer < layers; layer++) {
-        MemorySegment memory = arena.allocate(matrixBytes, 64);
-        source.read(at, memory);
+        MemorySegment matrix = memory.allocate(matrixBytes, 64);
+        source.read(at, matrix);
         at += matrixBytes;
-        matrices.add(new PackedRows(memory, rows, cols, bits));
+        matrices.add(new PackedRows(matrix, rows, cols, bits));
       }
       planes.add(matrices);
     }
