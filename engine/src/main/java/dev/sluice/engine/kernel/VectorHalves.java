@@ -10,9 +10,10 @@ import jdk.incubator.vector.IntVector;
  * Binary16 numbers as floats, exactly, by shifts: Java's vectors have no such conversion. Exponent and fraction come to where a
  * float has them, which makes normal numbers 2^112 times too small, and subnormal ones subnormal floats. A product makes up for both, but
  * some processors (Intel's) leave their pipeline for each subnormal operand, and of weights of 0.02 one in four hundred is one: rows of
- * F16 went at a third of the speed. There, in the loops over rows and columns (the others have few such numbers), the bias is added to the exponents as an int, so that a subnormal number of fraction m stands as
- * 2^-15 (1 + m/1024), and twice that less 2^-14 is what it is; for a normal one that is no smaller than itself, hence the lesser of both. It is written out in those loops: C2 does not inline a method whose
- * own code has become large, and then boxes the vectors.
+ * F16 went at a third of the speed. There rows are converted by C2's own loops ({@link VectorF16Rows}), and in the loop over columns
+ * (others have few such numbers) the bias is added to the exponents as an int, so that a subnormal number of fraction m stands as
+ * 2^-15 (1 + m/1024), and twice that less 2^-14 is what it is; for a normal one that is no smaller than itself, hence the lesser of
+ * both. It is written out in that loop: C2 does not inline a method whose own code has become large, and then boxes the vectors.
  */
 final class VectorHalves {
   /** Whether subnormal operands are dear, as this processor says. */

@@ -163,7 +163,13 @@ final class VectorRows {
 
   /** The activations as the loop over four rows wants them; null if it cannot have them. */
   private static float[] factors(TensorType type, float[] x, int xo, int n) {
-    return type == TensorType.F16 && IS_ENLARGED ? enlarged(x, xo, n) : x;
+    if (type != TensorType.F16) {
+      return x;
+    }
+    if (IS_ENLARGED) {
+      return enlarged(x, xo, n);
+    }
+    return VectorF16Rows.suits(n) ? x : null;
   }
 
   /**
@@ -289,46 +295,10 @@ final class VectorRows {
     }
   }
 
-  /** Without subnormal operands, see {@link VectorHalves}; two rows at a time: C2 boxes the vectors of a larger loop. */
+  /** Where subnormal operands are dear; see {@link VectorF16Rows}. */
   static void bandF16(
       long address, long far, long stride, int rows, float[] x, int xo, int n, float[] sums) {
-    IntVector magnitude = IntVector.broadcast(INTS, VectorHalves.MAGNITUDE);
-    IntVector sign = IntVector.broadcast(INTS, VectorHalves.SIGN);
-    IntVector bias = IntVector.broadcast(INTS, VectorHalves.BIAS);
-    FloatVector two = FloatVector.broadcast(FLOATS, 2f);
-    FloatVector least = FloatVector.broadcast(FLOATS, -0x1p-14f);
-    int end = 2 * n;
-    for (int k = 0; k < 2 * rows; k++) {
-      long first = address + (k >> 1) * stride + (k & 1) * 2L * far;
-      long v = NativeMemory.bounded(first);
-      long w = NativeMemory.bounded(first + far);
-      FloatVector a = FloatVector.zero(FLOATS);
-      FloatVector b = a;
-      FloatVector c = a;
-      FloatVector d = a;
-      for (int i = 0; i < end; i += 32) {
-        FloatVector even = FloatVector.fromArray(FLOATS, x, xo + (i >> 1));
-        FloatVector odd = FloatVector.fromArray(FLOATS, x, xo + (i >> 1) + 8);
-        IntVector p = pairs(v + i);
-        IntVector q = p.lanewise(VectorOperators.LSHL, 16);
-        IntVector m = q.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
-        a = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(q.and(sign))
-            .reinterpretAsFloats().fma(even, a);
-        m = p.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
-        b = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(p.and(sign))
-            .reinterpretAsFloats().fma(odd, b);
-        p = pairs(w + i);
-        q = p.lanewise(VectorOperators.LSHL, 16);
-        m = q.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
-        c = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(q.and(sign))
-            .reinterpretAsFloats().fma(even, c);
-        m = p.lanewise(VectorOperators.LSHR, 3).and(magnitude).add(bias);
-        d = m.min(m.reinterpretAsFloats().fma(two, least).reinterpretAsInts()).or(p.and(sign))
-            .reinterpretAsFloats().fma(odd, d);
-      }
-      a.add(b).intoArray(sums, 16 * k);
-      c.add(d).intoArray(sums, 16 * k + 8);
-    }
+    VectorF16Rows.band(address, far, stride, rows, x, xo, n, sums);
   }
 
   static void bandBf16(
