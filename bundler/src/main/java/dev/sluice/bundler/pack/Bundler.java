@@ -125,7 +125,7 @@ public final class Bundler {
       ResidentTensors resident =
           new ResidentTensors(store,
               ResidentCopy.copy(store, writer, arena,
-                  name -> !Requantiser.replaces(quant, spec, name)));
+                  tensor -> !Requantiser.replaces(quant, spec, tensor)));
       Requantiser requantiser = new Requantiser(quant, store, resident);
       requantiser.head(writer);
       List<QuantisedFit.Target> targets = targets(trace, spec, curves, request);
@@ -157,6 +157,9 @@ public final class Bundler {
       writer.blob(StoreKeys.FREQUENCY, Floats.toBytes(frequencies));
       if (quant.changesTypes()) {
         writer.blob(StoreKeys.QUANTISATION, requantiser.errors().encode());
+      } else {
+        store.blob(StoreKeys.QUANTISATION)
+            .ifPresent(json -> writer.blob(StoreKeys.QUANTISATION, json));
       }
       copyMeasurements(trace, spec, curves, writer);
       Map<String, float[]> named = new TreeMap<>();
@@ -343,8 +346,13 @@ public final class Bundler {
             "fitted_window_tokens", Integer.toString(request.fittedTo.windowTokens),
             "fitted_resident_share", Double.toString(request.fittedTo.residentShare),
             "imported_store", store.digest()));
+    String before = store.provenance().notes().get(Provenance.QUANTISED);
+    if (before != null) {
+      notes.put(Provenance.QUANTISED, before);
+    }
     if (request.requantisation.changesTypes()) {
-      notes.put("quantised", request.requantisation.toString());
+      notes.merge(Provenance.QUANTISED, request.requantisation.toString(),
+          (a, b) -> a + ", then " + b);
     }
     if (request.requantisation.gatePlace().isPresent()) {
       notes.put("gate", "resident");

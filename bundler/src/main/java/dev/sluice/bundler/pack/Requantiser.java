@@ -47,16 +47,17 @@ final class Requantiser {
   }
 
   /** Whether a dense tensor of the store has no place in the new one as it is. */
-  static boolean replaces(Requantisation choice, ModelSpec spec, String tensor) {
-    boolean scales = tensor.endsWith(".ffn.down.scales") || tensor.endsWith(".ffn.down.mins");
+  static boolean replaces(Requantisation choice, ModelSpec spec, DenseTensor tensor) {
+    String name = tensor.name();
+    boolean scales = name.endsWith(".ffn.down.scales") || name.endsWith(".ffn.down.mins");
     return choice.down().isPresent() && scales
-        || choice.gate().isPresent() && tensor.endsWith(".ffn.gate.weight")
-        || choice.ofMatrix(tensor, spec.head()).isPresent();
+        || choice.gate().isPresent() && name.endsWith(".ffn.gate.weight")
+        || choice.ofMatrix(tensor, spec).isPresent();
   }
 
   /** Writes the head anew, if it changes. */
   void head(StoreWriter writer) {
-    matrices(spec.head() == ModelSpec.HeadKind.TIED ? "embed" : "head", writer, head);
+    matrices(spec.headTensor(), writer, head);
   }
 
   /** Writes all resident matrices anew whose names begin so and that change; adds the error of them together. */
@@ -65,7 +66,7 @@ final class Requantiser {
     double squares = 0;
     boolean any = false;
     for (DenseTensor tensor : resident.all()) {
-      Optional<TensorType> type = choice.ofMatrix(tensor.name(), spec.head());
+      Optional<TensorType> type = choice.ofMatrix(tensor, spec);
       if (type.isPresent() && tensor.name().startsWith(prefix)) {
         try (Arena arena = Arena.ofShared()) {
           MatrixRequantisation anew = new MatrixRequantisation(tensor.type(),

@@ -13,15 +13,15 @@ final class ResidentCopy {
 
   /** Copies, and returns the dense tensors' memory. */
   static MemorySegment copy(Store store, StoreWriter writer, Arena arena) {
-    return copy(store, writer, arena, name -> true);
+    return copy(store, writer, arena, tensor -> true);
   }
 
-  /** The same with only the tensors whose names {@code kept} takes. */
+  /** The same with only the tensors that {@code kept} takes. */
   static MemorySegment copy(Store store, StoreWriter writer, Arena arena,
-      Predicate<String> kept) {
+      Predicate<DenseTensor> kept) {
     MemorySegment dense = store.loadDense(arena);
     for (DenseTensor tensor : store.denseTensors()) {
-      if (kept.test(tensor.name())) {
+      if (kept.test(tensor)) {
         writer.dense(tensor.name(), tensor.type(), tensor.shape(),
             dense.asSlice(tensor.offsetBytes(), tensor.bytes()));
       }

@@ -3,9 +3,9 @@ package dev.sluice.bundler.quant;
 import dev.sluice.storage.BadInputException;
 import dev.sluice.storage.store.BundleFormat;
 import dev.sluice.storage.store.BundleFormat.GatePlace;
+import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.ModelSpec.FfnForm;
-import dev.sluice.storage.store.ModelSpec.HeadKind;
 import dev.sluice.storage.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -114,12 +114,11 @@ public record Requantisation(
     return !parts().isEmpty();
   }
 
-  /** The type that a resident matrix of attention or the head gets, if it changes. */
-  public Optional<TensorType> ofMatrix(String tensor, HeadKind kind) {
-    if (tensor.equals(kind == HeadKind.TIED ? "embed" : "head")) {
-      return head;
-    }
-    return ATTENTION_MATRIX.matcher(tensor).matches() ? attention : Optional.empty();
+  /** The type that a resident matrix of attention or the head gets; empty if it stays as it is. */
+  public Optional<TensorType> ofMatrix(DenseTensor tensor, ModelSpec spec) {
+    Optional<TensorType> type = tensor.name().equals(spec.headTensor()) ? head
+        : ATTENTION_MATRIX.matcher(tensor.name()).matches() ? attention : Optional.empty();
+    return type.filter(other -> other != tensor.type());
   }
 
   /**
@@ -131,7 +130,7 @@ public record Requantisation(
     boolean gated = spec.form() == FfnForm.GATED;
     if (gate.isPresent() && !gated) {
       throw new BadInputException("--quant " + this, "the model has no gate",
-          "name up and down only");
+          "leave gate out");
     }
     if (gatePlace.isPresent() && !gated) {
       throw new BadInputException("--resident-gate", "the model has no gate", "leave it out");

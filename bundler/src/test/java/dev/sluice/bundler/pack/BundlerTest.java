@@ -334,7 +334,7 @@ class BundlerTest {
         for (DenseTensor tensor : want.all()) {
           boolean anew = tensor.name().matches("layers.*attention.[qkvo].weight")
               || choice.head().isPresent() && tensor.name().equals(head);
-          assertEquals(anew, choice.ofMatrix(tensor.name(), store.spec().head()).isPresent());
+          assertEquals(anew, choice.ofMatrix(tensor, store.spec()).isPresent());
           if (!anew && !tensor.name().contains(".down.")) {
             assertEquals(-1, want.bytes(tensor.name()).mismatch(got.bytes(tensor.name())),
                 tensor.name());

@@ -6,12 +6,21 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sluice.storage.BadInputException;
+import dev.sluice.storage.store.BundleFormat;
+import dev.sluice.storage.store.DenseTensor;
+import dev.sluice.storage.store.ModelSpec;
+import dev.sluice.storage.store.ModelSpec.Activation;
+import dev.sluice.storage.store.ModelSpec.FfnForm;
 import dev.sluice.storage.store.ModelSpec.HeadKind;
+import dev.sluice.storage.store.ModelSpec.NormKind;
+import dev.sluice.storage.store.ModelSpec.Rope;
+import dev.sluice.storage.store.ModelSpec.Scaling;
 import dev.sluice.storage.tensor.TensorType;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RequantisationTest {
@@ -36,14 +45,43 @@ class RequantisationTest {
     assertEquals("attention=q4_0,head=q8_0", choice.toString());
     assertTrue(choice.changesTypes());
     assertFalse(choice.changesBundles());
-    assertEquals(Optional.of(TensorType.Q4_0),
-        choice.ofMatrix("layers.11.attention.k.weight", HeadKind.TIED));
-    assertEquals(Optional.empty(), choice.ofMatrix("layers.11.attention.k.bias", HeadKind.TIED));
-    assertEquals(Optional.empty(),
-        choice.ofMatrix("layers.11.attention.q_norm.weight", HeadKind.TIED));
-    assertEquals(Optional.of(TensorType.Q8_0), choice.ofMatrix("head", HeadKind.SEPARATE));
-    assertEquals(Optional.empty(), choice.ofMatrix("embed", HeadKind.SEPARATE));
-    assertEquals(Optional.of(TensorType.Q8_0), choice.ofMatrix("embed", HeadKind.TIED));
+    ModelSpec tied = spec(HeadKind.TIED, 64, 16);
+    ModelSpec separate = spec(HeadKind.SEPARATE, 64, 16);
+    assertEquals(Optional.of(TensorType.Q4_0), of(choice, "layers.11.attention.k.weight", tied));
+    assertEquals(Optional.empty(), of(choice, "layers.11.attention.k.bias", tied));
+    assertEquals(Optional.empty(), of(choice, "layers.11.attention.q_norm.weight", tied));
+    assertEquals(Optional.of(TensorType.Q8_0), of(choice, "head", separate));
+    assertEquals(Optional.empty(), of(choice, "embed", separate));
+    assertEquals(Optional.of(TensorType.Q8_0), of(choice, "embed", tied));
+  }
+
+  /** Encoded again it would only be worse, and its source would no longer have its bytes. */
+  @Test
+  void aMatrixThatHasTheTypeStaysAsItIs() {
+    Requantisation choice = Requantisation.parse(List.of("attention=q4_0"));
+    DenseTensor q = new DenseTensor("layers.0.attention.q.weight", TensorType.Q4_0,
+        List.of(64, 64), 0, 64 * 36);
+    assertEquals(Optional.empty(), choice.ofMatrix(q, spec(HeadKind.TIED, 64, 16)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"attention=q4_0, 48, 16", "attention=q4_0, 64, 12", "head=q8_0, 48, 16"})
+  void rowsThatAreNoWholeNumberOfBlocksAreRefused(String part, int hidden, int headSize) {
+    Requantisation choice = Requantisation.parse(List.of(part));
+    BadInputException error = assertThrows(BadInputException.class,
+        () -> choice.applyTo(spec(HeadKind.TIED, hidden, headSize)));
+    assertTrue(error.getMessage().contains("no whole number of blocks"), error.getMessage());
+  }
+
+  private static Optional<TensorType> of(Requantisation choice, String tensor, ModelSpec spec) {
+    return choice.ofMatrix(new DenseTensor(tensor, TensorType.F16, List.of(64, 64), 0, 8192), spec);
+  }
+
+  /** Of four heads. */
+  private static ModelSpec spec(HeadKind head, int hidden, int headSize) {
+    return new ModelSpec("llama", 12, hidden, 128, 4, 4, headSize, 64, 64, NormKind.RMS, 1e-5f,
+        Activation.RELU, FfnForm.UNGATED, new Rope(10_000, headSize, Scaling.NONE), head,
+        BundleFormat.of(TensorType.F16), List.of());
   }
 
   @ParameterizedTest

@@ -1,9 +1,9 @@
 package dev.sluice.engine.kernel;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import dev.sluice.storage.tensor.TensorType;
 import java.util.Arrays;
-import java.util.Objects;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -19,23 +19,30 @@ public final class TouchTrial {
     TOUCHED
   }
 
-  /** About as much as is touched at a time: many lines, and no more than caches hold beside it. */
-  public static final int STRETCH_BYTES = 32 << 10;
+  /** About as much as is touched at a time, at most: many lines, and no more than caches hold beside it. */
+  public static final int STRETCH_BYTES = 48 << 10;
 
   /** Calls that read less are left alone: their weights may lie in a cache. */
   static final long LEAST_BYTES = 32 << 10;
 
-  static final long WARM_UP_NANOS = 2_000_000_000; // until loops are compiled
+  static final long WARM_UP_NANOS = 1_000_000_000; // spent in calls, until loops are compiled
   static final int SAMPLES = 48; // of each way
   private static final double WORTH_IT = 0.93;
-  private static final int LINE_BYTES = 64;
 
   private final AtomicInteger calls = new AtomicInteger();
   private final double[][] nanosPerByte = new double[Way.values().length][SAMPLES];
   private final int[] taken = new int[Way.values().length];
-  private boolean begun;
-  private long firstNanos; // of the first call
+  private long warmUpNanos;
   private volatile Way decided; // null as long as it is open
+
+  /** A trial for the rows of each type, which are loops of their own. */
+  static Map<TensorType, TouchTrial> ofEachType() {
+    Map<TensorType, TouchTrial> trials = new EnumMap<>(TensorType.class);
+    for (TensorType type : TensorType.values()) {
+      trials.put(type, new TouchTrial());
+    }
+    return trials;
+  }
 
   /** How the next call that reads so many bytes should do it. */
   public Way way(long bytes) {
@@ -43,9 +50,11 @@ public final class TouchTrial {
       return Way.PLAIN;
     }
     Way known = decided;
+    if (known != null) {
+      return known;
+    }
     // By lot, since threads that took turns would each always get the same.
-    return known != null ? known : calls.getAndIncrement() * 0x9e3779b9 < 0 ? Way.PLAIN
-        : Way.TOUCHED;
+    return calls.getAndIncrement() * 0x9e3779b9 < 0 ? Way.PLAIN : Way.TOUCHED;
   }
 
   /**
@@ -55,22 +64,19 @@ public final class TouchTrial {
    */
   public void took(Way way, long bytes, long startNanos) {
     if (decided == null && bytes >= LEAST_BYTES) {
-      note(way, bytes, startNanos, System.nanoTime());
+      note(way, bytes, System.nanoTime() - startNanos);
     }
   }
 
-  /** The same with both ends given. */
-  synchronized void note(Way way, long bytes, long startNanos, long endNanos) {
-    if (!begun) {
-      begun = true;
-      firstNanos = startNanos;
-    }
-    if (startNanos - firstNanos < WARM_UP_NANOS) {
+  /** The same with the time that it took. */
+  synchronized void note(Way way, long bytes, long nanos) {
+    if (warmUpNanos < WARM_UP_NANOS) {
+      warmUpNanos += nanos;
       return;
     }
     int k = way.ordinal();
     if (taken[k] < SAMPLES) {
-      nanosPerByte[k][taken[k]++] = (endNanos - startNanos) / (double) bytes;
+      nanosPerByte[k][taken[k]++] = nanos / (double) bytes;
     }
     if (decided == null && taken[0] == SAMPLES && taken[1] == SAMPLES) {
       boolean pays = median(Way.TOUCHED) < WORTH_IT * median(Way.PLAIN);
@@ -82,31 +88,5 @@ public final class TouchTrial {
     double[] costs = nanosPerByte[way.ordinal()];
     Arrays.sort(costs);
     return costs[SAMPLES / 2];
-  }
-
-  /**
-   * Loads a byte of every line of a stretch.
-   *
-   * @throws IndexOutOfBoundsException if it is not within {@code memory}
-   */
-  public static void touch(MemorySegment memory, long offsetBytes, long bytes) {
-    Objects.checkFromIndexSize(offsetBytes, bytes, memory.byteSize());
-    int end = Math.toIntExact(bytes);
-    long seen = 0;
-    for (int at = 0; at < end; at += LINE_BYTES) {
-      seen += memory.get(ValueLayout.JAVA_BYTE, offsetBytes + at);
-    }
-    Lanes.scratch()[Lanes.SINK] = seen; // so that the compiler cannot leave the loads out
-  }
-
-  /** The same of checked memory. */
-  static void touch(long address, long bytes) {
-    int end = Math.toIntExact(bytes);
-    long from = NativeMemory.bounded(address);
-    long seen = 0;
-    for (int at = 0; at < end; at += LINE_BYTES) {
-      seen += NativeMemory.bits8(from + at);
-    }
-    Lanes.scratch()[Lanes.SINK] = seen;
   }
 }

@@ -10,10 +10,10 @@ import jdk.incubator.vector.FloatVector;
  * Rows of F16 where subnormal operands are dear ({@link VectorHalves}). Java's vectors have no conversion of halves, but C2 has one for
  * plain loops that do nothing else. So stretches of four rows are converted to a place in the nearest cache and multiplied there, while
  * lines of the next stretch are touched: its conversion has too few instructions beside its loads to wait for many lines, and the
- * product waits for none. Sums are those of all F16 rows, to the bit. What other ways took: docs/kernels.md.
+ * product waits for none. Sums of finite weights are those of all F16 rows, to the bit. What other ways took: docs/kernels.md.
  */
 final class VectorF16Rows {
-  /** Elements of a row that are converted at a time: four such stretches fit L1 beside their activations. */
+  /** Elements of a row that are converted at a time, at most: four such stretches fit L1 beside their activations. */
   private static final int STRETCH = 1280;
 
   /** From one converted stretch to the next, in elements: no multiple of what makes addresses look alike to a cache. */
@@ -45,26 +45,33 @@ final class VectorF16Rows {
   static void band(long address, long far, long stride, int rows, float[] arranged, int xo, int n,
       float[] sums) {
     Room room = ROOM.get();
+    int stretch = stretch(n);
     BlockLayout.restore(TensorType.F16, arranged, xo, room.x(n), 0, n);
     for (int r = 0; r < rows; r++) {
       Arrays.fill(room.sums, 0f);
-      for (int from = 0; from < n; from += STRETCH) {
-        int some = Math.min(STRETCH, n - from);
+      for (int from = 0; from < n; from += stretch) {
+        int some = Math.min(stretch, n - from);
         long first = address + r * stride + 2L * from;
         convert(first, room.wide, 0, some);
         convert(first + far, room.wide, PITCH, some);
         convert(first + 2 * far, room.wide, 2 * PITCH, some);
         convert(first + 3 * far, room.wide, 3 * PITCH, some);
-        boolean within = from + STRETCH < n;
-        int left = within ? n - from - STRETCH : r + 1 < rows ? n : 0;
+        boolean within = from + stretch < n;
+        int left = within ? n - from - stretch : r + 1 < rows ? n : 0;
         long next = left < some ? first // nothing is touched that may lie behind the rows
-            : within ? first + 2L * STRETCH : address + (r + 1) * stride;
+            : within ? first + 2L * stretch : address + (r + 1) * stride;
         int half = some / 2;
         multiply(room, 0, from, half, next, next + far);
         multiply(room, half, from + half, half, next + 2 * far, next + 3 * far);
       }
       fold(room.sums, sums, 32 * r);
     }
+  }
+
+  /** Elements at a time: about as many each time, so that what is touched ahead is mostly all of the next. */
+  static int stretch(int n) {
+    int halves = 2 * BlockLayout.BLOCK;
+    return Math.ceilDiv(Math.ceilDiv(n, Math.ceilDiv(n, STRETCH)), halves) * halves;
   }
 
   /** C2 makes vectors of this as long as the address is plain: with {@link NativeMemory#bounded} it does not. */

@@ -16,8 +16,6 @@ import static jdk.incubator.vector.VectorOperators.XOR;
 import dev.sluice.storage.tensor.TensorType;
 import java.lang.invoke.MethodHandles;
 import java.nio.ByteOrder;
-import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -89,13 +87,7 @@ final class VectorInt8 {
           .with(TensorType.Q4_0, "sum40")
           .with(TensorType.Q4_1, "sum41");
 
-  private static final Map<TensorType, TouchTrial> TRIALS = new EnumMap<>(TensorType.class);
-
-  static {
-    for (TensorType type : List.of(TensorType.Q8_0, TensorType.Q4_0, TensorType.Q4_1)) {
-      TRIALS.put(type, new TouchTrial());
-    }
-  }
+  private static final Map<TensorType, TouchTrial> TRIALS = TouchTrial.ofEachType();
 
   private VectorInt8() {}
 
@@ -142,13 +134,15 @@ final class VectorInt8 {
     long bytes = rows * strideBytes;
     TouchTrial.Way way = trial.way(bytes);
     long start = System.nanoTime();
-    for (int r = 0; r < rows; r += ROWS_AT_ONCE) {
-      int some = Math.min(ROWS_AT_ONCE, rows - r);
+    int together = way == TouchTrial.Way.PLAIN ? ROWS_AT_ONCE
+        : (int) Math.clamp(TouchTrial.STRETCH_BYTES / rowBytes, 1, ROWS_AT_ONCE);
+    for (int r = 0; r < rows; r += together) {
+      int some = Math.min(together, rows - r);
       for (int k = 0; k < some; k++) {
         offsets[k] = (r + k) * strideBytes;
       }
       if (way == TouchTrial.Way.TOUCHED) {
-        TouchTrial.touch(address + offsets[0], offsets[some - 1] - offsets[0] + rowBytes);
+        CacheLines.touch(address + offsets[0], offsets[some - 1] - offsets[0] + rowBytes);
       }
       dotsAt(type, address, offsets, 0, some, x, out, o + r);
     }
@@ -233,7 +227,7 @@ final class VectorInt8 {
 
   /**
    * Both blocks of a pair in one vector: two thirds of the instructions. On an Intel Xeon that was no faster from L2, but from DRAM, since that processor asks
-   * for no lines ahead: it waits with as many lines as it has instructions in flight.
+   * for few lines ahead: it waits with as many as it has instructions in flight.
    */
   static void wide8(long base, long[] offsets, int first, int rows, long activations, int blocks,
       float[] sums) {

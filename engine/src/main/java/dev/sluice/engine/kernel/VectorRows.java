@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Map;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -60,7 +61,7 @@ final class VectorRows {
           .with(TensorType.BF16, "bandBf16")
           .with(TensorType.Q8_0, "band8");
 
-  private static final TouchTrial ONE_BY_ONE = new TouchTrial();
+  private static final Map<TensorType, TouchTrial> ONE_BY_ONE = TouchTrial.ofEachType();
 
   /** One thread's partial sums of a band. */
   private static final ThreadLocal<float[]> BAND_SUMS =
@@ -148,17 +149,18 @@ final class VectorRows {
       TensorType type, long address, long strideBytes, int rows, float[] x, int xo, float[] out,
       int o, int n) {
     long bytes = rows * strideBytes;
-    TouchTrial.Way way = ONE_BY_ONE.way(bytes);
+    TouchTrial trial = ONE_BY_ONE.get(type);
+    TouchTrial.Way way = trial.way(bytes);
     int stretch = (int) Math.max(1, TouchTrial.STRETCH_BYTES / Math.max(1, strideBytes));
     long start = System.nanoTime();
     for (int r = 0; r < rows; r++) {
       if (way == TouchTrial.Way.TOUCHED && r % stretch == 0) {
         int some = Math.min(stretch, rows - r);
-        TouchTrial.touch(address + r * strideBytes, (some - 1) * strideBytes + type.bytes(n));
+        CacheLines.touch(address + r * strideBytes, (some - 1) * strideBytes + type.bytes(n));
       }
       out[o + r] = dot(type, address + r * strideBytes, x, xo, n);
     }
-    ONE_BY_ONE.took(way, bytes, start);
+    trial.took(way, bytes, start);
   }
 
   /** The activations as the loop over four rows wants them; null if it cannot have them. */

@@ -59,7 +59,7 @@ public final class Model implements AutoCloseable {
     int hidden = spec.hidden();
     DenseTensor vectors = required(EMBEDDING);
     requireShape(vectors, List.of(spec.vocabulary(), hidden));
-    head = linear(tied ? "embed" : "head", spec.vocabulary(), hidden);
+    head = linear(spec.headTensor(), spec.vocabulary(), hidden);
     embedding =
         tied ? Embedding.resident(store, vectors, head) : Embedding.onDisk(store, vectors);
     positions = tensors.containsKey("positions")

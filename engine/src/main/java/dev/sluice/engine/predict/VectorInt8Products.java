@@ -4,6 +4,7 @@ import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.XOR;
 
+import dev.sluice.engine.kernel.CacheLines;
 import dev.sluice.engine.kernel.TouchTrial;
 import dev.sluice.storage.predictor.Int8Rows;
 import java.lang.foreign.MemorySegment;
@@ -19,7 +20,7 @@ import jdk.incubator.vector.VectorSpecies;
  * neighbouring sums, which make an int, the upper one is added up, and the whole with 2^15 added to the lower one, which is then no borrow;
  * their difference is the lower one's sum, modulo 2^32 throughout.
  *
- * <p>Few instructions count here beyond the time they take: a processor that asks for no lines ahead waits for as many lines at once as its
+ * <p>Few instructions count here beyond the time they take: a processor that asks for few lines ahead waits for as many lines at once as its
  * instructions in flight reach.
  */
 final class VectorInt8Products implements Int8Products {
@@ -75,7 +76,7 @@ final class VectorInt8Products implements Int8Products {
     long start = System.nanoTime();
     for (int group = fromGroup; group < toGroup; group++) {
       if (way == TouchTrial.Way.TOUCHED && (group - fromGroup) % stretch == 0) {
-        TouchTrial.touch(codes, rows.groupOffsetBytes(group),
+        CacheLines.touch(codes, rows.groupOffsetBytes(group),
             (long) Math.min(stretch, toGroup - group) * groupBytes);
       }
       int to = outOffset + (group - fromGroup) * LANES;

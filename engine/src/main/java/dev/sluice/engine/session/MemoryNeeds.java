@@ -14,7 +14,6 @@ import dev.sluice.storage.store.DenseTensor;
 import dev.sluice.storage.store.ModelSpec;
 import dev.sluice.storage.store.PageChecksums;
 import dev.sluice.storage.store.Store;
-import dev.sluice.storage.store.StoreKeys;
 
 /**
  * What a process takes beside slots, in bytes, known from a store's catalog before anything large is loaded. Arrays of a
@@ -129,27 +128,7 @@ public record MemoryNeeds(
       }
       default -> {}
     }
-    long stored = storedBytes(store, choice);
-    return stored < PredictorLoader.LARGE_BYTES ? stored
-        : stored + AnonymousMemory.residentBytes(1);
-  }
-
-  /**
-   * What the store keeps of a predictor, which is what it takes in memory, to a few bytes.
-   *
-   * @throws BadInputException if it has none of that name
-   */
-  static long storedBytes(Store store, PredictorChoice choice) {
-    long bytes = 0;
-    for (String key : store.blobKeys()) {
-      if (StoreKeys.isOfPredictor(key, choice.stored())) {
-        bytes += store.blobBytes(key).orElseThrow();
-      }
-    }
-    if (bytes == 0) {
-      throw choice.missing(store);
-    }
-    return bytes;
+    return PredictorMemory.of(store, choice).residentBytes();
   }
 
   /** Keys to sort by, frequencies, and the bundles in order; when it is made, prompts are over. */

@@ -12,7 +12,6 @@ import dev.sluice.engine.predict.LowRankPredictor;
 import dev.sluice.engine.predict.QuantisedPredictor;
 import dev.sluice.engine.predict.TopPredictor;
 import dev.sluice.storage.BadInputException;
-import dev.sluice.storage.posix.AnonymousMemory;
 import dev.sluice.storage.predictor.CascadeLayer;
 import dev.sluice.storage.predictor.CertifiedLayer;
 import dev.sluice.storage.predictor.CertifiedLayer.Bound;
@@ -34,9 +33,6 @@ import java.util.List;
 record PredictorLoader(
     Store store, Model model, Activity activity, float[][] columnNorms, Workers workers,
     Arena arena) {
-  static final long LARGE_BYTES = 2 << 20;
-  private static final long ALIGNMENT_BYTES_A_LAYER = 4 * 64; // no layer has more matrices
-
   /**
    * The predictor for blocks of positions; an oracle's and the gate's is {@code all}, and that of methods that a prompt decides.
    *
@@ -55,21 +51,15 @@ record PredictorLoader(
         case CERTIFIED -> certified(choice);
         case MOEFICATION -> experts(choice);
       };
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
       throw new BadInputException(
           store.folder(), "predictor " + choice + " cannot be used: " + e.getMessage(),
           "bundle the store again", e);
     }
   }
 
-  /** Where a predictor's matrices go: side by side, since what threads read from front to back comes sooner from huge pages. */
   private SegmentAllocator memory(PredictorChoice choice) {
-    long bytes = MemoryNeeds.storedBytes(store, choice);
-    if (bytes < LARGE_BYTES) {
-      return arena;
-    }
-    return SegmentAllocator.slicingAllocator(
-        AnonymousMemory.map(bytes + store.spec().layers() * ALIGNMENT_BYTES_A_LAYER, arena));
+    return PredictorMemory.of(store, choice).allocator(store.spec().layers(), arena);
   }
 
   private byte[] blob(PredictorChoice choice, String key) {

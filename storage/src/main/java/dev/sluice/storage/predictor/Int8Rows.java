@@ -66,7 +66,7 @@ public final class Int8Rows {
 
   /** Rounds {@code values}, rows × cols, each row to its largest absolute value over {@value #LARGEST}. */
   public static Int8Rows pack(float[] values, int rows, int cols, SegmentAllocator memory) {
-    MemorySegment codes = memory.allocate(codeBytes(rows, cols), 64);
+    MemorySegment codes = memory.allocate(codeBytes(rows, cols), 64).fill((byte) 0);
     float[] scales = new float[rows];
     Int8Rows packed = new Int8Rows(codes, rows, cols, scales);
     for (int row = 0; row < rows; row++) {

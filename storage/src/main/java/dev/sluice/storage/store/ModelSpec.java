@@ -180,6 +180,11 @@ public record ModelSpec(
         attention, scales);
   }
 
+  /** The resident tensor that logits come from. */
+  public String headTensor() {
+    return head == HeadKind.TIED ? "embed" : "head";
+  }
+
   /** Whether a layer sees the latest positions only. */
   public boolean slides(int layer) {
     return attention.window().layers().contains(layer);

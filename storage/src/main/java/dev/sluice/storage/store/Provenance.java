@@ -16,6 +16,9 @@ import java.util.TreeMap;
  */
 public record Provenance(
     String source, String traceDigest, String order, long seed, Map<String, String> notes) {
+  /** The note of a store whose weights were encoded anew, and how: its source has not these bytes. */
+  public static final String QUANTISED = "quantised";
+
   /** A store in checkpoint order about whose source nothing was said. */
   public static final Provenance NONE = new Provenance("", "", "identity", 0, Map.of());
 

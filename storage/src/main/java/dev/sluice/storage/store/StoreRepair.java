@@ -198,7 +198,7 @@ public final class StoreRepair {
       heldTensor = tensor;
       held = source.tensor(tensor, heldArena);
       boolean sized = held.isEmpty() || held.get().byteSize() == tensor.bytes();
-      if (!sized && manifest.provenance().notes().containsKey("quantised")) {
+      if (!sized && manifest.provenance().notes().containsKey(Provenance.QUANTISED)) {
         held = Optional.empty(); // encoded anew: the source has not these bytes
       } else if (!sized) {
         throw notTheSource("tensor " + tensor.name() + " has " + held.get().byteSize()
