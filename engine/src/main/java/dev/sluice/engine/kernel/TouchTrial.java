@@ -25,14 +25,17 @@ public final class TouchTrial {
   /** Calls that read less are left alone: their weights may lie in a cache. */
   static final long LEAST_BYTES = 32 << 10;
 
-  static final long WARM_UP_NANOS = 1_000_000_000; // spent in calls, until loops are compiled
+  // Until loops are compiled: since the first call, and of it in calls, for there may be long pauses.
+  static final long WARM_UP_NANOS = 2_000_000_000;
+  static final long WARM_UP_CALL_NANOS = 300_000_000;
   static final int SAMPLES = 48; // of each way
   private static final double WORTH_IT = 0.93;
 
   private final AtomicInteger calls = new AtomicInteger();
   private final double[][] nanosPerByte = new double[Way.values().length][SAMPLES];
   private final int[] taken = new int[Way.values().length];
-  private long warmUpNanos;
+  private long inCallsNanos;
+  private long firstNanos; // of the first call, once there was one
   private volatile Way decided; // null as long as it is open
 
   /** A trial for the rows of each type, which are loops of their own. */
@@ -64,14 +67,17 @@ public final class TouchTrial {
    */
   public void took(Way way, long bytes, long startNanos) {
     if (decided == null && bytes >= LEAST_BYTES) {
-      note(way, bytes, System.nanoTime() - startNanos);
+      note(way, bytes, startNanos, System.nanoTime());
     }
   }
 
-  /** The same with the time that it took. */
-  synchronized void note(Way way, long bytes, long nanos) {
-    if (warmUpNanos < WARM_UP_NANOS) {
-      warmUpNanos += nanos;
+  /** The same with both ends given. */
+  synchronized void note(Way way, long bytes, long startNanos, long endNanos) {
+    firstNanos = inCallsNanos == 0 ? startNanos : firstNanos;
+    long nanos = endNanos - startNanos;
+    boolean warm = startNanos - firstNanos >= WARM_UP_NANOS && inCallsNanos >= WARM_UP_CALL_NANOS;
+    inCallsNanos += nanos;
+    if (!warm) {
       return;
     }
     int k = way.ordinal();

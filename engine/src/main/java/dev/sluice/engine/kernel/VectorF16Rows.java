@@ -3,6 +3,7 @@ package dev.sluice.engine.kernel;
 import static dev.sluice.engine.kernel.Lanes.FLOATS;
 
 import dev.sluice.storage.tensor.TensorType;
+import java.lang.invoke.MethodHandles;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
@@ -20,6 +21,11 @@ final class VectorF16Rows {
   private static final int PITCH = STRETCH + 80;
 
   private static final int SUMS = 16; // of a row: lane l has those of elements 16 k + l
+
+  /** (address, to, at, n): compiled on its own, for only then is it sure to become vectors. */
+  private static final Loops CONVERT =
+      new Loops(MethodHandles.lookup(), long.class, float[].class, int.class, int.class)
+          .with(TensorType.F16, "convert");
 
   private static final ThreadLocal<Room> ROOM = ThreadLocal.withInitial(Room::new);
 
@@ -52,10 +58,10 @@ final class VectorF16Rows {
       for (int from = 0; from < n; from += stretch) {
         int some = Math.min(stretch, n - from);
         long first = address + r * stride + 2L * from;
-        convert(first, room.wide, 0, some);
-        convert(first + far, room.wide, PITCH, some);
-        convert(first + 2 * far, room.wide, 2 * PITCH, some);
-        convert(first + 3 * far, room.wide, 3 * PITCH, some);
+        widen(first, room.wide, 0, some);
+        widen(first + far, room.wide, PITCH, some);
+        widen(first + 2 * far, room.wide, 2 * PITCH, some);
+        widen(first + 3 * far, room.wide, 3 * PITCH, some);
         boolean within = from + stretch < n;
         int left = within ? n - from - stretch : r + 1 < rows ? n : 0;
         long next = left < some ? first // nothing is touched that may lie behind the rows
@@ -74,8 +80,16 @@ final class VectorF16Rows {
     return Math.ceilDiv(Math.ceilDiv(n, Math.ceilDiv(n, STRETCH)), halves) * halves;
   }
 
+  private static void widen(long address, float[] to, int at, int n) {
+    try {
+      CONVERT.of(TensorType.F16).invokeExact(address, to, at, n);
+    } catch (Throwable e) {
+      throw Loops.thrown(e);
+    }
+  }
+
   /** C2 makes vectors of this as long as the address is plain: with {@link NativeMemory#bounded} it does not. */
-  private static void convert(long address, float[] to, int at, int n) {
+  static void convert(long address, float[] to, int at, int n) {
     for (int i = 0; i < n; i++) {
       to[at + i] = Float.float16ToFloat(NativeMemory.ALL.get(NativeMemory.SHORT, address + 2L * i));
     }
