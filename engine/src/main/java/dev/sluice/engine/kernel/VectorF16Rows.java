@@ -10,8 +10,7 @@ import jdk.incubator.vector.FloatVector;
 /**
  * Rows of F16 where subnormal operands are dear ({@link VectorHalves}). Java's vectors have no conversion of halves, but C2 has one for
  * plain loops that do nothing else. So stretches of four rows are converted to a place in the nearest cache and multiplied there, while
- * lines of the next stretch are touched: its conversion has too few instructions beside its loads to wait for many lines, and the
- * product waits for none. Sums of finite weights are those of all F16 rows, to the bit. What other ways took: docs/kernels.md.
+ * lines of the next stretch are touched: memory would otherwise rest until that one is converted. Sums of finite weights are those of all F16 rows, to the bit. What other ways took: docs/kernels.md.
  */
 final class VectorF16Rows {
   /** Elements of a row that are converted at a time, at most: four such stretches fit L1 beside their activations. */
